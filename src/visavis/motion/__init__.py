@@ -1,0 +1,1 @@
+"""Stage 1: speech to motion. Streaming encoder, face diffusion model, sampler."""
