@@ -1,0 +1,120 @@
+"""A photo that has become a rig: the records that pass between fitting, control and video. Plain frozen records of numpy arrays.
+
+Axes everywhere: x to the right, y down, z away from the camera, as the viewer sees the picture; metres. "Left" and "right" in names are
+the person's own. Head space has the same axes for a face that looks straight at the camera, origin in the middle of the head.
+A point of head space is seen at ``camera = rotation @ point + translation``, ``pixel = focal * camera[:2] / camera[2] + principal``.
+Pixel centres have whole coordinates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+PICTURE_WIDTH = 512
+PICTURE_HEIGHT = 768
+
+LANDMARKS = 478
+"""Points of the face mesh of MediaPipe's FaceLandmarker: 468 on the skin, then 5 for the iris of the right eye and 5 for the left."""
+
+PARTS: tuple[str, ...] = (
+    "skin", "mouth_cavity", "eye_cavity_left", "eye_cavity_right", "eye_left", "eye_right",
+    "teeth_upper", "teeth_lower", "tongue", "lashes_left", "lashes_right",
+)  # fmt: skip
+"""Names of the labels in ``RigMesh.part``. "skin" is the whole body; ``RigMesh.head_weight`` tells the head from the rest."""
+
+
+class PortraitError(ValueError):
+    """A photo that cannot become a portrait. The message says what is wrong and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The camera that took the portrait, as fitted: a pinhole with square pixels in the 512x768 picture.
+
+    rotation: float64 (3, 3), head space to camera space. translation: float64 (3,), metres. focal: pixels. principal: pixels (x, y).
+    """
+
+    rotation: NDArray[np.float64]
+    translation: NDArray[np.float64]
+    focal: float
+    principal: tuple[float, float] = ((PICTURE_WIDTH - 1) / 2, (PICTURE_HEIGHT - 1) / 2)
+
+    def to_camera(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Head space (..., 3) to camera space (..., 3)."""
+        return np.asarray(points, np.float64) @ self.rotation.T + self.translation
+
+    def to_picture(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Head space (..., 3) to pixel x, pixel y and depth in metres (..., 3)."""
+        camera = self.to_camera(points)
+        depth = camera[..., 2:]
+        return np.concatenate([camera[..., :2] / depth * self.focal + self.principal, depth], axis=-1)
+
+
+@dataclass(frozen=True)
+class RigMesh:
+    """What does not depend on the person: the topology of the head and upper body, and what moves with what.
+
+    triangles: int32 (T, 3), counter-clockwise seen from outside in a y-up picture. part: uint8 (T,), index into ``PARTS``.
+    expressions: float32 (52, V, 3), displacement of each ARKit shape at weight 1, head space, in the order of ``layout.ARKIT_NAMES``.
+    joint_names: names of J joints. joint_parents: int16 (J,), -1 for a root. joint_heads: float32 (J, 3), where each joint turns, of the mean person.
+    weights: float32 (V, J), skinning weights, rows sum to 1.
+    head_weight, neck_weight: float32 (V,), how far a vertex follows the head and the three neck joints, 0..1.
+    landmark_triangles: int32 (478, 3), landmark_weights: float32 (478, 3): each face landmark as a point on the mesh.
+    landmark_spread: float32 (478,), metres: how sure that correspondence is (standard deviation over rendered heads).
+    """
+
+    triangles: NDArray[np.int32]
+    part: NDArray[np.uint8]
+    expressions: NDArray[np.float32]
+    joint_names: tuple[str, ...]
+    joint_parents: NDArray[np.int16]
+    joint_heads: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    head_weight: NDArray[np.float32]
+    neck_weight: NDArray[np.float32]
+    landmark_triangles: NDArray[np.int32]
+    landmark_weights: NDArray[np.float32]
+    landmark_spread: NDArray[np.float32]
+
+    def triangles_of(self, *parts: str) -> NDArray[np.int32]:
+        """Triangles of the named parts, in the order of the mesh: int32 (n, 3)."""
+        return self.triangles[np.isin(self.part, [PARTS.index(part) for part in parts])]
+
+    def at_landmarks(self, values: ArrayLike) -> NDArray[np.floating]:
+        """Values of vertices (..., V, C) at the 478 landmarks: (..., 478, C)."""
+        corners = np.asarray(values)[..., self.landmark_triangles, :]
+        return (corners * self.landmark_weights[..., None]).sum(-2)
+
+
+@dataclass(frozen=True)
+class FittedPortrait:
+    """A photo with the head found in it: everything that the layers are cut from.
+
+    content_hash: hexadecimal, of the photo's bytes.
+    image: uint8 (768, 512, 3) RGB, the framed photo.
+    alpha: float32 (768, 512), 1 where the person is, 0 where the background is.
+    foreground: uint8 (768, 512, 3) RGB, the person's own colour also where the background shines through (valid where alpha > 0).
+    landmarks: float64 (478, 2), pixels.
+    vertices: float32 (V, 3), the person with a neutral face in head space (identity and residual warp applied, no expression).
+    expression: float32 (52,), the ARKit weights that the photo shows; ``vertices + expression @ mesh.expressions`` is the photo's face.
+    camera: where the photo was taken from.
+    joint_heads: float32 (J, 3), head space, joints of this person.
+    mouth_open: how wide the lips are apart in the photo, as a fraction of the distance between the eyes' outer corners.
+    plain_background: the background is one smooth gradient (studio), so that a plate can be extrapolated from it.
+    fit_rms: pixels, landmarks off the contour before the residual warp. warp_rms: the same after it.
+    """
+
+    content_hash: str
+    image: NDArray[np.uint8]
+    alpha: NDArray[np.float32]
+    foreground: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    vertices: NDArray[np.float32]
+    expression: NDArray[np.float32]
+    camera: Camera
+    joint_heads: NDArray[np.float32]
+    mouth_open: float
+    plain_background: bool
+    fit_rms: float
+    warp_rms: float
