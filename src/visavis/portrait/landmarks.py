@@ -1,0 +1,205 @@
+"""Finds the face of a portrait: 478 landmarks in pixels. The only file that knows MediaPipe.
+
+MediaPipe's face detector looks at a 128x128 miniature, so a face that is less than about an eighth of the picture is missed: the
+picture is searched in overlapping squares of falling size, then the face found is looked at again alone and enlarged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types_portrait import LANDMARKS, PortraitError
+
+MIN_FACE = 120
+"""Pixels, height of the face mesh (forehead to chin) in the photo as given."""
+MAX_YAW = 35.0
+MAX_PITCH = 30.0
+SEARCH_SIDE = 1600
+"""The picture is searched at this size; a face large enough to use is never lost by it in photos up to 20 megapixels."""
+CROP_SIDE = 640
+CROP_MARGIN = 1.0
+
+FACE_OVAL: tuple[int, ...] = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93,
+    234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+INNER_LIPS: tuple[int, ...] = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+OUTER_LIPS: tuple[int, ...] = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+LEFT_LID: tuple[int, ...] = (362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398)
+RIGHT_LID: tuple[int, ...] = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
+RIGHT_IRIS: tuple[int, ...] = (468, 469, 470, 471, 472)
+LEFT_IRIS: tuple[int, ...] = (473, 474, 475, 476, 477)
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face: landmarks float64 (478, 2) in pixels; rotation float64 (3, 3), from a face that looks at the camera to this one (x right, y down, z away)."""
+
+    landmarks: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+
+    @property
+    def height(self) -> float:
+        return float(np.ptp(self.landmarks[:, 1]))
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        middle: NDArray[np.float64] = (self.landmarks.max(0) + self.landmarks.min(0)) / 2
+        return middle
+
+    @property
+    def yaw(self) -> float:
+        """Degrees, positive where the nose points to the viewer's left."""
+        return float(np.degrees(np.arctan2(self.rotation[0, 2], self.rotation[2, 2])))
+
+    @property
+    def pitch(self) -> float:
+        """Degrees, positive where the nose points down."""
+        return float(np.degrees(np.arcsin(np.clip(-self.rotation[1, 2], -1, 1))))
+
+
+class FaceFinder:
+    """MediaPipe's FaceLandmarker behind three methods. Use as a context manager: it holds threads."""
+
+    def __init__(self, model: Path, max_faces: int = 4) -> None:
+        with _quiet_stderr():
+            import mediapipe
+
+            self._mediapipe = mediapipe
+            vision = mediapipe.tasks.vision
+            options = vision.FaceLandmarkerOptions(
+                base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(model)),
+                num_faces=max_faces,
+                output_facial_transformation_matrixes=True,
+            )
+            self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
+
+    def __enter__(self) -> FaceFinder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._landmarker.close()
+
+    def look(self, image: NDArray[np.uint8]) -> list[Face]:
+        """Faces seen in one look at ``image``, uint8 (height, width, 3) RGB."""
+        height, width = image.shape[:2]
+        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        with _quiet_stderr():
+            result = self._landmarker.detect(picture)
+        faces = []
+        for points, matrix in zip(result.face_landmarks, result.facial_transformation_matrixes, strict=True):
+            # MediaPipe puts pixel edges, not centres, on whole coordinates; its camera looks along -z with y up.
+            landmarks = np.array([[point.x * width - 0.5, point.y * height - 0.5] for point in points], np.float64)
+            flip = np.diag([1.0, -1.0, -1.0])
+            rotation = flip @ np.asarray(matrix, np.float64)[:3, :3] @ flip
+            if landmarks.shape == (LANDMARKS, 2):
+                faces.append(Face(landmarks, rotation))
+        return faces
+
+    def search(self, image: NDArray[np.uint8]) -> list[Face]:
+        """Every different face in ``image``, largest first; landmarks in pixels of ``image``. Coarse: use ``refine`` on the one you want."""
+        height, width = image.shape[:2]
+        found: list[Face] = []
+        for level, fraction in enumerate((1.0, 0.6, 0.35, 0.2)):
+            if level == 0:
+                boxes = [(0, 0, width, height)]
+            else:
+                side = round(fraction * min(width, height))
+                if side < MIN_FACE or any(face.height > side * 0.45 for face in found):
+                    break
+                boxes = [(x, y, side, side) for y in _starts(height, side) for x in _starts(width, side)]
+            for x, y, box_width, box_height in boxes:
+                scale = min(1.0, CROP_SIDE / max(box_width, box_height)) if level else min(1.0, SEARCH_SIDE / max(width, height))
+                piece = image[y : y + box_height, x : x + box_width]
+                if scale < 1:
+                    piece = cv2.resize(piece, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+                for face in self.look(piece):
+                    moved = Face((face.landmarks + 0.5) / scale - 0.5 + (x, y), face.rotation)
+                    inside = 0 <= moved.centre[0] < width and 0 <= moved.centre[1] < height
+                    if inside and not any(_same_face(moved, other) for other in found):
+                        found.append(moved)
+        return sorted(found, key=lambda face: -face.height)
+
+    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
+        """``face`` looked at again, alone and upright: landmarks in pixels of ``image``, steadier by about a third of a pixel in 150."""
+        eyes = face.landmarks[list(LEFT_LID)].mean(0) - face.landmarks[list(RIGHT_LID)].mean(0)
+        angle = np.arctan2(eyes[1], eyes[0])
+        side = (1 + 2 * CROP_MARGIN * 0.5) * max(np.ptp(face.landmarks[:, 0]), np.ptp(face.landmarks[:, 1]))
+        scale = CROP_SIDE / side
+        cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+        turn = np.array([[cosine, sine], [-sine, cosine]])
+        shift = (CROP_SIDE - 1) / 2 - turn @ face.centre
+        source = image
+        if scale < 0.5:
+            source = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
+        crop = cv2.warpAffine(source, np.c_[turn, shift], (CROP_SIDE, CROP_SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        again = self.look(np.asarray(crop, np.uint8))
+        if not again:
+            return face
+        nearest = min(again, key=lambda seen: float(np.linalg.norm(seen.centre - (CROP_SIDE - 1) / 2)))
+        landmarks = (nearest.landmarks - shift) @ np.linalg.inv(turn).T
+        upright = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        return Face(landmarks, upright @ nearest.rotation)
+
+
+def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the photo") -> Face:
+    """The one face of a portrait, checked to be usable. Raises PortraitError that says what to do."""
+    faces = finder.search(image)
+    if not faces:
+        raise PortraitError(f"no face found in {name}: use a frontal photo of one person in which the face is at least {MIN_FACE} px high and not covered")
+    if len(faces) > 1 and faces[1].height > 0.6 * faces[0].height:
+        places = ", ".join(f"{face.height:.0f} px high at x={face.centre[0]:.0f} y={face.centre[1]:.0f}" for face in faces[:4])
+        raise PortraitError(f"{len(faces)} faces of similar size in {name} ({places}): crop the photo to the one person that shall speak")
+    face = finder.refine(image, faces[0])
+    if face.height < MIN_FACE:
+        raise PortraitError(
+            f"the face in {name} is too small ({face.height:.0f} px high, at least {MIN_FACE} are needed): use the photo in its full size or one taken closer"
+        )
+    if abs(face.yaw) > MAX_YAW:
+        side = "left" if face.yaw > 0 else "right"
+        raise PortraitError(
+            f"the face in {name} is turned {abs(face.yaw):.0f} degrees to the {side} of the picture (at most {MAX_YAW:.0f} work): use a photo that looks at the camera"
+        )
+    if abs(face.pitch) > MAX_PITCH:
+        way = "down" if face.pitch > 0 else "up"
+        raise PortraitError(
+            f"the face in {name} looks {abs(face.pitch):.0f} degrees {way} (at most {MAX_PITCH:.0f} work): use a photo that looks at the camera"
+        )
+    return face
+
+
+def _same_face(one: Face, other: Face) -> bool:
+    return bool(np.linalg.norm(one.centre - other.centre) < 0.5 * max(one.height, other.height))
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where squares of ``side`` begin so that they cover ``length`` with at least half overlap."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side / 2))) + 1
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keeps MediaPipe's native start-up chatter off the terminal. Python errors are raised, not printed, so none is lost."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
