@@ -1,0 +1,162 @@
+"""The runner against real processes: output, restarts, and an end that leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from visavis.launcher import Launcher, LaunchError
+
+POLITE = "print('ready')\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')\n"
+STUBBORN = "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready')\ntime.sleep(60)\n"
+DEAF_TO_INTERRUPT = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready')\ntime.sleep(60)\n"
+WITH_CHILD = "child = subprocess.Popen(['sleep', '61'])\nprint('child', child.pid)\n" + POLITE
+
+
+class Graph:
+    """Makes launch files whose nodes are small Python programs, runs them, and keeps what they print."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lines: list[tuple[str, str]] = []
+        self.started: list[Launcher] = []
+        self.env = {**os.environ, "AMENT_PREFIX_PATH": str(folder)}
+
+    def write(self, respawn: bool = False, **programs: str) -> Path:
+        nodes = []
+        for name, program in programs.items():
+            path = self.folder / "lib" / "robot" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"#!{sys.executable}\nimport os, signal, subprocess, sys, time\n{program}")
+            path.chmod(0o755)
+            param = [{"name": "text", "value": "'$(env HOME)'"}]
+            nodes.append({"node": {"pkg": "robot", "exec": name, "param": param, "respawn": respawn, "respawn_delay": 0.1}})
+        file = self.folder / "test.launch.yaml"
+        file.write_text(yaml.safe_dump({"launch": nodes}))
+        return file
+
+    def launch(self, respawn: bool = False, **programs: str) -> Launcher:
+        launcher = Launcher(self.write(respawn, **programs), env=self.env, on_line=lambda name, line: self.lines.append((name, line)))
+        self.started.append(launcher)
+        launcher.start()
+        return launcher
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not happen; printed so far: {self.lines}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> "Graph":
+    made = Graph(tmp_path)
+    yield made  # type: ignore[misc]
+    for launcher in made.started:
+        launcher.stop(grace=0.1)
+
+
+def test_lines_carry_the_name_of_their_process(graph: Graph) -> None:
+    launcher = graph.launch(first="print('one'); print('two', file=sys.stderr)", second="print('ü')")
+    assert launcher.wait(20.0) == 0
+    assert {("first", "one"), ("first", "two"), ("second", "ü")} <= set(graph.lines)
+
+
+def test_parameters_reach_the_process_as_a_file_that_is_gone_afterwards(graph: Graph) -> None:
+    launcher = graph.launch(node="print(sys.argv[1:]); print(open(sys.argv[3]).read())")
+    assert launcher.wait(20.0) == 0
+    printed = dict(enumerate(line for name, line in graph.lines if name == "node"))
+    words = yaml.safe_load(printed[0])
+    assert words[:2] == ["--ros-args", "--params-file"]
+    assert yaml.safe_load("\n".join(printed[i] for i in range(1, len(printed)))) == {"/**": {"ros__parameters": {"text": os.environ["HOME"]}}}
+    assert not Path(words[2]).exists()
+
+
+def test_interrupt_ends_every_process_well(graph: Graph) -> None:
+    launcher = graph.launch(a=POLITE, b=POLITE)
+    graph.wait_for(lambda: graph.lines.count(("a", "ready")) + graph.lines.count(("b", "ready")) == 2)
+    assert launcher.poll() is None
+    began = time.monotonic()
+    assert launcher.stop() == 0
+    assert time.monotonic() - began < 3.0
+    assert {("a", "bye"), ("b", "bye")} <= set(graph.lines)
+    assert all(process.pid is None for process in launcher.processes)
+
+
+@pytest.mark.parametrize(("program", "number"), [(DEAF_TO_INTERRUPT, signal.SIGTERM), (STUBBORN, signal.SIGKILL)])
+def test_process_that_does_not_end_is_ended_and_told(graph: Graph, program: str, number: signal.Signals) -> None:
+    launcher = graph.launch(a=program)
+    graph.wait_for(lambda: ("a", "ready") in graph.lines)
+    assert launcher.stop(grace=0.3) == 128 + number
+    assert ("launch", f"a did not end in time, sent it {number.name}") in graph.lines
+
+
+def test_failure_is_the_exit_status(graph: Graph) -> None:
+    launcher = graph.launch(good="", bad="sys.exit(3)")
+    assert launcher.wait(20.0) == 3
+    assert ("launch", "bad ended with status 3") in graph.lines
+    assert launcher.stop() == 3
+
+
+def test_process_that_is_killed_comes_back_and_stays_up(graph: Graph) -> None:
+    launcher = graph.launch(respawn=True, a=POLITE)
+    graph.wait_for(lambda: graph.lines.count(("a", "ready")) == 1)
+    first = launcher.processes[0].pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    graph.wait_for(lambda: graph.lines.count(("a", "ready")) == 2)
+    status = launcher.processes[0]
+    assert status.restarts == 1 and status.pid not in (None, first)
+    assert ("launch", "a was ended by SIGKILL") in graph.lines
+    assert launcher.stop() == 0
+    assert graph.lines.count(("a", "ready")) == 2
+
+
+def test_children_of_a_process_do_not_outlive_it(graph: Graph) -> None:
+    launcher = graph.launch(a=WITH_CHILD)
+    graph.wait_for(lambda: ("a", "ready") in graph.lines)
+    child = next(int(line.split()[1]) for name, line in graph.lines if line.startswith("child"))
+    launcher.stop()
+    graph.wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_nothing_is_left_when_the_runner_itself_is_killed(graph: Graph) -> None:
+    file = graph.write(a="print('pid', os.getpid(), flush=True)\ntime.sleep(60)\n")
+    runner = subprocess.Popen([sys.executable, "-m", "visavis.cli.main", "launch", str(file)], stdout=subprocess.PIPE, text=True, env=graph.env)
+    assert runner.stdout is not None
+    line = next(line for line in runner.stdout if "pid" in line)
+    child = int(line.split()[-1])
+    runner.kill()
+    runner.wait()
+    runner.stdout.close()
+    graph.wait_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_command_stops_the_graph_on_interrupt(graph: Graph) -> None:
+    file = graph.write(a=POLITE)
+    command = [sys.executable, "-m", "visavis.cli.main", "launch", str(file)]
+    runner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=graph.env, start_new_session=True)
+    assert runner.stdout is not None
+    assert next(line for line in runner.stdout if "ready" in line) == "[a] ready\n"
+    runner.send_signal(signal.SIGINT)
+    rest, _ = runner.communicate(timeout=10.0)
+    assert rest == "[a] bye\n"
+    assert runner.returncode == 0
+
+
+def test_mistakes_are_told_before_anything_starts(graph: Graph) -> None:
+    file = graph.write(a="print('started')")
+    with pytest.raises(LaunchError, match="no argument portrait"):
+        Launcher(file, {"portrait": "x"}, env=graph.env)
+    command = [sys.executable, "-m", "visavis.cli.main", "launch"]
+    for words, told in [([str(file), "portrait"], "'portrait' is no argument: write name:=value"), (["unheard"], "no launch file unheard")]:
+        done = subprocess.run([*command, *words], capture_output=True, text=True, env=graph.env)
+        assert done.returncode == 2
+        assert told in done.stderr and "Traceback" not in done.stderr
