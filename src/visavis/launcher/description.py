@@ -27,7 +27,10 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
     "set_env": frozenset({"name", "value"}) | CONDITIONS,
     "include": frozenset({"file", "arg"}) | CONDITIONS,
     "group": frozenset({"scoped", "children"}) | CONDITIONS,
-    "node": frozenset("pkg exec name namespace param remap args ros_args env output respawn respawn_delay".split()) | CONDITIONS,
+    "node": frozenset(
+        {"pkg", "exec", "name", "namespace", "param", "remap", "args", "ros_args", "env", "output", "respawn", "respawn_delay"}
+    )
+    | CONDITIONS,
 }
 """Action -> the attributes that are understood."""
 OUTPUTS = ("screen", "both", "log")

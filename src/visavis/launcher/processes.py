@@ -212,7 +212,7 @@ class _Supervised:
                     errors="replace",
                     bufsize=1,
                     start_new_session=True,
-                    preexec_fn=_end_with_parent,
+                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, nothing that could wait for a lock
                 )
             except OSError as error:
                 self._exit_code = 127

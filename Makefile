@@ -1,0 +1,84 @@
+# visavis: `make` lists the targets. Everything is installed into $(VENV); nothing outside this folder is touched except for missing system
+# libraries (through apt, announced) and caches under ~/.cache/visavis.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+# Python 3.11 or 3.12 to make the environment with; found by itself where not given.
+PYTHON ?=
+# uv installs several times faster than pip; `make UV= ...` does without.
+UV ?= $(shell command -v uv)
+export UV
+
+bin := $(VENV)/bin
+stamps := $(VENV)/.stamps
+install := $(if $(UV),$(UV) pip install --python $(bin)/python,$(bin)/python -m pip install --disable-pip-version-check)
+messages := $(wildcard msg/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake)
+project := pyproject.toml setup.py setup.cfg
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+.PHONY: setup
+setup: $(stamps)/messages $(stamps)/install ## make .venv with everything that visavis needs to run
+
+.PHONY: demo
+demo: setup ## set up, then let the graph speak ten seconds: out/demo.mp4, out/demo_sheet.png, out/demo_bag
+	$(bin)/visavis assets
+	$(bin)/visavis demo
+
+.PHONY: test
+test: setup $(stamps)/test ## set up, then check style and types and run all tests, the slow ones last
+	$(bin)/visavis assets
+	$(MAKE) --no-print-directory check
+	$(bin)/python -m pytest
+
+.PHONY: lint
+lint: $(stamps)/test check ## check style (ruff) and types (mypy)
+
+.PHONY: check
+check:
+	$(bin)/ruff check .
+	$(bin)/mypy
+
+.PHONY: bench
+bench: setup ## measure the running graph: pictures a second, latency, drops, cores, memory
+	$(bin)/visavis assets
+	$(bin)/visavis bench
+
+.PHONY: doctor
+doctor: setup ## check this machine and say what to do about each finding
+	$(bin)/visavis doctor
+
+.PHONY: clean
+clean: ## remove the environment, what was built, and out/
+	rm -rf $(VENV) build dist out log src/*.egg-info ros_ws/build ros_ws/install ros_ws/log ros_ws/src/visavis_msgs/build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(stamps)/venv: scripts/find_python.sh scripts/setup_system.sh
+	python=$$(scripts/find_python.sh "$(PYTHON)")
+	scripts/setup_system.sh "$$python"
+	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$python" $(VENV),"$$python" -m venv $(VENV))
+	mkdir -p $(stamps)
+	touch $@
+
+$(stamps)/messages: $(messages) scripts/build_messages.sh $(stamps)/venv
+	scripts/build_messages.sh $(bin)/python
+	touch $@
+
+$(stamps)/install: $(project) $(stamps)/venv
+	echo "Installing visavis and its packages"
+	$(install) --quiet --editable .
+	touch $@
+
+$(stamps)/test: $(project) $(stamps)/install
+	$(install) --quiet --editable ".[test]"
+	touch $@
+
+# One shell for all lines of a recipe, so that a line can set what the next one uses.
+.ONESHELL:
+.SILENT: $(stamps)/venv $(stamps)/messages $(stamps)/install $(stamps)/test
