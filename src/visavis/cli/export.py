@@ -1,0 +1,39 @@
+"""``visavis export``: turns checkpoints into the ONNX files and the manifest that the graph runs."""
+
+import argparse
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("export", help="export trained networks", description=__doc__)
+    parser.add_argument("network", choices=("encoder", "face"), help="encoder: needed before the face model is trained; face: writes the manifest too")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="output folder of the training")
+    parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
+    parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")
+    parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")
+
+
+def run(args: argparse.Namespace) -> int:
+    import json
+
+    from visavis.export.motion import export_encoder, export_face, write_manifest
+    from visavis.training.config import EncoderTraining, load_config
+    from visavis.training.encoder_net import AudioEncoder
+    from visavis.training.face_net import FaceNet
+    from visavis.training.face_run import SPEC_FILE, read_spec
+    from visavis.training.loop import load_average, trained_steps
+
+    encoder_spec = load_config(args.config, EncoderTraining).spec
+    if args.network == "encoder":
+        network = AudioEncoder(encoder_spec)
+        load_average(network, args.checkpoint)
+        print(export_encoder(network, args.to))
+        return 0
+    face_spec = read_spec(args.checkpoint / SPEC_FILE)
+    face = FaceNet(face_spec)
+    load_average(face, args.checkpoint)
+    for path in export_face(face, args.to):
+        print(path)
+    facts = json.loads(args.metrics.read_text()) if args.metrics else {}
+    print(write_manifest(args.to, encoder_spec, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
+    return 0

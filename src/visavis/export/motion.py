@@ -1,0 +1,70 @@
+"""Turns trained encoder and face checkpoints into the ONNX files and the manifest that the run time loads."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from visavis.motion.encoder import EncoderSpec
+from visavis.motion.face_model import FaceSpec
+from visavis.motion.features import FEATURES, MELS_PER_FRAME
+from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
+from visavis.runtime.weights import MANIFEST, file_sha256
+from visavis.training.encoder_net import AudioEncoder
+from visavis.training.face_net import FaceNet
+
+OPSET = 17
+
+
+class _Encode(nn.Module):
+    """``AudioEncoder.encode`` as the forward pass that the exporter traces."""
+
+    def __init__(self, network: AudioEncoder) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network.encode(features, state)
+
+
+def export_encoder(network: AudioEncoder, folder: Path) -> Path:
+    """Writes the encoder for any number of mel frames at once; the stage uses ``MELS_PER_FRAME``, training a whole utterance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ENCODER_FILE
+    example = (torch.zeros(1, MELS_PER_FRAME, FEATURES), network.initial_state(1))
+    axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
+    _export(_Encode(network), example, path, ["features", "state"], ["encoded", "next_state"], axes)
+    return path
+
+
+def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
+    """Writes the context and the denoiser network, each for one chunk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = network.spec
+    window, style = torch.zeros(1, spec.window, spec.context_values), torch.zeros(1, spec.style)
+    noisy, time = torch.zeros(1, spec.chunk, spec.values), torch.ones(1)
+    with torch.no_grad():
+        memory = network.context.eval()(window, style)
+    context, denoiser = folder / CONTEXT_FILE, folder / DENOISER_FILE
+    _export(network.context, (window, style), context, ["window", "style"], ["memory"], {})
+    _export(network.denoiser, (noisy, time, style, memory), denoiser, ["noisy", "time", "style", "memory"], ["clean"], {})
+    return context, denoiser
+
+
+def write_manifest(folder: Path, encoder: EncoderSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
+    """Lists the files with size and sha256, the specs, and ``facts`` (data, commands, metrics)."""
+    files = {name: {"sha256": file_sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)}
+    path = folder / MANIFEST
+    path.write_text(json.dumps({"files": files, "specs": {"encoder": asdict(encoder), "face": asdict(face)}, **facts}, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _export(
+    network: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
+) -> None:
+    torch.onnx.export(
+        network.eval(), example, str(path), input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False
+    )

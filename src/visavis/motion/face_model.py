@@ -1,0 +1,157 @@
+"""The face model: what its diffusion works on, and how windows of sound and past motion become a chunk of face and head.
+
+Inside, a frame is a short vector: the face shapes the model moves, then yaw, pitch, roll in degrees and the head's position. Lips, jaw and lids are
+diffused as they are; slow channels (head, gaze, brows) as the change since the last frame, so their noise is small beside their range and chunks join.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.layout import (
+    ARKIT_INDEX,
+    FACE,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    head_euler_from_rotation,
+    head_rotation_from_euler,
+    neutral_motion,
+    rotation_from_6d,
+    rotation_to_6d,
+)
+from visavis.motion.sampler import sample_ddim
+from visavis.types import Engine
+
+HEAD_VALUES = 6
+"""yaw, pitch, roll (degrees), x, y, z (metres)."""
+
+SLOW_PREFIXES = ("eyeLook", "brow")
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FaceSpec:
+    """Shape and scaling of a face model; travels with its weights.
+
+    shapes: names of the face shapes it moves. chunk, past, future: video frames generated at once, of motion looked back on, of sound after the chunk.
+    audio: encoder values a video frame. style: length of the style vector, 0 for the average style. width, heads, *_layers: the networks.
+    mean, scale: (values,) of the channels; change_scale: of the slow ones' change since the last frame.
+    """
+
+    shapes: tuple[str, ...]
+    chunk: int
+    past: int
+    future: int
+    audio: int
+    style: int
+    width: int
+    heads: int
+    context_layers: int
+    denoiser_layers: int
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    change_scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in self.shapes if name not in ARKIT_INDEX]:
+            raise ValueError(f"not ARKit shapes: {', '.join(unknown)}")
+        for name in ("mean", "scale", "change_scale"):
+            if len(getattr(self, name)) != self.values:
+                raise ValueError(f"{name} needs {self.values} numbers, got {len(getattr(self, name))}")
+        if min(self.scale) <= 0 or min(self.change_scale) <= 0:
+            raise ValueError("scales must be positive")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
+
+    @property
+    def values(self) -> int:
+        """Numbers of one frame inside the model."""
+        return len(self.shapes) + HEAD_VALUES
+
+    @property
+    def window(self) -> int:
+        """Frames of sound a chunk is made from."""
+        return self.past + self.chunk + self.future
+
+    @property
+    def context_values(self) -> int:
+        """Numbers of one frame of the window: sound, motion, and whether motion is known."""
+        return self.audio + self.values + 1
+
+    @property
+    def slow(self) -> NDArray[np.bool_]:
+        """Which channels are diffused as change: (values,)."""
+        return np.array([name.startswith(SLOW_PREFIXES) for name in self.shapes] + [True] * HEAD_VALUES)
+
+
+def to_inner(spec: FaceSpec, face: Array, head: Array) -> Array:
+    """face (..., 52) and head (..., 9: 6D rotation, position) to the model's frames (..., values)."""
+    shapes = face[..., [ARKIT_INDEX[name] for name in spec.shapes]]
+    angles = head_euler_from_rotation(rotation_from_6d(head[..., :6]))
+    return np.concatenate([shapes, angles, head[..., 6:9]], axis=-1).astype(np.float32)
+
+
+def to_motion(spec: FaceSpec, inner: Array) -> Array:
+    """The model's frames (frames, values) to motion (frames, MOTION_DIM): weights held in 0..1, rotations orthonormal, the body at rest."""
+    motion = neutral_motion(len(inner))
+    count = len(spec.shapes)
+    motion[:, FACE][:, [ARKIT_INDEX[name] for name in spec.shapes]] = np.clip(inner[:, :count], 0, 1)
+    yaw, pitch, roll = inner[:, count : count + 3].T
+    motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, pitch, roll))
+    motion[:, HEAD_POSITION] = inner[:, count + 3 :]
+    return motion
+
+
+def rest(spec: FaceSpec, frames: int) -> Array:
+    """The resting face, looking ahead: (frames, values) of zeros."""
+    return np.zeros((frames, spec.values), np.float32)
+
+
+def scaling(spec: FaceSpec, last: Array) -> tuple[Array, Array]:
+    """Offset and scale between diffused and inner values, for a chunk that follows the frame(s) ``last`` (..., values)."""
+    slow = spec.slow
+    offset = np.where(slow, last, np.asarray(spec.mean, np.float32)).astype(np.float32)
+    scale = np.where(slow, np.asarray(spec.change_scale, np.float32), np.asarray(spec.scale, np.float32)).astype(np.float32)
+    return offset, scale
+
+
+def context_input(spec: FaceSpec, sound: Array, past: Array) -> Array:
+    """Input of the context network: sound (..., window, audio) and past motion (..., past, values) side by side, (..., window, context_values)."""
+    lead = sound.shape[:-2]
+    known = (past - np.asarray(spec.mean, np.float32)) / np.asarray(spec.scale, np.float32)
+    motion = np.zeros((*lead, spec.window, spec.values + 1), np.float32)
+    motion[..., : spec.past, :-1] = known
+    motion[..., : spec.past, -1] = 1
+    return np.concatenate([sound, motion], axis=-1).astype(np.float32)
+
+
+def generate_chunk(
+    spec: FaceSpec,
+    context: Engine,
+    denoiser: Engine,
+    sound: Array,
+    past: Array,
+    style: Array,
+    noise: Array,
+    schedule: tuple[float, ...],
+    guidance: float,
+) -> Array:
+    """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values), style (style,) and noise (chunk, values)."""
+    offset, scale = scaling(spec, past[-1])
+    known = {True: _remember(spec, context, sound, past, style)}
+    if guidance != 1:
+        known[False] = _remember(spec, context, np.zeros_like(sound), past, style)
+
+    def denoise(noisy: Array, time: float, conditioned: bool) -> Array:
+        inputs = {"noisy": noisy[None], "time": np.array([time], np.float32), "style": style[None], **known[conditioned]}
+        return denoiser.run(inputs)["clean"][0]
+
+    chunk = (offset + scale * sample_ddim(denoise, noise, schedule, guidance)).astype(np.float32)
+    chunk[:, : len(spec.shapes)] = np.clip(chunk[:, : len(spec.shapes)], 0, 1)
+    return chunk
+
+
+def _remember(spec: FaceSpec, context: Engine, sound: Array, past: Array, style: Array) -> dict[str, Array]:
+    return {"memory": context.run({"window": context_input(spec, sound, past)[None], "style": style[None]})["memory"]}

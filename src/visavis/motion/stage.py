@@ -1,0 +1,151 @@
+"""The motion stage: samples of speech in, frames of motion out, the same bit for bit however the samples are cut."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.encoder import EncoderSpec, encode_frame, initial_encoder_state
+from visavis.motion.face_model import FaceSpec, generate_chunk, rest, to_motion
+from visavis.motion.features import FeatureState, frame_features, initial_feature_state
+from visavis.motion.layout import MOTION_DIM
+from visavis.motion.sampler import even_schedule
+from visavis.timing import exact_div, frame_to_sample, frames_in
+from visavis.types import Engine, check_samples
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MotionConfig:
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
+
+    style: z-scores against the training corpus, in the order of the weights' manifest; empty is the average style.
+    """
+
+    seed: int = 0
+    sampling_steps: int = 4
+    guidance: float = 1.0
+    style: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+        if not 1 <= self.sampling_steps <= 50:
+            raise ValueError(f"sampling_steps must be 1 to 50, got {self.sampling_steps}")
+
+
+@dataclass(frozen=True)
+class MotionState:
+    """All that a stream carries from step to step; its size does not grow.
+
+    samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video frame.
+    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. ended: the stream was flushed.
+    """
+
+    samples_seen: int
+    encoded_frames: int
+    frames_given: int
+    pending: NDArray[np.int16]
+    features: FeatureState
+    encoder: Array
+    sound: Array
+    past: Array
+    ended: bool = False
+
+
+class MotionStage:
+    """Encoder, context and denoiser networks as one streaming stage. Holds no state of a stream."""
+
+    def __init__(self, encoder: Engine, context: Engine, denoiser: Engine, encoder_spec: EncoderSpec, face_spec: FaceSpec, config: MotionConfig) -> None:
+        if face_spec.audio != encoder_spec.frame_features:
+            raise ValueError(f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder_spec.frame_features}")
+        if len(config.style) not in (0, face_spec.style):
+            raise ValueError(f"style needs {face_spec.style} numbers or none, got {len(config.style)}")
+        self._encoder, self._context, self._denoiser = encoder, context, denoiser
+        self._encoder_spec, self._face_spec, self._config = encoder_spec, face_spec, config
+        self._schedule = even_schedule(config.sampling_steps)
+        self._style = np.array(config.style or [0.0] * face_spec.style, np.float32)
+
+    @property
+    def latency_samples(self) -> int:
+        """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, and the encoder's delay."""
+        return frame_to_sample(self._face_spec.chunk - 1 + self._face_spec.future + self._encoder_spec.delay_frames)
+
+    def initial_state(self) -> MotionState:
+        face = self._face_spec
+        return MotionState(
+            samples_seen=0,
+            encoded_frames=0,
+            frames_given=0,
+            pending=np.zeros(0, np.int16),
+            features=initial_feature_state(),
+            encoder=initial_encoder_state(self._encoder_spec),
+            sound=np.zeros((face.window, face.audio), np.float32),
+            past=rest(face, face.past),
+        )
+
+    def step(self, samples: NDArray[np.int16], state: MotionState, final: bool = False) -> tuple[Array, MotionState]:
+        """Hears ``samples`` (int16, any number) and gives every frame that is ready: float32 (frames, MOTION_DIM).
+
+        After ``final=True`` the frames given are ``timing.frames_in`` of all samples, and the state takes no more (ValueError): speech that follows
+        is a new utterance.
+        """
+        samples = check_samples(samples)
+        if state.ended:
+            raise ValueError("this utterance was ended with final=True: start the next one with initial_state()")
+        seen = state.samples_seen + len(samples)
+        given = state.frames_given
+        heard = np.concatenate([state.pending, samples])
+        chunks: list[Array] = []
+        state, heard = self._hear(state, heard, chunks)
+        if final:
+            total = frames_in(seen)
+            while state.frames_given < total:
+                length = frame_to_sample(state.encoded_frames + 1) - frame_to_sample(state.encoded_frames)
+                padded = np.zeros(length, np.int16)
+                padded[: len(heard)] = heard
+                state, heard = self._hear(state, padded, chunks)
+            motion = _joined(chunks)[: total - given]
+            return motion, replace(state, samples_seen=seen, frames_given=total, pending=heard, ended=True)
+        return _joined(chunks), replace(state, samples_seen=seen, pending=heard)
+
+    def _hear(self, state: MotionState, heard: NDArray[np.int16], chunks: list[Array]) -> tuple[MotionState, NDArray[np.int16]]:
+        """Takes whole video frames off ``heard``, appends what they complete to ``chunks``, gives the rest back."""
+        position = 0
+        while True:
+            frame = state.encoded_frames
+            length = frame_to_sample(frame + 1) - frame_to_sample(frame)
+            if len(heard) - position < length:
+                return state, heard[position:].copy()
+            state = self._hear_frame(state, heard[position : position + length])
+            position += length
+            described = state.encoded_frames - self._encoder_spec.delay_frames
+            ready = described - self._face_spec.future - state.frames_given
+            if ready == self._face_spec.chunk:
+                chunk = self._next_chunk(state)
+                # chunk by chunk, so that no vectorised function ever sees another shape
+                chunks.append(to_motion(self._face_spec, chunk))
+                past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
+                state = replace(state, past=past, frames_given=state.frames_given + len(chunk))
+
+    def _hear_frame(self, state: MotionState, samples: NDArray[np.int16]) -> MotionState:
+        features, feature_state = frame_features(samples, state.features)
+        encoded, encoder_state = encode_frame(self._encoder, features, state.encoder)
+        sound = state.sound
+        # the encoder's first outputs describe the time before the stream began
+        if state.encoded_frames >= self._encoder_spec.delay_frames:
+            sound = np.concatenate([sound[1:], encoded[None]])
+        return replace(state, features=feature_state, encoder=encoder_state, sound=sound, encoded_frames=state.encoded_frames + 1)
+
+    def _next_chunk(self, state: MotionState) -> Array:
+        spec = self._face_spec
+        index = exact_div(state.frames_given, spec.chunk)
+        noise = np.random.Generator(np.random.Philox(key=(self._config.seed, index))).standard_normal((spec.chunk, spec.values), np.float32)
+        return generate_chunk(
+            spec, self._context, self._denoiser, state.sound, state.past, self._style, noise, self._schedule, self._config.guidance
+        )
+
+
+def _joined(chunks: list[Array]) -> Array:
+    return np.concatenate([np.zeros((0, MOTION_DIM), np.float32), *chunks])

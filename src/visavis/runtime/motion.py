@@ -1,0 +1,38 @@
+"""Builds the motion stage from a folder of weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from visavis.motion.encoder import EncoderSpec
+from visavis.motion.face_model import FaceSpec
+from visavis.motion.stage import MotionConfig, MotionStage
+from visavis.runtime.engine import OnnxEngine
+from visavis.runtime.weights import DEFAULT_WEIGHTS, MANIFEST, REPAIR, WeightsError, read_manifest
+from visavis.types import Engine
+
+ENCODER_FILE = "encoder.onnx"
+CONTEXT_FILE = "face_context.onnx"
+DENOISER_FILE = "face_denoiser.onnx"
+
+
+def load_motion_stage(
+    weights_dir: Path = DEFAULT_WEIGHTS, config: MotionConfig | None = None, make_engine: Callable[[Path], Engine] = OnnxEngine
+) -> MotionStage:
+    """Checks every file against the manifest, then loads. WeightsError names what is missing, cut short, changed or does not fit together.
+
+    make_engine: from a checked path to an engine, for another device (``functools.partial(OnnxEngine, providers=...)``).
+    """
+    manifest = read_manifest(weights_dir)
+    paths = [manifest.path(name) for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)]
+    try:
+        encoder_spec = EncoderSpec(**_frozen(manifest.specs["encoder"]))
+        face_spec = FaceSpec(**_frozen(manifest.specs["face"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{weights_dir / MANIFEST} does not describe these networks ({error!r}): {REPAIR}") from error
+    encoder, context, denoiser = (make_engine(path) for path in paths)
+    return MotionStage(encoder, context, denoiser, encoder_spec, face_spec, config or MotionConfig())
+
+
+def _frozen(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

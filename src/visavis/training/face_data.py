@@ -1,0 +1,178 @@
+"""The face model's training data: every utterance's encoder output and teacher motion, in flat arrays from which windows are cut by index."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.encoder import EncoderSpec, initial_encoder_state
+from visavis.motion.face_model import FaceSpec, to_inner
+from visavis.motion.features import MELS_PER_FRAME, utterance_features
+from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
+from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX
+from visavis.timing import FRAME_RATE, frame_to_sample
+from visavis.training import augment
+from visavis.training.config import FaceTraining
+from visavis.training.corpus import Utterance, phone_at
+from visavis.types import Engine
+
+STYLE_NAMES = ("mouth opening", "smile", "brows", "head", "blinks", "gaze")
+SETTLE_SECONDS = 1.0
+"""Time constant with which slow channels come from rest, or from where roll-out took them, back to the teacher's path."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch. sound: (b, window, audio); motion: (b, past + chunk, values); closed: (b, chunk), lips closed by a phone; style: (b, style)."""
+
+    sound: Array
+    motion: Array
+    closed: NDArray[np.bool_]
+    style: Array
+
+
+class FaceData:
+    """Utterances laid end to end, each after ``past`` frames of rest."""
+
+    def __init__(self, spec: FaceSpec, utterances: list[Utterance], sounds: list[list[NDArray[np.float16]]], styles: Array) -> None:
+        self.spec = spec
+        self.styles = styles
+        motions, closings, bases, self.lengths = [], [], [], []
+        total = 0
+        for utterance, versions in zip(utterances, sounds, strict=True):
+            frames = min(len(utterance.face), len(utterance.head), *(len(version) for version in versions))
+            inner = to_inner(spec, utterance.face[:frames], utterance.head[:frames])
+            motions.append(np.concatenate([np.zeros((spec.past, spec.values), np.float32), from_rest(spec, inner)]))
+            closings.append(np.concatenate([np.zeros(spec.past, bool), lips_closed(utterance, frames)]))
+            bases.append(total + spec.past)
+            self.lengths.append(frames)
+            total += spec.past + frames
+        self.motion = np.concatenate(motions)
+        self.closed = np.concatenate(closings)
+        self.bases = np.array(bases)
+        copies = len(sounds[0])
+        self.sound = np.zeros((copies, total, spec.audio), np.float16)
+        for base, length, versions in zip(self.bases, self.lengths, sounds, strict=True):
+            for copy, version in enumerate(versions):
+                self.sound[copy, base : base + length] = version[:length]
+        usable = np.maximum(np.array(self.lengths) - spec.chunk - spec.future + 1, 0)
+        self.shares = usable / usable.sum()
+        self.usable = usable
+
+    def draw(self, count: int, generator: np.random.Generator) -> Windows:
+        picks = generator.choice(len(self.bases), count, p=self.shares)
+        firsts = self.bases[picks] + (generator.random(count) * self.usable[picks]).astype(int)
+        index = firsts[:, None] + np.arange(-self.spec.past, self.spec.chunk + self.spec.future)
+        copies = generator.integers(0, len(self.sound), count)
+        known = self.spec.past + self.spec.chunk
+        return Windows(
+            sound=self.sound[copies[:, None], index].astype(np.float32),
+            motion=self.motion[index[:, :known]],
+            closed=self.closed[index[:, self.spec.past : known]],
+            style=self.styles[picks],
+        )
+
+
+def from_rest(spec: FaceSpec, inner: Array) -> Array:
+    """The slow channels bent at the start so that they leave from rest, as a stream does."""
+    fade = np.exp(-np.arange(len(inner)) / (SETTLE_SECONDS * FRAME_RATE))[:, None]
+    bent = np.where(spec.slow, inner - inner[:1] * fade, inner)
+    bent[:, : len(spec.shapes)] = np.clip(bent[:, : len(spec.shapes)], 0, 1)
+    return bent.astype(np.float32)
+
+
+def lips_closed(utterance: Utterance, frames: int) -> NDArray[np.bool_]:
+    """Frames whose middle lies in a P, B or M, or in whose middle third of a longer one: (frames,)."""
+    labels = phone_at(utterance, (np.arange(frames) + 0.5) / FRAME_RATE)
+    return np.isin(labels, [PHONE_INDEX[name] for name in LIPS_CLOSED])
+
+
+def moving_shapes(utterances: list[Utterance]) -> tuple[str, ...]:
+    """The shapes that the teacher ever uses."""
+    most = np.max([np.ptp(u.face, axis=0) for u in utterances], axis=0)
+    return tuple(name for name, spread in zip(ARKIT_NAMES, most, strict=True) if spread > 1e-3)
+
+
+def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utterance]) -> FaceSpec:
+    """The spec of a new model, with scales measured on the corpus."""
+    shapes = moving_shapes(utterances)
+    count = len(shapes) + 6
+    unscaled = FaceSpec(
+        shapes=shapes,
+        chunk=config.chunk,
+        past=config.past,
+        future=config.future,
+        audio=encoder.frame_features,
+        style=len(STYLE_NAMES),
+        width=config.width,
+        heads=config.heads,
+        context_layers=config.context_layers,
+        denoiser_layers=config.denoiser_layers,
+        mean=(0.0,) * count,
+        scale=(1.0,) * count,
+        change_scale=(1.0,) * count,
+    )
+    paths = [to_inner(unscaled, u.face, u.head) for u in utterances]
+    together = np.concatenate(paths)
+    change = np.concatenate([path[config.chunk :] - path[: -config.chunk] for path in paths])
+    smallest = np.array([0.01] * len(shapes) + [0.1] * 3 + [1e-4] * 3)
+    values = {
+        "mean": together.mean(axis=0),
+        "scale": np.maximum(together.std(axis=0), smallest),
+        "change_scale": np.maximum(change.std(axis=0), smallest / 4),
+    }
+    return FaceSpec(**{**vars(unscaled), **{name: tuple(round(float(v), 6) for v in value) for name, value in values.items()}})
+
+
+def measure_styles(utterances: list[Utterance]) -> Array:
+    """How much each utterance does of each ``STYLE_NAMES``: standard deviations (smile: mean), as z-scores over the corpus, held in -3..3."""
+
+    def columns(face: Array, *prefixes: str) -> Array:
+        return face[:, [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]]
+
+    rows = [
+        [
+            columns(u.face, "jawOpen").std(),
+            columns(u.face, "mouthSmile").mean(),
+            columns(u.face, "brow").std(axis=0).mean(),
+            u.head[:, 2].std(),
+            columns(u.face, "eyeBlink").mean(),
+            columns(u.face, "eyeLook").std(axis=0).mean(),
+        ]
+        for u in utterances
+    ]
+    table = np.array(rows)
+    return np.clip((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6), -3, 3).astype(np.float32)
+
+
+def hear(encoder: Engine, spec: EncoderSpec, samples: NDArray[np.int16]) -> NDArray[np.float16]:
+    """Encoder output of a whole utterance, aligned to the video frames it describes: float16 (frames, spec.frame_features)."""
+    padded = np.concatenate([samples, np.zeros(frame_to_sample(3 * (spec.delay_frames + 1)), np.int16)])
+    features = utterance_features(padded)
+    encoded = encoder.run({"features": features[None], "state": initial_encoder_state(spec)})["encoded"][0]
+    frames = len(features) // MELS_PER_FRAME - spec.delay_frames
+    return encoded[spec.delay_steps :].reshape(frames, spec.frame_features).astype(np.float16)
+
+
+def hear_all(
+    encoder: Engine, spec: EncoderSpec, fingerprint: str, utterances: list[Utterance], copies: int, cache: Path
+) -> list[list[NDArray[np.float16]]]:
+    """``copies`` readings of each utterance, the first clean, the others disturbed; kept in ``cache`` by encoder and utterance."""
+    cache.mkdir(parents=True, exist_ok=True)
+    heard = []
+    for utterance in utterances:
+        key = hashlib.sha256(f"{fingerprint} {copies} {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
+        path = cache / f"{key}.npy"
+        if not path.exists():
+            generator = np.random.default_rng(int(key[:8], 16))
+            speech = utterance.samples.astype(np.float32) / 32768
+            versions = [utterance.samples] + [augment.to_int16(augment.disturb(speech, generator)) for _ in range(copies - 1)]
+            partial = path.with_suffix(".part.npy")
+            np.save(partial, np.stack([hear(encoder, spec, version) for version in versions]))
+            partial.replace(path)
+        heard.append(list(np.load(path)))
+    return heard

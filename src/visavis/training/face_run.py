@@ -1,0 +1,147 @@
+"""Trains the face diffusion model on encoder output and teacher motion."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from visavis.motion.encoder import EncoderSpec
+from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, generate_chunk, rest, scaling, to_inner
+from visavis.motion.sampler import even_schedule
+from visavis.runtime.engine import OnnxEngine
+from visavis.runtime.torch_engine import TorchEngine
+from visavis.timing import FRAME_RATE
+from visavis.training.config import FaceTraining
+from visavis.training.corpus import read_corpus
+from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles
+from visavis.training.face_net import FaceNet
+from visavis.training.loop import Losses, Metrics, train
+
+SPEC_FILE = "face_spec.json"
+MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
+
+
+def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | None = None) -> nn.Module:
+    """Runs or resumes the training; returns the averaged network. The spec is fixed at the first start and kept beside the checkpoint."""
+    output = Path(config.output)
+    output.mkdir(parents=True, exist_ok=True)
+    utterances = read_corpus(Path(config.corpus), "train")
+    held_out = read_corpus(Path(config.corpus), "val")[:12]
+    spec_path = output / SPEC_FILE
+    if spec_path.exists():
+        spec = read_spec(spec_path)
+    else:
+        spec = make_spec(config, encoder_spec, utterances)
+        spec_path.write_text(json.dumps(asdict(spec), indent=1))
+    encoder = OnnxEngine(Path(config.encoder), threads=config.loop.threads)
+    cache = output / "heard"
+    sounds = hear_all(encoder, encoder_spec, encoder.sha256, utterances, config.copies, cache)
+    exam = hear_all(encoder, encoder_spec, encoder.sha256, held_out, 1, cache)
+    data = FaceData(spec, utterances, sounds, measure_styles(utterances))
+    print(f"{len(utterances)} utterances, {len(data.motion)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
+    torch.manual_seed(config.loop.seed)
+    network = FaceNet(spec)
+    mouth = torch.tensor([name.startswith(MOUTH_PREFIXES) for name in spec.shapes] + [False] * HEAD_VALUES)
+    weight = torch.where(mouth, 1.0, 0.5)
+
+    def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
+        windows = data.draw(config.loop.batch, generator)
+        window, clean, style, before = prepare(spec, config, windows, mouth.numpy(), generator)
+        draws = (len(window), config.noise_draws)
+        times = generator.random(draws, np.float32)
+        times = np.maximum(np.where(generator.random(draws) < 0.25, np.float32(1), times), np.float32(0.01))
+        noise = torch.from_numpy(generator.standard_normal((*draws, spec.chunk, spec.values), np.float32))
+        time = torch.from_numpy(times)
+        angle = 0.5 * torch.pi * time[..., None, None]
+        truth = torch.from_numpy(clean)[:, None]
+        noisy = angle.cos() * truth + angle.sin() * noise
+        guess = network(torch.from_numpy(window), noisy, time, torch.from_numpy(style))
+        emphasis = weight * (1 + config.closed_weight * torch.from_numpy(windows.closed)[:, None, :, None] * mouth)
+        position = (emphasis * (guess - truth) ** 2).mean()
+        velocity = (weight * (_changes(guess, before) - _changes(truth, before)) ** 2).mean()
+        return {"total": position + config.velocity_weight * velocity, "position": position, "velocity": velocity}
+
+    def validate(network: nn.Module) -> Metrics:
+        return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
+
+    return train(network, config.loop, output, losses, validate, validate_steps=500)
+
+
+def prepare(
+    spec: FaceSpec, config: FaceTraining, windows: Windows, mouth: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tensor]:
+    """Spoils the past as roll-out will, and scales. Returns context input, diffused truth, style, and the frame before the chunk in diffused units."""
+    count = len(windows.motion)
+    motion = windows.motion.copy()
+    reach = np.asarray(spec.scale, np.float32)
+    # slow channels somewhere else than the teacher's, on their way back: roll-out learns to come home instead of wandering off
+    away = generator.standard_normal((count, 1, spec.values), np.float32) * 0.7 * reach * (generator.random((count, 1, 1)) < 0.4)
+    fade = np.exp(-np.arange(motion.shape[1], dtype=np.float32) / (SETTLE_SECONDS * FRAME_RATE))[:, None]
+    motion = np.where(spec.slow, motion + away * fade, motion)
+    motion[..., : len(spec.shapes)] = np.clip(motion[..., : len(spec.shapes)], 0, 1)
+    past, chunk = motion[:, : spec.past], motion[:, spec.past :]
+    offset, scale = scaling(spec, past[:, -1])
+    offset, scale = offset[:, None], scale[None, None] if scale.ndim == 1 else scale[:, None]
+    seen = past + generator.standard_normal(past.shape, np.float32) * reach * np.where(spec.slow, 0.1, 1) * config.past_noise
+    forgotten = (generator.random((count, 1, 1)) < config.past_dropout) & mouth
+    seen = np.where(forgotten, 0, seen).astype(np.float32)
+    sound = np.where(generator.random((count, 1, 1)) < config.audio_dropout, 0, windows.sound).astype(np.float32)
+    style = np.where(generator.random((count, 1)) < config.style_dropout, 0, windows.style).astype(np.float32)
+    before = torch.from_numpy(((past[:, -1:] - offset) / scale).astype(np.float32))[:, None]
+    return context_input(spec, sound, seen), ((chunk - offset) / scale).astype(np.float32), style, before
+
+
+def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.ndarray]]) -> Metrics:
+    """Rolls the model out over held-out utterances (its own motion as past) and compares the mouth with the teacher's."""
+    context = TorchEngine(network.context, ("window", "style"), ("memory",))  # type: ignore[arg-type]
+    denoiser = TorchEngine(network.denoiser, ("noisy", "time", "style", "memory"), ("clean",))  # type: ignore[arg-type]
+    told, truth = [], []
+    for sound, motion in exam:
+        rolled = roll_out(spec, context, denoiser, sound.astype(np.float32), seed=0)
+        told.append(rolled[: len(motion)])
+        truth.append(motion[: len(rolled)])
+    guess, answer = np.concatenate(told), np.concatenate(truth)
+    mouth = [index for index, name in enumerate(spec.shapes) if name.startswith(MOUTH_PREFIXES)]
+    jaw = spec.shapes.index("jawOpen")
+    blink = spec.shapes.index("eyeBlinkLeft")
+    head = slice(len(spec.shapes), len(spec.shapes) + 3)
+    return {
+        "mouth_rmse": float(np.sqrt(np.mean((guess - answer)[:, mouth] ** 2))),
+        "jaw_correlation": float(np.corrcoef(guess[:, jaw], answer[:, jaw])[0, 1]),
+        "jaw_jitter_ratio": _jitter(guess[:, jaw]) / _jitter(answer[:, jaw]),
+        "blink_ratio": float(guess[:, blink].mean() / max(answer[:, blink].mean(), 1e-6)),
+        "head_spread_ratio": float(guess[:, head].std() / max(answer[:, head].std(), 1e-6)),
+        "head_jitter_ratio": _jitter(guess[:, head.start]) / _jitter(answer[:, head.start]),
+    }
+
+
+def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound: np.ndarray, seed: int) -> np.ndarray:
+    """Frames (n, values) for encoder output (frames, audio), chunk after chunk as the stage does it."""
+    padded = np.concatenate([np.zeros((spec.past, spec.audio), np.float32), sound])
+    generator = np.random.default_rng(seed)
+    motion = rest(spec, spec.past)
+    for first in range(0, len(sound) - spec.chunk - spec.future + 1, spec.chunk):
+        noise = generator.standard_normal((spec.chunk, spec.values), np.float32)
+        window = padded[first : first + spec.window]
+        chunk = generate_chunk(
+            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, even_schedule(4), 1.0
+        )
+        motion = np.concatenate([motion, chunk])
+    return motion[spec.past :]
+
+
+def read_spec(path: Path) -> FaceSpec:
+    values = json.loads(path.read_text())
+    return FaceSpec(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def _changes(chunk: Tensor, before: Tensor) -> Tensor:
+    """First differences within (..., chunk, values), the first one against the frame before."""
+    return torch.diff(torch.cat([before.expand(*chunk.shape[:-2], 1, -1), chunk], dim=-2), dim=-2)
+
+
+def _jitter(path: np.ndarray) -> float:
+    return max(float(np.percentile(np.abs(np.diff(path, 2)), 95)), 1e-6)
