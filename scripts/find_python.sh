@@ -4,12 +4,12 @@
 set -euo pipefail
 
 path_if_it_fits() { # also sees through the shims of version managers that name a Python which is not there
-  "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12)) or print(sys.executable)' 2>/dev/null
+  "$1" -c 'import sys; fits = (3, 11) <= sys.version_info[:2] <= (3, 12); print(sys.executable if fits else "", end=""); sys.exit(not fits)' 2>/dev/null
 }
 
 if [ -n "${1:-}" ]; then
   if ! path_if_it_fits "$1"; then
-    echo "PYTHON=$1 is no Python 3.11 or 3.12: $("$1" --version 2>&1 || true)" >&2
+    echo "PYTHON=$1 is no Python 3.11 or 3.12: $("$1" --version 2>&1 | head -n 1)" >&2
     exit 1
   fi
   exit 0

@@ -38,6 +38,8 @@ EXTRAS = {
     "tensorboard": "train",
     "openfacefx": "data",
     "pocketsphinx": "data",
+    "misaki": "data",
+    "anny": "rig",
 }
 """Package that the default installation leaves out -> the extra that brings it."""
 
