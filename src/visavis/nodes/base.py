@@ -1,0 +1,316 @@
+"""What the four nodes have in common: the lifecycle, a worker thread behind a bounded queue, diagnostics, and a clean end.
+
+A node fills in four short parts: ``load`` (weights, portraits; in on_configure), ``open`` (subscriptions, devices; in on_activate), a
+callback that only enqueues, and ``work`` (one turn of the worker). Parameters are read when the node is configured.
+
+With the parameter ``autostart`` the node configures and activates itself. If that fails it says why in one line, stays ``unconfigured``
+with level ERROR in /diagnostics, and tries again after 5, 10, 20, 40, 60, 60... seconds: a file that is put right or a device that is
+plugged in heals it without a restart, and a lifecycle manager may take over at any time. Without ``autostart`` it waits for its lifecycle
+services, as ROS users expect.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.experimental import EventsExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
+
+from visavis.ros import qos
+from visavis.ros.diagnostics import Health
+from visavis.ros.parameters import declare_parameters, parameter, read_parameters
+from visavis.timing import NANOSECONDS
+
+RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+JOIN_SECONDS = 1.5
+STOP_SECONDS = 2.7
+"""A process that has not ended so long after SIGINT or SIGTERM ends itself the hard way: callers count on three seconds."""
+SPIN_SECONDS = 0.1
+REPEAT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """Parameters that every node has."""
+
+    autostart: bool = parameter(False, "configure and activate without a lifecycle manager")
+    frame_id: str = parameter("visavis", "frame_id in the header of everything this node publishes")
+
+
+class AvatarNode(LifecycleNode):
+    """A lifecycle node with a worker. ``config_type`` is the frozen dataclass of its parameters, ``config`` its value once configured."""
+
+    config_type: type[NodeConfig] = NodeConfig
+    config: Any
+
+    def __init__(self, name: str, **node_options: Any) -> None:
+        super().__init__(name, **node_options)
+        declare_parameters(self, self.config_type)
+        self.health = Health()
+        self.loading = False
+        self._worker: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._subscriptions_made: list[Subscription] = []
+        self._publishers_made: list[Publisher] = []
+        self._told: dict[str, float] = {}
+        self._next_start: float | None = None
+        self._failed_starts = 0
+        self._failure = ""
+        if self.get_parameter("autostart").value:
+            self._next_start = time.monotonic()
+        self._diagnostics = self.create_publisher(DiagnosticArray, qos.DIAGNOSTICS_TOPIC, qos.DIAGNOSTICS_DEPTH)
+        self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    # What a node fills in.
+
+    def load(self) -> None:
+        """Load what the node needs. An exception makes configuring fail, with its text as the one line that tells the user what to do."""
+
+    def open(self) -> None:
+        """Open sockets and devices. An exception makes activating fail."""
+
+    def work(self) -> None:
+        """One turn of the worker: wait for something (a tenth of a second at most), do it, return."""
+        raise NotImplementedError
+
+    def wake(self) -> None:
+        """Let a waiting ``work`` return at once."""
+
+    def close(self) -> None:
+        """Undo ``open``. Called with the worker at rest."""
+
+    def unload(self) -> None:
+        """Undo ``load``."""
+
+    def gauges(self) -> None:
+        """Set what /diagnostics should show now, called before each report."""
+
+    # What a node uses.
+
+    def now_ns(self) -> int:
+        """The graph's clock: /clock under use_sim_time, otherwise the system's."""
+        return self.get_clock().now().nanoseconds
+
+    def wait_seconds(self, until_ns: int, limit: float = 0.1) -> float:
+        """How long to sleep, by the system's clock, to be at ``until_ns`` on the graph's clock; never longer than ``limit``."""
+        seconds = min(max((until_ns - self.now_ns()) / NANOSECONDS, 0.0), limit)
+        return min(seconds, 0.005) if self.get_clock().ros_time_is_active else seconds
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep in the worker, at most until the node is deactivated."""
+        self._stop.wait(seconds)
+
+    def publisher(self, message_type: type, topic: str, depth: int) -> Publisher:
+        """A lifecycle publisher, to be made in ``load``; it lives until the node is cleaned up."""
+        made = self.create_lifecycle_publisher(message_type, topic, qos.stream(depth), qos_overriding_options=qos.overridable())
+        self._publishers_made.append(made)
+        return made
+
+    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None], depth: int) -> None:
+        """A subscription, to be made in ``open``; it lives until the node is deactivated."""
+        self._subscriptions_made.append(
+            self.create_subscription(message_type, topic, callback, qos.stream(depth), qos_overriding_options=qos.overridable())
+        )
+
+    def tell(self, message: str, *, key: str = "", again: float = REPEAT_SECONDS) -> None:
+        """Warn the user in one line and in /diagnostics; the same ``key`` is not logged again within ``again`` seconds."""
+        self.health.trouble(message)
+        now = time.monotonic()
+        if now - self._told.get(key or message, -1e9) >= again:
+            self._told[key or message] = now
+            self.get_logger().warning(message)
+
+    # Lifecycle.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.loading = True
+        try:
+            self.config = read_parameters(self, self.config_type)
+            self.load()
+        except Exception as error:
+            return self._failed("configured", error, self._unload)
+        finally:
+            self.loading = False
+        self.health.recover()
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop.clear()
+        try:
+            self.open()
+        except Exception as error:
+            return self._failed("activated", error, self._close)
+        self.health.recover()
+        result = super().on_activate(state)
+        self._worker = threading.Thread(target=self._work, name=f"{self.get_name()} worker", daemon=True)
+        self._worker.start()
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._close()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._unload()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._close()
+        self._unload()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured, so that the node can be configured again."""
+        self._close()
+        self._unload()
+        return TransitionCallbackReturn.SUCCESS
+
+    @property
+    def lifecycle_state(self) -> str:
+        """unconfigured, inactive, active or finalized."""
+        return str(self._state_machine.current_state[1])
+
+    def start_if_due(self) -> None:
+        """Configure and activate, if ``autostart`` asks for it and it is time to try."""
+        if self._next_start is None or time.monotonic() < self._next_start:
+            return
+        if self.lifecycle_state == "unconfigured":
+            self.trigger_configure()
+        if self.lifecycle_state == "inactive":
+            self.trigger_activate()
+        if self.lifecycle_state in ("unconfigured", "inactive"):
+            wait = RETRY_SECONDS[min(self._failed_starts, len(RETRY_SECONDS) - 1)]
+            self._failed_starts += 1
+            self._next_start = time.monotonic() + wait
+        else:
+            self._next_start = None
+
+    def finish(self) -> None:
+        """Leave in good order: the worker stops, devices close, subscribers hear the last messages."""
+        if self.lifecycle_state in ("unconfigured", "inactive", "active"):
+            self.trigger_shutdown()
+
+    def _failed(self, what: str, error: Exception, undo: Callable[[], None]) -> TransitionCallbackReturn:
+        message = f"cannot be {what}: {one_line(error)}"
+        self.health.fail(message)
+        if message != self._failure:  # the retries of autostart do not repeat themselves
+            self._failure = message
+            self.get_logger().error(message)
+        undo()
+        return TransitionCallbackReturn.FAILURE
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.work()
+            except Exception as error:
+                if self._stop.is_set():
+                    return
+                self.health.count("errors")
+                self.tell(f"skipped what it was working on: {one_line(error)}", key=f"work {type(error).__name__}")
+                self._stop.wait(0.01)  # an error that comes back at every turn must not eat a whole core
+
+    def _close(self) -> None:
+        self._stop.set()
+        self.wake()
+        worker, self._worker = self._worker, None
+        if worker is not None and worker is not threading.current_thread():
+            worker.join(JOIN_SECONDS)
+            if worker.is_alive():
+                self.get_logger().warning("the worker is busy and was left to end by itself")
+        for subscription in self._subscriptions_made:
+            self.destroy_subscription(subscription)
+        self._subscriptions_made.clear()
+        self.close()
+
+    def _unload(self) -> None:
+        for made in self._publishers_made:
+            self.destroy_lifecycle_publisher(made)
+        self._publishers_made.clear()
+        self.unload()
+
+    def _report(self) -> None:
+        self.gauges()
+        self._diagnostics.publish(self.health.report(self.get_fully_qualified_name(), self.lifecycle_state, self.now_ns()))
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error in one line; errors that were not written for users also get their type."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for_users = isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("visavis.")
+    return text if for_users else f"{type(error).__name__}: {text}"
+
+
+def run_node(make_node: Callable[[], AvatarNode], arguments: Sequence[str] | None = None) -> int:
+    """Run one node as the whole process, until SIGINT or SIGTERM; returns the exit status.
+
+    The first signal ends the node in good order: a loading node is interrupted, an active one is shut down through its lifecycle while its
+    publishers still work. What still runs ``STOP_SECONDS`` later (a compiler, a driver) is ended with the process.
+    """
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+    os.environ.setdefault("HOME", "/tmp")
+    stop = threading.Event()
+    node: AvatarNode | None = None
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        if node is None or node.loading:
+            raise KeyboardInterrupt
+
+    _end_for_certain()
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
+    try:
+        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+        node = make_node()
+        executor = EventsExecutor()
+        executor.add_node(node)
+        while rclpy.ok() and not stop.is_set():
+            node.start_if_due()
+            executor.spin_once(timeout_sec=SPIN_SECONDS)
+        node.finish()
+        executor.remove_node(node)
+        node.destroy_node()
+        executor.shutdown()
+    except KeyboardInterrupt:
+        return 0
+    except ValueError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {one_line(error)}", file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _end_for_certain() -> None:
+    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def watch(_kept: socket.socket = writer) -> None:
+        while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        time.sleep(STOP_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end for certain", daemon=True).start()

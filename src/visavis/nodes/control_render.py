@@ -1,0 +1,108 @@
+"""The node that poses the portrait's rig: ``motion`` in, ``control`` out, one message a frame; ``keypoints`` for RViz."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from sensor_msgs.msg import PointCloud2
+from visavis_msgs.msg import ControlFrame as ControlFrameMsg
+from visavis_msgs.msg import MotionChunk as MotionChunkMsg
+
+from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.nodes.queue import BoundedQueue, DropPolicy
+from visavis.ros import qos
+from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
+from visavis.ros.parameters import parameter
+from visavis.ros.points import keypoints_to_msg
+from visavis.types import ControlFrame, MotionChunk
+
+INBOX = 200
+"""Motion chunks that wait for the worker at most. The oldest goes first: what comes late is worth less."""
+
+
+class ControlStageLike(Protocol):
+    """What the node needs of ``control.pose.ControlStage``."""
+
+    def initial_state(self) -> Any: ...
+
+    def step(self, chunk: MotionChunk, state: Any) -> tuple[list[ControlFrame], Any]: ...
+
+
+@dataclass(frozen=True)
+class ControlNodeConfig(NodeConfig):
+    """Parameters of control_render."""
+
+    portrait: str = parameter("", "the photo; empty for the one that comes with visavis")
+    portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
+
+
+def load_stage(config: ControlNodeConfig) -> tuple[ControlStageLike, str]:
+    """The control stage of the portrait, and the portrait's content hash. Raises PortraitError with what to do about a bad photo."""
+    from visavis.control.pose import ControlConfig, ControlStage
+    from visavis.portrait.cache import load_portrait
+
+    portrait = load_portrait(config.portrait or None, cache_dir=Path(config.portrait_cache) if config.portrait_cache else None)
+    return ControlStage(portrait, ControlConfig()), portrait.content_hash
+
+
+class ControlRender(AvatarNode):
+    """See the module. ``load_stage`` makes the stage when the node is configured."""
+
+    config_type = ControlNodeConfig
+    config: ControlNodeConfig
+
+    def __init__(self, load_stage: Callable[[ControlNodeConfig], tuple[ControlStageLike, str]] = load_stage, **node_options: object) ->
+    None: super().__init__("control_render", **node_options) self._load_stage = load_stage self._inbox: BoundedQueue[MotionChunkMsg] =
+    BoundedQueue(INBOX, DropPolicy.OLDEST) self._expected: tuple[int, int] | None = None for name in ("refused", "lost_frames"):
+    self.health.count(name, 0)
+
+    def load(self) -> None:
+        self._control = self.publisher(ControlFrameMsg, "control", qos.CONTROL_DEPTH)
+        self._keypoints = self.publisher(PointCloud2, "keypoints", qos.CONTROL_DEPTH)
+        self._stage, self._portrait = self._load_stage(self.config)
+
+    def open(self) -> None:
+        self._inbox.clear()
+        self._state = self._stage.initial_state()
+        self._expected = None
+        self.subscribe(MotionChunkMsg, "motion", self._inbox.put, qos.MOTION_DEPTH)
+
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def work(self) -> None:
+        messages = self._inbox.drain(0.1)
+        flushes = [index for index, msg in enumerate(messages) if msg.flush]
+        for msg in messages[flushes[-1] if flushes else 0 :]:
+            try:
+                chunk = msg_to_motion_chunk(msg)
+            except ValueError as error:
+                self.health.count("refused")
+                self.tell(f"a message on motion was ignored: {error}", key="refused")
+                continue
+            self._pose(chunk)
+
+    def _pose(self, chunk: MotionChunk) -> None:
+        if self._expected is not None and not chunk.flush and self._expected[0] == chunk.utterance_id and chunk.first_frame >
+        self._expected[1]: self.health.count("lost_frames", chunk.first_frame - self._expected[1]) self.tell(f"{chunk.first_frame -
+        self._expected[1]} frames of motion never arrived", key="lost") self._expected = (chunk.utterance_id, chunk.next_frame) wall, cpu
+        = time.perf_counter(), time.thread_time() frames, self._state = self._stage.step(chunk, self._state) if frames:
+        self.health.computed((time.perf_counter() - wall) / len(frames), (time.thread_time() - cpu) / len(frames)) watched =
+        self._keypoints.get_subscription_count() > 0 for frame in frames: self._control.publish(control_frame_to_msg(frame,
+        self._portrait, self.config.frame_id)) self.health.published(self.now_ns() - frame.stamp_ns) if watched:
+        self._keypoints.publish(keypoints_to_msg(frame.keypoints, frame.stamp_ns, self.config.frame_id))
+
+    def gauges(self) -> None:
+        self.health.set_counter("drops", self._inbox.dropped + self.health.counter("lost_frames"))
+        self.health.gauge("queue_depth", len(self._inbox))
+
+
+def main() -> int:
+    return run_node(ControlRender)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

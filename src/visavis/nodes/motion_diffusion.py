@@ -1,0 +1,142 @@
+"""The node that makes motion of speech: ``audio`` in, ``motion`` out; idle motion while nobody speaks; the service ``interrupt``.
+
+What is done when is decided in ``schedule``; this file only connects it to ROS.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from std_srvs.srv import Trigger
+from visavis_msgs.msg import AudioChunk as AudioChunkMsg
+from visavis_msgs.msg import MotionChunk as MotionChunkMsg
+
+from visavis.motion.stage import MotionConfig
+from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.nodes.queue import BoundedQueue, DropPolicy
+from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConfig
+from visavis.ros import qos
+from visavis.ros.convert import motion_chunk_to_msg, msg_to_audio_chunk
+from visavis.ros.parameters import parameter
+from visavis.runtime.engine import OnnxEngine
+from visavis.runtime.motion import load_motion_stage
+from visavis.runtime.weights import DEFAULT_WEIGHTS
+from visavis.timing import sample_to_ns
+from visavis.types import MotionChunk
+
+INBOX = 6000
+"""Messages that wait for the worker at most; the schedule behind it holds ``queue_seconds`` of audio."""
+
+
+@dataclass(frozen=True)
+class MotionNodeConfig(NodeConfig):
+    """Parameters of motion_diffusion."""
+
+    weights: str = parameter("", "folder of the weights; empty for those that come with visavis")
+    seed: int = parameter(0, "seed of everything random in the motion: the same audio and seed give the same motion", low=0, high=2**31 - 1)
+    providers: tuple[str, ...] = parameter(("CPUExecutionProvider",), "onnxruntime execution providers, in order of preference")
+    idle_after: float = parameter(0.3, "seconds without audio after which idle begins", low=0.05, high=10)
+    max_ahead: float = parameter(
+        0.5, "seconds ahead of its time to which audio is processed that comes faster than real time", low=0, high=5
+    )
+    queue_seconds: float = parameter(60.0, "seconds of audio that are held at most", low=1, high=3600)
+    playout_delay: float = parameter(0.4, "that of video_generation, so that an interruption shows at once", low=0.05, high=5)
+
+
+def load_stage(config: MotionNodeConfig) -> MotionStageLike[Any]:
+    """The motion stage with its weights. Raises an error that names the path and says what to do."""
+    weights = Path(config.weights) if config.weights else DEFAULT_WEIGHTS
+    return load_motion_stage(weights, MotionConfig(seed=config.seed), partial(OnnxEngine, providers=config.providers))
+
+
+class MotionDiffusion(AvatarNode):
+    """See the module. ``load_stage`` makes the stage when the node is configured."""
+
+    config_type = MotionNodeConfig
+    config: MotionNodeConfig
+
+    def __init__(self, load_stage: Callable[[MotionNodeConfig], MotionStageLike[Any]] = load_stage, **node_options: object) -> None:
+        super().__init__("motion_diffusion", **node_options)
+        self._load_stage = load_stage
+        self._inbox: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(INBOX, DropPolicy.NEWEST)
+        self._interrupt = threading.Event()
+        self._schedule: MotionSchedule[Any] | None = None
+
+    def load(self) -> None:
+        self._motion = self.publisher(MotionChunkMsg, "motion", qos.MOTION_DEPTH)
+        self._stage = self._load_stage(self.config)
+        self.health.gauge("stage_latency_ms", sample_to_ns(self._stage.latency_samples) / 1e6)
+
+    def open(self) -> None:
+        limits = ScheduleConfig(self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay)
+        self._inbox.clear()
+        self._interrupt.clear()
+        self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
+        self._service = self.create_service(Trigger, "interrupt", self._on_interrupt)
+        self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
+
+    def close(self) -> None:
+        if self._schedule is not None:
+            self.destroy_service(self._service)
+        self._schedule = None
+
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def _on_audio(self, msg: AudioChunkMsg) -> None:
+        self._inbox.put((msg, self.now_ns()))
+
+    def _on_interrupt(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._interrupt.set()
+        self._inbox.wake()
+        response.success = True
+        response.message = "what was queued is dropped; the mouth closes"
+        return response
+
+    def work(self) -> None:
+        schedule = self._schedule
+        assert schedule is not None
+        for msg, arrival_ns in self._inbox.drain(self.wait_seconds(schedule.wake_ns())):
+            try:
+                schedule.hear(msg_to_audio_chunk(msg), arrival_ns)
+            except ValueError as error:
+                schedule.counters["refused"] += 1
+                self.tell(f"a message on audio was ignored: {error}", key="refused")
+        if self._interrupt.is_set():
+            self._interrupt.clear()
+            schedule.interrupt()
+        wall, cpu = time.perf_counter(), time.thread_time()
+        chunks = schedule.advance(self.now_ns())
+        if self._interrupt.is_set() or not chunks:
+            return  # made of what was interrupted meanwhile
+        self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
+        for chunk in chunks:
+            self._publish(chunk)
+
+    def _publish(self, chunk: MotionChunk) -> None:
+        self._motion.publish(motion_chunk_to_msg(chunk, self.config.frame_id))
+        self.health.published(self.now_ns() - chunk.stamp_ns, len(chunk.values))
+
+    def gauges(self) -> None:
+        schedule = self._schedule
+        if schedule is None:
+            return
+        for name, number in list(schedule.counters.items()):
+            self.health.set_counter(name, number)
+        self.health.set_counter("drops", schedule.counters["drops"] + self._inbox.dropped)
+        self.health.gauge("queue_depth", len(self._inbox))
+        self.health.gauge("queue_seconds", schedule.queued_seconds)
+        self.health.gauge("idle", int(schedule.idle))
+
+
+def main() -> int:
+    return run_node(MotionDiffusion)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

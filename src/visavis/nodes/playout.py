@@ -1,0 +1,171 @@
+"""When which picture is shown: control frames in, in any bursts; pictures out at media time plus the playout delay. Pure: time is passed
+in.
+
+* Frames are shown in the order of their stamps, each once, at ``stamp + delay``.
+* A frame that arrives wins over what is queued with its stamp or later (``flush``: over everything queued). What goes that way was
+  replaced, not lost.
+* A frame that is more than ``late_limit`` late is skipped and counted as a drop if the one after it is due as well; so a slow machine
+  shows fewer pictures, but the present ones. A little lateness is caught up without skipping.
+* If motion stops coming, the last picture is shown again at the frame rate (counted as ``repeated``) so that viewers keep a stream.
+* Frames whose stamps are more than 5 s from now belong to a recording: their time is anchored at their arrival.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.timing import FRAME_RATE, NANOSECONDS, frame_to_ns
+from visavis.types import IDLE_UTTERANCE, ControlFrame
+
+FRAME_NS = NANOSECONDS // FRAME_RATE
+MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
+HOLD_AFTER_NS = 3 * FRAME_NS
+"""How long the stream waits for a picture that should have been there before it shows the last one again."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """A frame on its way to the screen. ``stamp_ns`` is its media time on this graph's clock. ``picture``: uint8 RGB, None if nobody
+    wants it.
+
+    ``ready``: the picture is drawn, or need not be.
+    """
+
+    frame: ControlFrame
+    stamp_ns: int
+    picture: NDArray[np.uint8] | None = None
+    ready: bool = False
+    repeated: bool = False
+
+
+@dataclass
+class PlayoutQueue:
+    """See the module. delay_ns, late_limit_ns: nanoseconds. render_ahead: pictures drawn before their time. capacity: frames held at most.
+
+    counters: drops (late_drops + lost + overflow), repeated, replaced, ... since the beginning.
+    """
+
+    delay_ns: int
+    late_limit_ns: int
+    render_ahead: int = 3
+    capacity: int = 150
+    counters: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._slots: deque[Slot] = deque()
+        self._expected: tuple[int, int] | None = None
+        self._shift_ns = 0
+        self._last: Slot | None = None
+        self._last_shown_ns = 0
+        for name in ("drops", "late_drops", "lost", "overflow", "repeated", "replaced", "anchored"):
+            self.counters[name] += 0
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def offer(self, frame: ControlFrame, now_ns: int) -> Slot | None:
+        """Queue a frame; the slot it got, or None if the queue is full."""
+        if not frame.flush:
+            self._count_lost(frame)
+        self._expected = (frame.utterance_id, frame.frame_index + 1)
+        stamp_ns = self._on_this_clock(frame.stamp_ns, now_ns)
+        if frame.flush:
+            self._replace(len(self._slots))
+        new_speaker = bool(self._slots) and self._slots[-1].frame.utterance_id != frame.utterance_id
+        spacing_ns = FRAME_NS // 2 if new_speaker else 0
+        later = 0
+        for slot in reversed(self._slots):
+            if slot.stamp_ns < stamp_ns - spacing_ns:
+                break
+            later += 1
+        self._replace(later)
+        if len(self._slots) >= self.capacity:
+            self._drop("overflow")
+            return None
+        slot = Slot(frame, stamp_ns)
+        self._slots.append(slot)
+        return slot
+
+    def next_to_draw(self, now_ns: int) -> Slot | None:
+        """The first frame without a picture, unless enough pictures are ready. Frames that are too late are skipped."""
+        self._skip_late(now_ns)
+        for index, slot in enumerate(self._slots):
+            if index >= self.render_ahead:
+                return None
+            if not slot.ready:
+                return slot
+        return None
+
+    def give_up(self, slot: Slot) -> None:
+        """Take out a frame that could not be drawn; counted as a drop."""
+        if slot in self._slots:
+            self._slots.remove(slot)
+            self._drop("undrawable")
+
+    def take_due(self, now_ns: int) -> Slot | None:
+        """The picture that must be shown now, once; None if none is due. The last one again if motion has stopped coming."""
+        if self._slots and self._slots[0].ready and self._slots[0].stamp_ns + self.delay_ns <= now_ns:
+            return self._show(self._slots.popleft(), now_ns)
+        if self._last is not None and not self._slots and now_ns >= self._hold_ns():
+            self.counters["repeated"] += 1
+            again = Slot(self._last.frame, self._last.stamp_ns + FRAME_NS, self._last.picture, ready=True, repeated=True)
+            if now_ns - (again.stamp_ns + self.delay_ns) > HOLD_AFTER_NS + FRAME_NS:  # a long stall is not filled picture by picture
+                again.stamp_ns = now_ns - self.delay_ns - HOLD_AFTER_NS
+            return self._show(again, now_ns)
+        return None
+
+    def wake_ns(self, now_ns: int) -> int:
+        """When ``take_due`` may have something, if nothing else happens."""
+        if self._slots:
+            return self._slots[0].stamp_ns + self.delay_ns
+        return self._hold_ns() if self._last is not None else now_ns + NANOSECONDS
+
+    def _show(self, slot: Slot, now_ns: int) -> Slot:
+        self._last, self._last_shown_ns = slot, now_ns
+        return slot
+
+    def _hold_ns(self) -> int:
+        assert self._last is not None
+        wait = 0 if self._last.repeated else HOLD_AFTER_NS
+        return max(self._last.stamp_ns + FRAME_NS + self.delay_ns + HOLD_AFTER_NS, self._last_shown_ns + wait)
+
+    def _skip_late(self, now_ns: int) -> None:
+        """Skip frames that are overdue while their successor is due too, and frames that would go back in time."""
+        while self._slots:
+            head = self._slots[0]
+            overdue = now_ns - (head.stamp_ns + self.delay_ns)
+            successor_due = len(self._slots) > 1 and self._slots[1].stamp_ns + self.delay_ns <= now_ns
+            backwards = self._last is not None and head.stamp_ns <= self._last.stamp_ns
+            if not backwards and not (overdue > self.late_limit_ns and successor_due):
+                return
+            self._slots.popleft()
+            self._drop("late_drops")
+
+    def _replace(self, count: int) -> None:
+        for _ in range(count):
+            self._slots.pop()
+        self.counters["replaced"] += count
+
+    def _drop(self, why: str, count: int = 1) -> None:
+        self.counters[why] += count
+        self.counters["drops"] += count
+
+    def _count_lost(self, frame: ControlFrame) -> None:
+        if self._expected is not None and self._expected[0] == frame.utterance_id and frame.frame_index > self._expected[1]:
+            self._drop("lost", frame.frame_index - self._expected[1])
+
+    def _on_this_clock(self, stamp_ns: int, now_ns: int) -> int:
+        """A frame's media time, moved to now if it comes from a recording. The move stays the same as long as it fits."""
+        if abs(stamp_ns + self._shift_ns - now_ns) > MAX_STAMP_ERROR_NS:
+            self._shift_ns = 0 if abs(stamp_ns - now_ns) <= MAX_STAMP_ERROR_NS else now_ns - stamp_ns
+            self.counters["anchored"] += bool(self._shift_ns)
+        return stamp_ns + self._shift_ns
+
+
+def utterance_start_ns(slot: Slot) -> int | None:
+    """Media time of the first sample of the utterance a frame belongs to; None for idle, which belongs to none."""
+    if slot.frame.utterance_id == IDLE_UTTERANCE:
+        return None
+    return slot.stamp_ns - frame_to_ns(slot.frame.frame_index)

@@ -1,0 +1,253 @@
+"""The node that draws: ``control`` in; ``image_raw``, ``image_raw/compressed``, ``camera_info`` out at 30 pictures a second, and
+``audio_out``, the sound that belongs to them.
+
+A picture's stamp is the media time of its frame; it is published ``playout_delay`` later. What is shown when is decided in ``playout``,
+what is heard when in ``sound``. Nothing is drawn, compressed or copied that nobody subscribes to.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from visavis_msgs.msg import AudioChunk as AudioChunkMsg
+from visavis_msgs.msg import ControlFrame as ControlFrameMsg
+
+from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.nodes.playout import PlayoutQueue, Slot
+from visavis.nodes.queue import BoundedQueue, DropPolicy
+from visavis.nodes.sound import SoundPlayout
+from visavis.ros import qos
+from visavis.ros.camera import camera_info
+from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_control_frame
+from visavis.ros.parameters import parameter
+from visavis.ros.pictures import ENCODINGS, image_to_msg, jpeg_to_msg
+from visavis.timing import FRAME_RATE, NANOSECONDS
+from visavis.types import AudioChunk, ControlFrame, VideoFrame
+
+INBOX = 300
+AUDIO_INBOX = 6000
+
+
+class VideoStageLike(Protocol):
+    """What the node needs of ``video.renderer.VideoStage``."""
+
+    def initial_state(self) -> Any: ...
+
+    def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]: ...
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A stage, and the portrait it draws: content hash, number of vertices, focal length (pixels) and principal point of its camera."""
+
+    stage: VideoStageLike
+    portrait: str
+    vertices: int
+    focal: float
+    principal: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class VideoNodeConfig(NodeConfig):
+    """Parameters of video_generation. Names of the picture's parameters are those of usb_cam."""
+
+    portrait: str = parameter("", "the photo; empty for the one that comes with visavis")
+    portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
+    playout_delay: float = parameter(
+        0.4, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
+    )
+    late_limit: float = parameter(0.05, "seconds a picture may be late before it is skipped for the next one", low=0, high=1)
+    render_ahead: int = parameter(3, "pictures that are drawn before their time", low=1, high=30)
+    image_width: int = parameter(512, "pixels; width and height keep the proportion 2 to 3", low=64, high=4096)
+    image_height: int = parameter(768, "pixels", low=96, high=6144)
+    framerate: float = parameter(30.0, "pictures a second: 30, or 30 divided by a whole number", low=1, high=30)
+    pixel_format: str = parameter("rgb8", "encoding of image_raw", choices=tuple(ENCODINGS))
+    camera_name: str = parameter("avatar", "name in the camera's calibration file")
+    camera_info_url: str = parameter("", "calibration file (path or file://); empty for the camera that was fitted to the photo")
+    jpeg_quality: int = parameter(90, "quality of image_raw/compressed", low=1, high=100)
+
+    def __post_init__(self) -> None:
+        if self.image_width * 3 != self.image_height * 2:
+            raise ValueError(f"image_width to image_height must be 2 to 3, as 512 to 768, got {self.image_width} to {self.image_height}")
+        if abs(FRAME_RATE / self.framerate - round(FRAME_RATE / self.framerate)) > 1e-6:
+            raise ValueError(f"framerate must be {FRAME_RATE} divided by a whole number (30, 15, 10, 7.5, 6, ...), got {self.framerate}")
+
+    @property
+    def every(self) -> int:
+        """Each so-manieth frame is published."""
+        return round(FRAME_RATE / self.framerate)
+
+
+def load_drawing(config: VideoNodeConfig) -> Drawing:
+    """The video stage of the portrait. Raises PortraitError with what to do about a bad photo."""
+    from visavis.portrait.cache import load_portrait
+    from visavis.video.renderer import VideoConfig, VideoStage
+
+    portrait = load_portrait(config.portrait or None, cache_dir=Path(config.portrait_cache) if config.portrait_cache else None)
+    x, y = portrait.principal
+    return Drawing(VideoStage(portrait, VideoConfig()), portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y))
+
+
+class VideoGeneration(AvatarNode):
+    """See the module. ``load_drawing`` makes the stage when the node is configured."""
+
+    config_type = VideoNodeConfig
+    config: VideoNodeConfig
+
+    def __init__(self, load_drawing: Callable[[VideoNodeConfig], Drawing] = load_drawing, **node_options: object) -> None:
+        super().__init__("video_generation", **node_options)
+        self._load_drawing = load_drawing
+        self._inbox: BoundedQueue[ControlFrameMsg] = BoundedQueue(INBOX, DropPolicy.OLDEST)
+        self._heard: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
+        self._playout: PlayoutQueue | None = None
+        self._sound: SoundPlayout | None = None
+        self._shown = 0
+        for name in ("refused", "repeated"):
+            self.health.count(name, 0)
+
+    def load(self) -> None:
+        self._image = self.publisher(Image, "image_raw", qos.PICTURE_DEPTH)
+        self._compressed = self.publisher(CompressedImage, "image_raw/compressed", qos.PICTURE_DEPTH)
+        self._camera_info = self.publisher(CameraInfo, "camera_info", qos.PICTURE_DEPTH)
+        self._audio_out = self.publisher(AudioChunkMsg, "audio_out", qos.AUDIO_DEPTH)
+        self._drawing = self._load_drawing(self.config)
+        self._calibration = camera_info(
+            self.config.camera_info_url,
+            self.config.camera_name,
+            self.config.image_width,
+            self.config.image_height,
+            self._drawing.focal,
+            self._drawing.principal,
+        )
+
+    def open(self) -> None:
+        delay_ns = int(self.config.playout_delay * NANOSECONDS)
+        self._inbox.clear()
+        self._heard.clear()
+        self._state = self._drawing.stage.initial_state()
+        self._playout = PlayoutQueue(delay_ns, int(self.config.late_limit * NANOSECONDS), self.config.render_ahead)
+        self._sound = SoundPlayout(delay_ns)
+        self.subscribe(ControlFrameMsg, "control", self._inbox.put, qos.CONTROL_DEPTH)
+        self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
+
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def _on_audio(self, msg: AudioChunkMsg) -> None:
+        self._heard.put((msg, self.now_ns()))
+        self._inbox.wake()
+
+    def work(self) -> None:
+        playout, sound = self._playout, self._sound
+        assert playout is not None and sound is not None
+        now_ns = self.now_ns()
+        slot = playout.next_to_draw(now_ns)
+        due_at_ns = playout.wake_ns(now_ns)
+        wait = 0.0 if slot is not None else self.wait_seconds(due_at_ns)
+        for msg in self._inbox.drain(wait):
+            self._receive(msg, playout, sound)
+        for audio_msg, arrival_ns in self._heard.drain(0):
+            self._hear(audio_msg, arrival_ns, sound)
+        due = playout.take_due(self.now_ns())
+        if due is not None:
+            self._show(due, sound)
+        slot = playout.next_to_draw(self.now_ns())
+        if slot is not None:
+            self._draw(slot)
+
+    def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue, sound: SoundPlayout) -> None:
+        try:
+            frame = msg_to_control_frame(msg, self._drawing.portrait, self._drawing.vertices)
+        except ValueError as error:
+            self.health.count("refused")
+            self.tell(f"a message on control was ignored: {error}", key="refused")
+            return
+        now_ns = self.now_ns()
+        if frame.flush:
+            self._send_sound(sound.interrupt(now_ns))
+        slot = playout.offer(frame, now_ns)
+        if slot is None:
+            self.tell("more control frames than can be held: motion runs too far ahead of its time", key="overflow")
+        else:
+            self._send_sound(sound.frame(frame.utterance_id, frame.frame_index, slot.stamp_ns))
+
+    def _hear(self, msg: AudioChunkMsg, arrival_ns: int, sound: SoundPlayout) -> None:
+        try:
+            self._send_sound(sound.hear(msg_to_audio_chunk(msg), arrival_ns))
+        except ValueError as error:
+            self.health.count("refused")
+            self.tell(f"a message on audio was ignored: {error}", key="refused audio")
+
+    def _send_sound(self, chunks: list[AudioChunk]) -> None:
+        for chunk in chunks:
+            self._audio_out.publish(audio_chunk_to_msg(chunk, self.config.frame_id))
+
+    @property
+    def _watched(self) -> bool:
+        return self._image.get_subscription_count() > 0 or self._compressed.get_subscription_count() > 0
+
+    def _draw(self, slot: Slot) -> None:
+        """Draw one picture ahead of its time. A frame that cannot be drawn leaves the queue, so that the next one can be shown."""
+        assert self._playout is not None
+        slot.ready = True
+        if not self._watched:
+            return
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            frame, self._state = self._drawing.stage.step(slot.frame, self._state)
+        except Exception:
+            self._playout.give_up(slot)
+            raise
+        slot.picture = frame.image
+        self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
+
+    def _show(self, slot: Slot, sound: SoundPlayout) -> None:
+        shown_ns = self.now_ns()
+        self._shown += 1
+        if self._shown % self.config.every == 0:
+            self._publish(slot)
+        self.health.published(shown_ns - slot.stamp_ns)
+        if not slot.repeated:
+            offset_ns = sound.offset_ns(slot.frame.utterance_id, slot.frame.frame_index, shown_ns)
+            if offset_ns is not None:
+                self.health.gauge("av_offset_ms", offset_ns / 1e6)
+
+    def _publish(self, slot: Slot) -> None:
+        raw, compressed = self._image.get_subscription_count() > 0, self._compressed.get_subscription_count() > 0
+        picture = slot.picture
+        if (raw or compressed) and picture is not None:
+            if picture.shape[:2] != (self.config.image_height, self.config.image_width):
+                picture = cv2.resize(picture, (self.config.image_width, self.config.image_height), interpolation=cv2.INTER_AREA)  # type:
+                ignore[assignment]
+            if raw:
+                self._image.publish(image_to_msg(picture, self.config.pixel_format, slot.stamp_ns, self.config.frame_id))
+            if compressed:
+                msg = jpeg_to_msg(picture, self.config.jpeg_quality, self.config.pixel_format, slot.stamp_ns, self.config.frame_id)
+                self._compressed.publish(msg)
+        if self._camera_info.get_subscription_count() > 0:
+            self._camera_info.publish(self._calibration.at(slot.stamp_ns, self.config.frame_id))
+
+    def gauges(self) -> None:
+        playout, sound = self._playout, self._sound
+        if playout is None or sound is None:
+            return
+        for name, number in [*playout.counters.items(), *sound.counters.items()]:
+            self.health.set_counter(name, number)
+        self.health.set_counter(
+            "drops", playout.counters["drops"] + sound.counters["sound_drops"] + self._inbox.dropped + self._heard.dropped
+        )
+        self.health.gauge("queue_depth", len(playout))
+        self.health.gauge("watched", int(self._watched))
+
+
+def main() -> int:
+    return run_node(VideoGeneration)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

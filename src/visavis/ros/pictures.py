@@ -1,0 +1,92 @@
+"""Pictures to ROS image messages and back. The only file that chooses between ``cv_bridge`` (apt ROS; converts any encoding) and numpy.
+
+The wheels have no cv_bridge. The numpy path reads and writes the encodings of ``ENCODINGS`` with the very bytes that cv_bridge gives, and
+refuses the others by name.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sensor_msgs.msg import CompressedImage, Image
+
+from visavis.ros.convert import bulk, header
+from visavis.types import check_image
+
+try:
+    from cv_bridge import CvBridge, CvBridgeError
+except ImportError:
+    CvBridge = None
+
+ENCODINGS: dict[str, tuple[int, int | None, int | None]] = {
+    "rgb8": (3, None, None),
+    "bgr8": (3, cv2.COLOR_RGB2BGR, cv2.COLOR_BGR2RGB),
+    "rgba8": (4, cv2.COLOR_RGB2RGBA, cv2.COLOR_RGBA2RGB),
+    "bgra8": (4, cv2.COLOR_RGB2BGRA, cv2.COLOR_BGRA2RGB),
+    "mono8": (1, cv2.COLOR_RGB2GRAY, cv2.COLOR_GRAY2RGB),
+}
+"""Encoding -> bytes a pixel, how OpenCV makes it of RGB, how it makes RGB of it (None: as it is)."""
+
+
+def image_to_msg(image: ArrayLike, encoding: str, stamp_ns: int, frame_id: str) -> Image:
+    """RGB uint8 (height, width, 3) as an Image in one of ``ENCODINGS``."""
+    pixels = check_image(image)
+    if encoding not in ENCODINGS:
+        raise ValueError(f'pictures are published as {", ".join(ENCODINGS)}, not as "{encoding}"')
+    channels, from_rgb, _ = ENCODINGS[encoding]
+    if from_rgb is not None:
+        pixels = cv2.cvtColor(pixels, from_rgb)  # type: ignore[assignment]
+    height, width = pixels.shape[:2]
+    return Image(
+        header=header(stamp_ns, frame_id), height=height, width=width, encoding=encoding, step=width * channels, data=bulk(pixels, "B")
+    )
+
+
+def msg_to_image(msg: Image) -> NDArray[np.uint8]:
+    """An Image of any sender as RGB uint8 (height, width, 3). Raises ValueError for an encoding that cannot be read and for wrong sizes."""
+    return check_image(_read(msg))
+
+
+def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
+    """``msg_to_image`` without cv_bridge: the encodings of ``ENCODINGS``, with or without padding at the ends of rows."""
+    if msg.encoding not in ENCODINGS:
+        raise ValueError(
+            f'a picture encoded as "{msg.encoding}": without cv_bridge only {", ".join(ENCODINGS)} can be read; publish one of these, or run under an apt ROS'
+        )
+    channels, _, to_rgb = ENCODINGS[msg.encoding]
+    if msg.step < msg.width * channels or len(msg.data) != msg.step * msg.height or not len(msg.data):
+        raise ValueError(
+            f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes must have {msg.step * msg.height} bytes, got {len(msg.data)}"
+        )
+    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : msg.width * channels]
+    pixels = rows.reshape(msg.height, msg.width, channels)
+    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)  # type: ignore[return-value]
+
+
+def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str) -> CompressedImage:
+    """RGB uint8 (height, width, 3) as a JPEG, labelled as image_transport's compressed plugin labels a picture of this encoding."""
+    bgr = cv2.cvtColor(check_image(image), cv2.COLOR_RGB2BGR)
+    done, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of shape {bgr.shape} could not be compressed")
+    return CompressedImage(header=header(stamp_ns, frame_id), format=f"{encoding}; jpeg compressed bgr8", data=bulk(jpeg, "B"))
+
+
+def msg_to_jpeg_image(msg: CompressedImage) -> NDArray[np.uint8]:
+    """A compressed picture (JPEG or PNG) as RGB uint8 (height, width, 3). Raises ValueError for bytes that are no picture."""
+    bgr = cv2.imdecode(np.frombuffer(msg.data, np.uint8), cv2.IMREAD_COLOR) if len(msg.data) else None
+    if bgr is None:
+        raise ValueError(f'a compressed picture ("{msg.format}", {len(msg.data)} bytes) that cannot be read')
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def image_with_cv_bridge(msg: Image) -> NDArray[np.uint8]:
+    """``msg_to_image`` through cv_bridge: every encoding it knows."""
+    try:
+        return CvBridge().imgmsg_to_cv2(msg, desired_encoding="rgb8")
+    except CvBridgeError as error:
+        raise ValueError(f'a picture encoded as "{msg.encoding}" that cv_bridge cannot read: {error}') from error
+
+
+_read: Callable[[Image], NDArray[np.uint8]] = image_with_cv_bridge if CvBridge is not None else image_with_numpy
