@@ -27,12 +27,12 @@ setup: $(stamps)/messages $(stamps)/install ## make .venv with everything that v
 
 .PHONY: demo
 demo: setup ## set up, then let the graph speak ten seconds: out/demo.mp4, out/demo_sheet.png, out/demo_bag
-	$(bin)/visavis assets
+	$(bin)/visavis assets fetch
 	$(bin)/visavis demo
 
 .PHONY: test
 test: setup $(stamps)/test ## set up, then check style and types and run all tests, the slow ones last
-	$(bin)/visavis assets
+	$(bin)/visavis assets fetch --use setup --use test
 	$(MAKE) --no-print-directory check
 	$(bin)/python -m pytest
 
@@ -46,7 +46,7 @@ check:
 
 .PHONY: bench
 bench: setup ## measure the running graph: pictures a second, latency, drops, cores, memory
-	$(bin)/visavis assets
+	$(bin)/visavis assets fetch
 	$(bin)/visavis bench
 
 .PHONY: doctor

@@ -120,7 +120,9 @@ def inside(name: str, package: str) -> bool:
 
 def package_of(name: str) -> str:
     """The entry of FLOORS that a module belongs to; KeyError for a package that has no floor yet."""
-    fitting = [entry for entry in FLOORS if inside(name, entry) and (entry != "visavis" or name.count(".") == 0 or name == "visavis.__version__")]
+    fitting = [
+        entry for entry in FLOORS if inside(name, entry) and (entry != "visavis" or name.count(".") == 0 or name == "visavis.__version__")
+    ]
     if not fitting:
         raise KeyError(f"{name} stands on no floor: add its package to FLOORS")
     return max(fitting, key=len)
@@ -187,7 +189,10 @@ def test_rule_sees_what_it_forbids(rule: object, module: str, source: str) -> No
     [
         ("visavis.motion.stage", "from visavis.motion.layout import MOTION_DIM"),
         ("visavis.motion.stage", "from visavis.timing import frames_in"),
-        ("visavis.nodes.control_render", "from visavis.nodes.base import StageNode\nimport rclpy\nfrom visavis.control.pose import ControlStage"),
+        (
+            "visavis.nodes.control_render",
+            "from visavis.nodes.base import StageNode\nimport rclpy\nfrom visavis.control.pose import ControlStage",
+        ),
         ("visavis.runtime.torch_engine", "import torch"),
         ("visavis.cli.demo", "from visavis.launcher import Launcher"),
     ],

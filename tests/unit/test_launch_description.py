@@ -53,7 +53,14 @@ def talker(**attributes: Any) -> dict[str, Any]:
 def test_node_becomes_a_command_line(launched: Launched, prefix: Path) -> None:
     (process,) = launched(
         {"arg": {"name": "ns", "default": "left"}},
-        talker(name="voice", namespace="$(var ns)", remap=[{"from": "chat", "to": "$(var ns)/chat"}], args="--say 'good morning'", respawn=True, respawn_delay=2.0),
+        talker(
+            name="voice",
+            namespace="$(var ns)",
+            remap=[{"from": "chat", "to": "$(var ns)/chat"}],
+            args="--say 'good morning'",
+            respawn=True,
+            respawn_delay=2.0,
+        ),
     )
     assert process.name == "voice"
     assert process.command == (str(prefix / "lib/robot/talker"), "--say", "good morning")
@@ -88,7 +95,15 @@ def test_parameter_types(launched: Launched, value: Any, given: str, expected: A
 
 
 def test_parameter_files_come_before_parameters_that_the_launch_file_gives(launched: Launched, prefix: Path) -> None:
-    (process,) = launched(talker(param=[{"name": "a", "value": 1}, {"from": "$(find-pkg-share robot)/talker.yaml"}, {"name": "b", "param": [{"name": "c", "value": 2}]}]))
+    (process,) = launched(
+        talker(
+            param=[
+                {"name": "a", "value": 1},
+                {"from": "$(find-pkg-share robot)/talker.yaml"},
+                {"name": "b", "param": [{"name": "c", "value": 2}]},
+            ]
+        )
+    )
     assert process.parameters == (prefix / "share/robot/talker.yaml", {"a": 1, "b": {"c": 2}})
 
 
@@ -119,7 +134,12 @@ def test_variable_named_by_a_variable(launched: Launched) -> None:
 def test_environment_is_set_from_there_on_and_a_group_keeps_its_own(launched: Launched) -> None:
     before, inside, after = launched(
         talker(name="before"),
-        {"group": [{"set_env": {"name": "MODE", "value": "inner"}}, talker(name="inside", env=[{"name": "EXTRA", "value": "$(env HOME)/x"}])]},
+        {
+            "group": [
+                {"set_env": {"name": "MODE", "value": "inner"}},
+                talker(name="inside", env=[{"name": "EXTRA", "value": "$(env HOME)/x"}]),
+            ]
+        },
         {"set_env": {"name": "MODE", "value": "$(env MODE outer)"}},
         talker(name="after"),
     )
@@ -185,7 +205,7 @@ def test_arguments_that_do_not_fit_are_refused(launched: Launched) -> None:
 def test_file_that_is_no_launch_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.launch.yaml"
     path.write_text(text)
-    with pytest.raises(LaunchError, match="x.launch.yaml"):
+    with pytest.raises(LaunchError, match=r"x\.launch\.yaml"):
         describe(path, {}, {})
 
 

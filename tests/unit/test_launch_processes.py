@@ -75,7 +75,9 @@ def test_parameters_reach_the_process_as_a_file_that_is_gone_afterwards(graph: G
     printed = dict(enumerate(line for name, line in graph.lines if name == "node"))
     words = yaml.safe_load(printed[0])
     assert words[:2] == ["--ros-args", "--params-file"]
-    assert yaml.safe_load("\n".join(printed[i] for i in range(1, len(printed)))) == {"/**": {"ros__parameters": {"text": os.environ["HOME"]}}}
+    assert yaml.safe_load("\n".join(printed[i] for i in range(1, len(printed)))) == {
+        "/**": {"ros__parameters": {"text": os.environ["HOME"]}}
+    }
     assert not Path(words[2]).exists()
 
 
@@ -129,7 +131,9 @@ def test_children_of_a_process_do_not_outlive_it(graph: Graph) -> None:
 
 def test_nothing_is_left_when_the_runner_itself_is_killed(graph: Graph) -> None:
     file = graph.write(a="print('pid', os.getpid(), flush=True)\ntime.sleep(60)\n")
-    runner = subprocess.Popen([sys.executable, "-m", "visavis.cli.main", "launch", str(file)], stdout=subprocess.PIPE, text=True, env=graph.env)
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "visavis.cli.main", "launch", str(file)], stdout=subprocess.PIPE, text=True, env=graph.env
+    )
     assert runner.stdout is not None
     line = next(line for line in runner.stdout if "pid" in line)
     child = int(line.split()[-1])

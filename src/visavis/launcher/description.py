@@ -198,7 +198,7 @@ def _walk(items: list[Any], scope: _Scope) -> Iterator[ProcessSpec]:
 
 
 def _holds(attributes: Mapping[str, Any], scope: _Scope, where: str) -> bool:
-    if CONDITIONS <= set(attributes):
+    if set(attributes) >= CONDITIONS:
         raise LaunchError(f"{where}: `if` and `unless` exclude each other")
     for key in CONDITIONS & set(attributes):
         value = attributes[key]
@@ -262,7 +262,9 @@ def _parameters(items: list[Any], scope: _Scope, where: str) -> tuple[Parameters
             given.append(entry)
             continue
         if set(entry) != {"from"}:
-            raise LaunchError(f"{where}: a param with `from` has nothing beside it, this one has {', '.join(sorted(set(entry) - {'from'}))}")
+            raise LaunchError(
+                f"{where}: a param with `from` has nothing beside it, this one has {', '.join(sorted(set(entry) - {'from'}))}"
+            )
         path = Path(scope.text(entry["from"], where))
         if not path.is_file():
             raise LaunchError(f"{where}: there is no parameter file {path}")
@@ -345,4 +347,3 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise LaunchError(f"{where}: needs a mapping, not {value!r}")
     return value
-

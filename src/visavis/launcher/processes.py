@@ -1,6 +1,7 @@
 """Runs the processes of a launch file: each in a process group of its own, its output line by line, restarted where the file says so,
 and all brought down together."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -187,7 +188,7 @@ class _Supervised:
             interrupted = self._last_signal is signal.SIGINT and code in (-signal.SIGINT, 128 + signal.SIGINT)
         if code is None:
             return 1
-        if code == 0 and self._last_signal in (None, signal.SIGINT) or interrupted:
+        if (code == 0 and self._last_signal in (None, signal.SIGINT)) or interrupted:
             return 0
         return 128 - code if code < 0 else max(1, code)
 
@@ -250,10 +251,8 @@ def _command_line(spec: ProcessSpec, folder: Path, number: int) -> list[str]:
 
 def _kill_group(group: int) -> None:
     """End what a process left running in its group, so that nothing of it outlives it."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _end_with_parent() -> None:
