@@ -6,7 +6,9 @@ from pathlib import Path
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("export", help="export trained networks", description=__doc__)
-    parser.add_argument("network", choices=("encoder", "face"), help="encoder: needed before the face model is trained; face: writes the manifest too")
+    parser.add_argument(
+        "network", choices=("encoder", "face"), help="encoder: before the face model is trained; face: writes the manifest too"
+    )
     parser.add_argument("--checkpoint", type=Path, required=True, help="output folder of the training")
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
     parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")

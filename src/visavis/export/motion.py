@@ -56,9 +56,15 @@ def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
 
 def write_manifest(folder: Path, encoder: EncoderSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
     """Lists the files with size and sha256, the specs, and ``facts`` (data, commands, metrics)."""
-    files = {name: {"sha256": file_sha256(folder / name), "bytes": (folder / name).stat().st_size} for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)}
+    files = {
+        name: {"sha256": file_sha256(folder / name), "bytes": (folder / name).stat().st_size}
+        for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)
+    }
     path = folder / MANIFEST
-    path.write_text(json.dumps({"files": files, "specs": {"encoder": asdict(encoder), "face": asdict(face)}, **facts}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps({"files": files, "specs": {"encoder": asdict(encoder), "face": asdict(face)}, **facts}, indent=1) + "\n",
+        encoding="utf-8",
+    )
     return path
 
 

@@ -1,6 +1,7 @@
 """The streaming audio encoder: what it takes, what it gives, and how a stream is fed through it one video frame at a time.
 
-Each video frame makes ``STEPS_PER_FRAME`` = 2 encoder steps (60 a second). The network is causal; step i is trained to describe the sound of step
+Each video frame makes ``STEPS_PER_FRAME`` = 2 encoder steps (60 a second). The network is causal; step i is trained to describe the sound
+of step
 ``i - delay_steps``, which is all of its look-ahead. A step gives phone posteriors, a learned bottleneck, and the loudness just heard.
 """
 
@@ -66,7 +67,7 @@ def initial_encoder_state(spec: EncoderSpec) -> NDArray[np.float32]:
 def encode_frame(
     engine: Engine, features: NDArray[np.float32], state: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One video frame of ``features`` (MELS_PER_FRAME, FEATURES) to encoder output (STEPS_PER_FRAME * spec.features,) and the next state."""
+    """One video frame of ``features`` (MELS_PER_FRAME, FEATURES) to (STEPS_PER_FRAME * spec.features,) and the next state."""
     if features.shape != (MELS_PER_FRAME, FEATURES):
         raise ValueError(f"features of a frame must have shape {(MELS_PER_FRAME, FEATURES)}, got {features.shape}")
     output = engine.run({"features": features[None], "state": state})

@@ -1,7 +1,9 @@
 """The face model: what its diffusion works on, and how windows of sound and past motion become a chunk of face and head.
 
-Inside, a frame is a short vector: the face shapes the model moves, then yaw, pitch, roll in degrees and the head's position. Lips, jaw and lids are
-diffused as they are; slow channels (head, gaze, brows) as the change since the last frame, so their noise is small beside their range and chunks join.
+Inside, a frame is a short vector: the face shapes the model moves, then yaw, pitch, roll in degrees and the head's position. Lips, jaw
+and lids are
+diffused as they are; slow channels (head, gaze, brows) as the change since the last frame, so their noise is small beside their range and
+chunks join.
 """
 
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ Array = NDArray[np.float32]
 class FaceSpec:
     """Shape and scaling of a face model; travels with its weights.
 
-    shapes: names of the face shapes it moves. chunk, past, future: video frames generated at once, of motion looked back on, of sound after the chunk.
+    shapes: names of the face shapes it moves. chunk, past, future: video frames generated at once, of motion looked back on, of sound
+    after the chunk.
     audio: encoder values a video frame. style: length of the style vector, 0 for the average style. width, heads, *_layers: the networks.
     mean, scale: (values,) of the channels; change_scale: of the slow ones' change since the last frame.
     """
@@ -118,7 +121,9 @@ def scaling(spec: FaceSpec, last: Array) -> tuple[Array, Array]:
 
 
 def context_input(spec: FaceSpec, sound: Array, past: Array) -> Array:
-    """Input of the context network: sound (..., window, audio) and past motion (..., past, values) side by side, (..., window, context_values)."""
+    """Input of the context network: sound (..., window, audio) and past motion (..., past, values) side by side, (..., window,
+    context_values).
+    """
     lead = sound.shape[:-2]
     known = (past - np.asarray(spec.mean, np.float32)) / np.asarray(spec.scale, np.float32)
     motion = np.zeros((*lead, spec.window, spec.values + 1), np.float32)
@@ -138,7 +143,9 @@ def generate_chunk(
     schedule: tuple[float, ...],
     guidance: float,
 ) -> Array:
-    """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values), style (style,) and noise (chunk, values)."""
+    """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values), style (style,) and noise (chunk,
+    values).
+    """
     offset, scale = scaling(spec, past[-1])
     known = {True: _remember(spec, context, sound, past, style)}
     if guidance != 1:

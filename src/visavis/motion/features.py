@@ -1,7 +1,8 @@
 """Causal audio features of the stream: log-mel bands relative to a running speech level, and loudness.
 
 One video frame (1/30 s) holds ``MELS_PER_FRAME`` = 4 mel frames, so features and pictures share one integer clock and never drift.
-Mel frame k (counted from the start of the utterance) looks at the ``WINDOW`` samples that end just before sample ``(k + 1) * 400 // 3``: nothing of
+Mel frame k (counted from the start of the utterance) looks at the ``WINDOW`` samples that end just before sample ``(k + 1) * 400 // 3``:
+nothing of
 the future, the look-ahead of the stage is spent later, in the encoder. A stream is cut in video frames before anything is computed, so
 every array has the same shape whatever pieces the samples arrive in, and the result is the same bit for bit.
 """
@@ -40,7 +41,9 @@ _MEL_HOP_THIRDS = exact_div(3 * SAMPLE_RATE, MEL_RATE)
 
 @dataclass(frozen=True)
 class FeatureState:
-    """What the next video frame needs of the past. history: float32 (WINDOW,), the samples just before it, -1..1. level_db: running speech level."""
+    """What the next video frame needs of the past. history: float32 (WINDOW,), the samples just before it, -1..1. level_db: running
+    speech level.
+    """
 
     frame: int
     history: NDArray[np.float32]
@@ -74,7 +77,9 @@ def frame_features(samples: NDArray[np.int16], state: FeatureState) -> tuple[NDA
 
 
 def utterance_features(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Features of a whole utterance in one go, for training: float32 (mel frames, FEATURES); samples after the last whole video frame are left out."""
+    """Features of a whole utterance in one go, for training: float32 (mel frames, FEATURES); samples after the last whole video frame are
+    left out.
+    """
     frames = 3 * len(samples) // frame_to_sample(3)
     if frames == 0:
         return np.zeros((0, FEATURES), np.float32)
@@ -96,7 +101,9 @@ def _energies(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArra
 
 
 def _relative_to_level(bands: NDArray[np.float32], loudness: NDArray[np.float32], level_db: float) -> tuple[NDArray[np.float32], float]:
-    """Scales to about -2..1 after taking off the running level, which jumps up with speech and sinks slowly. Returns features and the last level."""
+    """Scales to about -2..1 after taking off the running level, which jumps up with speech and sinks slowly. Returns features and the
+    last level.
+    """
     levels = np.empty(len(loudness), np.float32)
     for index, value in enumerate(loudness.tolist()):
         level_db += LEVEL_ATTACK * (value - level_db) if value > level_db else -LEVEL_DECAY_DB
@@ -126,7 +133,9 @@ def _mel_weights() -> NDArray[np.float32]:
 
 
 def _fourier() -> NDArray[np.float32]:
-    """Windowed Fourier transform as one matrix, float32 (WINDOW, 2 * len(_BINS)): a full-scale sine gives power 1 in its bin. Quicker here than an FFT."""
+    """Windowed Fourier transform as one matrix, float32 (WINDOW, 2 * len(_BINS)): a full-scale sine gives power 1 in its bin. Quicker
+    here than an FFT.
+    """
     time = np.arange(WINDOW)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (time + 0.5) / WINDOW)
     phase = 2 * np.pi * np.outer(time, _BINS) / FFT_SIZE

@@ -24,9 +24,11 @@ def even_schedule(steps: int) -> tuple[float, ...]:
 
 
 def sample_ddim(denoise: Denoise, noise: Array, schedule: Sequence[float], guidance: float) -> Array:
-    """Deterministic DDIM (Song et al. 2021, equation 12 with sigma 0) in clean-signal form, with classifier-free guidance (Ho and Salimans 2022).
+    """Deterministic DDIM (Song et al. 2021, equation 12 with sigma 0) in clean-signal form, with classifier-free guidance (Ho and
+    Salimans 2022).
 
-    noise: float32, the shape of the result. schedule: falling diffusion times, the first is the noise's. guidance 1 asks only the conditioned
+    noise: float32, the shape of the result. schedule: falling diffusion times, the first is the noise's. guidance 1 asks only the
+    conditioned
     model, one call a step; any other value asks both, two calls a step.
     """
     x = noise

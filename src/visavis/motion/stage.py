@@ -39,7 +39,8 @@ class MotionConfig:
 class MotionState:
     """All that a stream carries from step to step; its size does not grow.
 
-    samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video frame.
+    samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video
+    frame.
     sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. ended: the stream was flushed.
     """
 
@@ -57,9 +58,13 @@ class MotionState:
 class MotionStage:
     """Encoder, context and denoiser networks as one streaming stage. Holds no state of a stream."""
 
-    def __init__(self, encoder: Engine, context: Engine, denoiser: Engine, encoder_spec: EncoderSpec, face_spec: FaceSpec, config: MotionConfig) -> None:
+    def __init__(
+        self, encoder: Engine, context: Engine, denoiser: Engine, encoder_spec: EncoderSpec, face_spec: FaceSpec, config: MotionConfig
+    ) -> None:
         if face_spec.audio != encoder_spec.frame_features:
-            raise ValueError(f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder_spec.frame_features}")
+            raise ValueError(
+                f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder_spec.frame_features}"
+            )
         if len(config.style) not in (0, face_spec.style):
             raise ValueError(f"style needs {face_spec.style} numbers or none, got {len(config.style)}")
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
@@ -88,7 +93,8 @@ class MotionStage:
     def step(self, samples: NDArray[np.int16], state: MotionState, final: bool = False) -> tuple[Array, MotionState]:
         """Hears ``samples`` (int16, any number) and gives every frame that is ready: float32 (frames, MOTION_DIM).
 
-        After ``final=True`` the frames given are ``timing.frames_in`` of all samples, and the state takes no more (ValueError): speech that follows
+        After ``final=True`` the frames given are ``timing.frames_in`` of all samples, and the state takes no more (ValueError): speech
+        that follows
         is a new utterance.
         """
         samples = check_samples(samples)

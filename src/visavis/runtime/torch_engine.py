@@ -1,4 +1,6 @@
-"""Networks as torch modules behind the ``Engine`` Protocol. The only file of the run time that imports torch; nothing imports it at start-up."""
+"""Networks as torch modules behind the ``Engine`` Protocol. The only file of the run time that imports torch; nothing imports it at
+start-up.
+"""
 
 from collections.abc import Mapping, Sequence
 

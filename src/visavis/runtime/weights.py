@@ -9,7 +9,10 @@ from typing import Any
 MANIFEST = "manifest.json"
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "motion"
 
-REPAIR = "install visavis again (pip install --force-reinstall visavis, or git checkout of that file), or point weights_dir at a folder with whole weights"
+REPAIR = (
+    "install visavis again (pip install --force-reinstall visavis, or git checkout of that file), "
+    "or point weights_dir at a folder with whole weights"
+)
 
 
 class WeightsError(RuntimeError):
@@ -18,7 +21,9 @@ class WeightsError(RuntimeError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What ``manifest.json`` says. files: file name to its sha256 and size; specs: name to the numbers of a network's shape; facts: everything else."""
+    """What ``manifest.json`` says. files: file name to its sha256 and size; specs: name to the numbers of a network's shape; facts:
+    everything else.
+    """
 
     folder: Path
     files: dict[str, dict[str, Any]]

@@ -95,6 +95,10 @@ def room_tone(length: int, generator: np.random.Generator) -> Samples:
     return (noise / noise.std() * 10 ** (generator.uniform(-90, -45) / 20)).astype(np.float32)
 
 
+def to_float(samples: NDArray[np.int16]) -> Samples:
+    return samples.astype(np.float32) / np.float32(32768)
+
+
 def to_int16(samples: Samples) -> NDArray[np.int16]:
     return np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
 

@@ -12,7 +12,9 @@ from visavis.motion.encoder import EncoderSpec
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """What every run needs. save_minutes: wall time between checkpoints. The learning rate falls as a cosine from ``learning_rate`` to ``final_rate`` times it."""
+    """What every run needs. save_minutes: wall time between checkpoints. The learning rate falls as a cosine from ``learning_rate`` to
+    ``final_rate`` times it.
+    """
 
     steps: int
     batch: int
@@ -53,8 +55,10 @@ class FaceTraining:
     """The face model's run.
 
     encoder: exported encoder (.onnx) whose output is the conditioning. copies: differently disturbed readings of each utterance.
-    noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does not drift.
-    closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows with the null style.
+    noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
+    not drift.
+    closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
+    with the null style.
     """
 
     corpus: str

@@ -1,18 +1,20 @@
-"""Reads the corpus: one .npz an utterance, made by ``visavis data``."""
+"""Reads the corpus that ``visavis data`` makes into the arrays that training works on."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.data.corpus import item_paths, load_item, motion_path
 from visavis.motion.phones import PHONE_INDEX, SILENCE, phone_index
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """samples: int16 (n,) at 16 kHz. phones: int64 (p,), starts and ends: seconds, float64 (p,). face: float32 (frames, 52), head: float32 (frames, 9), at 30 fps."""
+    """samples: int16 (n,) at 16 kHz. phones: int64 (p,), starts and ends: seconds, float64 (p,). face: float32 (frames, 52), head:
+    float32 (frames, 9), at 30 fps.
+    """
 
     name: str
     voice: str
@@ -25,34 +27,36 @@ class Utterance:
     head: NDArray[np.float32]
 
 
-def read_corpus(folder: Path, split: str) -> list[Utterance]:
-    """All utterances of one split, in name order. FileNotFoundError when there is none; a file still being written is left for the next start."""
-    utterances = []
-    for path in sorted(folder.rglob("*.npz")):
-        try:
-            utterance = read_utterance(path)
-        except (zipfile.BadZipFile, EOFError):
-            continue
-        if utterance.split == split:
-            utterances.append(utterance)
+def read_corpus(folder: Path, split: str, with_motion: bool) -> list[Utterance]:
+    """All utterances of one split, in name order; those without motion are left out where it is asked for. FileNotFoundError when none is
+    left.
+    """
+    paths = [path for path in item_paths(folder) if not with_motion or motion_path(path).exists()]
+    utterances = [utterance for path in paths if (utterance := read_utterance(path)).split == split]
     if not utterances:
-        raise FileNotFoundError(f"no utterance of split {split!r} in {folder}: make the corpus with `visavis data corpus`")
+        raise FileNotFoundError(
+            f"no utterance of split {split!r}{' with motion' if with_motion else ''} in {folder}: make the corpus with `visavis data`"
+        )
     return utterances
 
 
 def read_utterance(path: Path) -> Utterance:
-    with np.load(path, allow_pickle=False) as file:
-        return Utterance(
-            name=path.stem,
-            voice=str(file["voice"]),
-            split=str(file["split"]),
-            samples=file["samples"],
-            phones=np.array([phone_index(str(name)) for name in file["phones"]], np.int64),
-            starts=file["starts"].astype(np.float64),
-            ends=file["ends"].astype(np.float64),
-            face=file["face"].astype(np.float32) if "face" in file else np.zeros((0, 52), np.float32),
-            head=file["head"].astype(np.float32) if "head" in file else np.zeros((0, 9), np.float32),
-        )
+    item = load_item(path)
+    face, head = np.zeros((0, 52), np.float32), np.zeros((0, 9), np.float32)
+    if motion_path(path).exists():
+        with np.load(motion_path(path)) as motion:
+            face, head = motion["face"].astype(np.float32), motion["head"].astype(np.float32)
+    return Utterance(
+        name=item.name,
+        voice=item.voice,
+        split=item.split,
+        samples=item.samples,
+        phones=np.array([phone_index(phone.name) for phone in item.phones], np.int64),
+        starts=np.array([phone.start for phone in item.phones], np.float64),
+        ends=np.array([phone.end for phone in item.phones], np.float64),
+        face=face,
+        head=head,
+    )
 
 
 def phone_at(utterance: Utterance, seconds: NDArray[np.float64]) -> NDArray[np.int64]:

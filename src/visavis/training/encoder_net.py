@@ -9,7 +9,9 @@ from visavis.motion.phones import PHONES
 
 
 class CausalBlock(nn.Module):
-    """Residual block over the steps t - 2d, t - d and t. One matrix product instead of a convolution: as fast on a CPU, and simple to export."""
+    """Residual block over the steps t - 2d, t - d and t. One matrix product instead of a convolution: as fast on a CPU, and simple to
+    export.
+    """
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -20,7 +22,9 @@ class CausalBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (batch, steps, width); past: (batch, 2 * dilation, width), the normalised steps before. Returns the output and the next past."""
+        """x: (batch, steps, width); past: (batch, 2 * dilation, width), the normalised steps before. Returns the output and the next
+        past.
+        """
         steps, reach = x.shape[1], 2 * self.dilation
         h = torch.cat([past, self.norm(x)], dim=1)
         taps = torch.cat([h[:, :steps], h[:, self.dilation : self.dilation + steps], h[:, reach:]], dim=2)
@@ -47,11 +51,10 @@ class AudioEncoder(nn.Module):
         batch, mels, _ = features.shape
         x = self.enter(features.reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP * FEATURES))
         pasts, start = [], 0
-        for block in self.blocks:
-            reach = 2 * block.dilation
-            x, past = block(x, state[:, start : start + reach])
+        for block, dilation in zip(self.blocks, self.spec.dilations, strict=True):
+            x, past = block(x, state[:, start : start + 2 * dilation])
             pasts.append(past)
-            start += reach
+            start += 2 * dilation
         bottleneck = torch.tanh(self.squeeze(self.norm(x)))
         return self.phones(bottleneck), bottleneck, torch.cat(pasts, dim=1)
 
@@ -59,5 +62,9 @@ class AudioEncoder(nn.Module):
         """What the face model is given: posteriors, bottleneck and loudness, (batch, steps, spec.features), and the next state."""
         logits, bottleneck, next_state = self(features, state)
         batch, mels, _ = features.shape
-        loudness = features[:, :, BANDS : BANDS + LOUDNESS_VALUES].reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES).mean(dim=2)
+        loudness = (
+            features[:, :, BANDS : BANDS + LOUDNESS_VALUES]
+            .reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES)
+            .mean(dim=2)
+        )
         return torch.cat([logits.softmax(dim=-1), bottleneck, loudness], dim=2), next_state

@@ -23,8 +23,8 @@ LIP_CLASSES = [PHONE_INDEX[name] for name in LIPS_CLOSED]
 
 def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Module:
     """Runs or resumes the training; returns the averaged network. Reads the corpus anew at each start, so it may grow between two."""
-    utterances = read_corpus(Path(config.corpus), "train")
-    held_out = read_corpus(Path(config.corpus), "val")[:40]
+    utterances = read_corpus(Path(config.corpus), "train", with_motion=False)
+    held_out = read_corpus(Path(config.corpus), "val", with_motion=False)[:40]
     hours = sum(len(u.samples) for u in utterances) / SAMPLE_RATE / 3600
     print(f"{len(utterances)} utterances, {hours:.2f} h, {len({u.voice for u in utterances})} voices")
     torch.manual_seed(config.loop.seed)
@@ -54,7 +54,9 @@ def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Mod
 
 
 def crop(utterance: Utterance, seconds: float, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """A random disturbed piece: features (mel frames, FEATURES) and labels (steps,), padded with room tone where the utterance is shorter."""
+    """A random disturbed piece: features (mel frames, FEATURES) and labels (steps,), padded with room tone where the utterance is
+    shorter.
+    """
     frames = round(seconds * FRAME_RATE)
     factor = generator.uniform(0.84, 1.2) if generator.random() < 0.7 else 1.0
     wanted = frame_to_sample(frames)
@@ -87,7 +89,7 @@ def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.f
 
 
 def _whole(utterance: Utterance, generator: np.random.Generator, disturbed: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    speech = utterance.samples.astype(np.float32) / 32768
+    speech = augment.to_float(utterance.samples)
     features = utterance_features(augment.to_int16(augment.disturb(speech, generator) if disturbed else speech))
     steps = len(features) // MELS_PER_FRAME * STEPS_PER_FRAME
     return features, phone_at(utterance, (np.arange(steps) + 0.5) / STEP_RATE)
@@ -98,7 +100,7 @@ def _piece(samples: NDArray[np.int16], start: int, length: int) -> NDArray[np.fl
     piece = np.zeros(length, np.float32)
     first, last = max(start, 0), min(start + length, len(samples))
     if last > first:
-        piece[first - start : last - start] = samples[first:last].astype(np.float32) / 32768
+        piece[first - start : last - start] = augment.to_float(samples[first:last])
     return piece
 
 

@@ -1,4 +1,6 @@
-"""The face model's training data: every utterance's encoder output and teacher motion, in flat arrays from which windows are cut by index."""
+"""The face model's training data: every utterance's encoder output and teacher motion, in flat arrays from which windows are cut by
+index.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch. sound: (b, window, audio); motion: (b, past + chunk, values); closed: (b, chunk), lips closed by a phone; style: (b, style)."""
+    """A batch. sound: (b, window, audio); motion: (b, past + chunk, values); closed: (b, chunk), lips closed by a phone; style: (b,
+    style).
+    """
 
     sound: Array
     motion: Array
@@ -129,7 +133,9 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
 
 
 def measure_styles(utterances: list[Utterance]) -> Array:
-    """How much each utterance does of each ``STYLE_NAMES``: standard deviations (smile: mean), as z-scores over the corpus, held in -3..3."""
+    """How much each utterance does of each ``STYLE_NAMES``: standard deviations (smile: mean), as z-scores over the corpus, held in
+    -3..3.
+    """
 
     def columns(face: Array, *prefixes: str) -> Array:
         return face[:, [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]]
@@ -169,7 +175,7 @@ def hear_all(
         path = cache / f"{key}.npy"
         if not path.exists():
             generator = np.random.default_rng(int(key[:8], 16))
-            speech = utterance.samples.astype(np.float32) / 32768
+            speech = augment.to_float(utterance.samples)
             versions = [utterance.samples] + [augment.to_int16(augment.disturb(speech, generator)) for _ in range(copies - 1)]
             partial = path.with_suffix(".part.npy")
             np.save(partial, np.stack([hear(encoder, spec, version) for version in versions]))

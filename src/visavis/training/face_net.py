@@ -1,6 +1,8 @@
-"""The face diffusion model as torch modules: a context transformer, run once a chunk, and a denoising transformer, run once a diffusion step.
+"""The face diffusion model as torch modules: a context transformer, run once a chunk, and a denoising transformer, run once a diffusion
+step.
 
-Diffusion time and style steer the denoiser through adaptive layer norms whose main part is shared by all layers (AdaLN-single, Chen et al. 2023,
+Diffusion time and style steer the denoiser through adaptive layer norms whose main part is shared by all layers (AdaLN-single, Chen et
+al. 2023,
 PixArt-alpha). Each denoiser layer attends to its chunk and to the context, whose keys and values are prepared once by the context network.
 """
 
@@ -46,7 +48,8 @@ class ContextLayer(nn.Module):
 class ContextNet(nn.Module):
     """window (batch, window, context_values), style (batch, style) -> memory (batch, layers + 1, window, 2 * width).
 
-    memory[:, :layers] holds keys and values for each denoiser layer; the last plane holds the context itself (then zeros), from which the denoiser
+    memory[:, :layers] holds keys and values for each denoiser layer; the last plane holds the context itself (then zeros), from which the
+    denoiser
     takes the part that lies at its own frames.
     """
 
@@ -104,6 +107,7 @@ class DenoiserNet(nn.Module):
         self.leave = nn.Linear(width, spec.values)
         nn.init.zeros_(self.steer.weight)
         nn.init.zeros_(self.steer.bias)
+        self.frequencies: Tensor
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(200.0), self.FREQUENCIES)), persistent=False)
 
     def forward(self, noisy: Tensor, time: Tensor, style: Tensor, memory: Tensor) -> Tensor:
@@ -127,7 +131,9 @@ class FaceNet(nn.Module):
         self.denoiser = DenoiserNet(spec)
 
     def forward(self, window: Tensor, noisy: Tensor, time: Tensor, style: Tensor) -> Tensor:
-        """window: (batch, window, context_values); noisy: (batch, draws, chunk, values); time: (batch, draws). One context serves all draws."""
+        """window: (batch, window, context_values); noisy: (batch, draws, chunk, values); time: (batch, draws). One context serves all
+        draws.
+        """
         batch, draws = time.shape
         memory = self.context(window, style)
         memory = memory[:, None].expand(-1, draws, -1, -1, -1).flatten(0, 1)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,8 +29,8 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     """Runs or resumes the training; returns the averaged network. The spec is fixed at the first start and kept beside the checkpoint."""
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
-    utterances = read_corpus(Path(config.corpus), "train")
-    held_out = read_corpus(Path(config.corpus), "val")[:12]
+    utterances = read_corpus(Path(config.corpus), "train", with_motion=True)
+    held_out = read_corpus(Path(config.corpus), "val", with_motion=True)[:12]
     spec_path = output / SPEC_FILE
     if spec_path.exists():
         spec = read_spec(spec_path)
@@ -73,7 +74,9 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 def prepare(
     spec: FaceSpec, config: FaceTraining, windows: Windows, mouth: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tensor]:
-    """Spoils the past as roll-out will, and scales. Returns context input, diffused truth, style, and the frame before the chunk in diffused units."""
+    """Spoils the past as roll-out will, and scales. Returns context input, diffused truth, style, and the frame before the chunk in
+    diffused units.
+    """
     count = len(windows.motion)
     motion = windows.motion.copy()
     reach = np.asarray(spec.scale, np.float32)
@@ -134,8 +137,10 @@ def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound:
 
 
 def read_spec(path: Path) -> FaceSpec:
-    values = json.loads(path.read_text())
-    return FaceSpec(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(path.read_text()).items()
+    }
+    return FaceSpec(**values)
 
 
 def _changes(chunk: Tensor, before: Tensor) -> Tensor:

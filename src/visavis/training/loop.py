@@ -1,4 +1,6 @@
-"""The training loop that every run shares: schedule, averaged weights, checkpoints with optimiser and random states, curves as CSV and TensorBoard."""
+"""The training loop that every run shares: schedule, averaged weights, checkpoints with optimiser and random states, curves as CSV and
+TensorBoard.
+"""
 
 import csv
 import math
@@ -32,7 +34,8 @@ def train(
 ) -> nn.Module:
     """Trains ``network`` up to ``config.steps`` and returns its averaged twin. Goes on from ``output / CHECKPOINT`` where there is one.
 
-    losses(network, generator) draws a batch and returns named losses, of which ``total`` is followed downhill. The same checkpoint gives the same
+    losses(network, generator) draws a batch and returns named losses, of which ``total`` is followed downhill. The same checkpoint gives
+    the same
     steps again on one machine. stop_at: leave after this step, as an interruption would. KeyboardInterrupt saves before it leaves.
     """
     torch.set_num_threads(config.threads)
@@ -50,7 +53,8 @@ def train(
         say(f"{checkpoint}: going on at step {step}")
     curves = _Curves(output, fresh=step == 0)
     last = min(config.steps, stop_at if stop_at is not None else config.steps)
-    saved, sums, counted, begun = time.monotonic(), {}, 0, time.monotonic()
+    sums: dict[str, float] = {}
+    saved, counted, begun = time.monotonic(), 0, time.monotonic()
     try:
         while step < last:
             network.train()
@@ -115,7 +119,9 @@ def trained_steps(output: Path) -> int:
     return int(torch.load(output / CHECKPOINT, map_location="cpu", weights_only=False)["step"])
 
 
-def _save(path: Path, step: int, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> None:
+def _save(
+    path: Path, step: int, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, generator: np.random.Generator
+) -> None:
     """Written beside and renamed, so a kill in the middle leaves the last whole checkpoint."""
     state: dict[str, Any] = {
         "step": step,
@@ -131,7 +137,12 @@ def _save(path: Path, step: int, network: nn.Module, average: nn.Module, optimis
 
 
 def _load(
-    path: Path, network: nn.Module, average: nn.Module, optimiser: torch.optim.Optimizer, generator: np.random.Generator, device: torch.device
+    path: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: np.random.Generator,
+    device: torch.device,
 ) -> int:
     # our own file: it holds the states of generators, which torch's weights-only reader refuses
     state = torch.load(path, map_location=device, weights_only=False)
@@ -147,7 +158,7 @@ class _Curves:
     """Long-format CSV (step, name, value), and TensorBoard where it is installed."""
 
     def __init__(self, output: Path, fresh: bool) -> None:
-        self._file = open(output / CURVES, "w" if fresh else "a", newline="")
+        self._file = (output / CURVES).open("w" if fresh else "a", newline="")
         self._csv = csv.writer(self._file)
         if fresh:
             self._csv.writerow(["step", "name", "value"])

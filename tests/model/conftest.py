@@ -1,0 +1,88 @@
+"""Small untrained networks: the same code paths as the shipped ones, seconds instead of minutes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs visavis[train]")
+pytest.importorskip("onnx", reason="needs visavis[train]")
+
+from visavis.data.corpus import Item, motion_path, save_item, write_npz  # noqa: E402
+from visavis.data.phones import Phone  # noqa: E402
+from visavis.export.motion import export_encoder, export_face, write_manifest  # noqa: E402
+from visavis.motion.encoder import EncoderSpec  # noqa: E402
+from visavis.motion.face_model import FaceSpec  # noqa: E402
+from visavis.timing import SAMPLE_RATE, frames_in  # noqa: E402
+from visavis.training.encoder_net import AudioEncoder  # noqa: E402
+from visavis.training.face_net import FaceNet  # noqa: E402
+
+SMALL_ENCODER = EncoderSpec(width=16, dilations=(1, 2), bottleneck=8, delay_steps=4)
+
+TONES = {"AA": 700.0, "S": 5000.0, "M": 200.0, "IY": 2300.0}
+
+
+def small_face_spec() -> FaceSpec:
+    shapes = ("eyeBlinkLeft", "eyeLookInLeft", "jawOpen", "mouthClose", "browInnerUp")
+    values = len(shapes) + 6
+    return FaceSpec(
+        shapes=shapes,
+        chunk=3,
+        past=5,
+        future=2,
+        audio=SMALL_ENCODER.frame_features,
+        style=6,
+        width=16,
+        heads=2,
+        context_layers=1,
+        denoiser_layers=2,
+        mean=(0.1,) * values,
+        scale=(0.2,) * values,
+        change_scale=(0.05,) * values,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_encoder() -> EncoderSpec:
+    return SMALL_ENCODER
+
+
+@pytest.fixture(scope="session")
+def small_networks() -> tuple[AudioEncoder, FaceNet]:
+    torch.manual_seed(1)
+    encoder, face = AudioEncoder(SMALL_ENCODER).eval(), FaceNet(small_face_spec()).eval()
+    # the steering of a fresh network is zero: diffusion time must matter in these tests
+    torch.nn.init.normal_(face.denoiser.steer.weight, std=0.3)
+    return encoder, face
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory, small_networks: tuple[AudioEncoder, FaceNet]) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    export_encoder(small_networks[0], folder)
+    export_face(small_networks[1], folder)
+    write_manifest(folder, SMALL_ENCODER, small_networks[1].spec, {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four utterances of tones whose height tells the phone, with motion."""
+    folder = tmp_path_factory.mktemp("corpus")
+    generator = np.random.default_rng(0)
+    for index in range(4):
+        names = generator.choice(list(TONES), 30)
+        phones = [Phone(str(name), 0.1 * k, 0.1 * (k + 1)) for k, name in enumerate(names)]
+        tones = np.repeat([TONES[str(name)] for name in names], 1600)
+        samples = (generator.standard_normal(48000) * 100 + 6000 * np.sin(2 * np.pi * tones * np.arange(48000) / SAMPLE_RATE)).astype(
+            np.int16
+        )
+        item = Item(f"{index:05d}", samples, tuple(phones), "nobody", "", "val" if index == 3 else "train")
+        path = save_item(folder, item)
+        frames = frames_in(len(samples))
+        face = np.zeros((frames, 52), np.float32)
+        face[:, [0, 2, 17, 18, 43]] = generator.random((frames, 5))
+        head = np.tile(np.array([1, 0, 0, 0, 1, 0, 0, 0, 0], np.float32), (frames, 1))
+        head[:, 6:] = 0.01 * generator.standard_normal((frames, 3))
+        write_npz(motion_path(path), face=face, head=head)
+    return folder

@@ -1,0 +1,136 @@
+"""Training in two steps that stop, go on, and end where an uninterrupted run ends; export that equals torch."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from visavis.export.motion import export_encoder
+from visavis.motion.encoder import EncoderSpec
+from visavis.motion.face_model import FaceSpec
+from visavis.motion.features import FEATURES
+from visavis.runtime.engine import OnnxEngine
+from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
+from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
+from visavis.training.encoder_net import AudioEncoder
+from visavis.training.encoder_run import train_encoder
+from visavis.training.face_net import FaceNet
+from visavis.training.face_run import train_face
+from visavis.training.loop import CURVES, load_average
+
+CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
+
+
+def encoder_training(corpus: Path, output: Path, spec: EncoderSpec) -> EncoderTraining:
+    loop = LoopConfig(steps=4, batch=2, learning_rate=1e-2, warmup_steps=1, log_steps=1)
+    return EncoderTraining(str(corpus), str(output), loop, spec, crop_seconds=1.0)
+
+
+def weights(network: torch.nn.Module) -> np.ndarray:
+    return torch.cat([value.detach().flatten() for value in network.parameters()]).numpy()
+
+
+def test_encoder_training_goes_on_where_it_stopped(small_corpus: Path, small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    straight = train_encoder(encoder_training(small_corpus, tmp_path / "a", small_encoder))
+    train_encoder(encoder_training(small_corpus, tmp_path / "b", small_encoder), stop_at=2)
+    resumed = train_encoder(encoder_training(small_corpus, tmp_path / "b", small_encoder))
+    np.testing.assert_allclose(weights(resumed), weights(straight), atol=1e-6)
+    fresh = AudioEncoder(small_encoder)
+    assert not np.allclose(weights(fresh), weights(straight))
+    np.testing.assert_array_equal(weights(load_average(fresh, tmp_path / "b")), weights(resumed))
+    rows = (tmp_path / "b" / CURVES).read_text().splitlines()
+    assert [row for row in rows if ",total," in row][-1].startswith("4,")
+
+
+def test_encoder_learns_what_it_is_shown(small_corpus: Path, small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    """On a corpus small enough to know by heart the loss must fall: labels and sound belong together."""
+    config = encoder_training(small_corpus, tmp_path, small_encoder)
+    config = dataclasses.replace(config, loop=dataclasses.replace(config.loop, steps=60, batch=4, learning_rate=5e-3))
+    train_encoder(config)
+    rows = [row.split(",") for row in (tmp_path / CURVES).read_text().splitlines()]
+    losses = [float(value) for _, name, value in rows if name == "total"]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.5
+
+
+def test_face_training_goes_on_where_it_stopped(
+    small_corpus: Path, small_weights: Path, small_encoder: EncoderSpec, tmp_path: Path
+) -> None:
+    def config(name: str) -> FaceTraining:
+        loop = LoopConfig(steps=4, batch=4, learning_rate=1e-3, warmup_steps=1, log_steps=1)
+        return FaceTraining(
+            str(small_corpus),
+            str(tmp_path / name),
+            str(small_weights / ENCODER_FILE),
+            loop,
+            past=5,
+            width=16,
+            heads=2,
+            context_layers=1,
+            denoiser_layers=1,
+        )
+
+    straight = train_face(config("a"), small_encoder)
+    train_face(config("b"), small_encoder, stop_at=2)
+    resumed = train_face(config("b"), small_encoder)
+    np.testing.assert_allclose(weights(resumed), weights(straight), atol=1e-6)
+    assert isinstance(straight, FaceNet)
+    assert set(straight.spec.shapes) == {"eyeBlinkLeft", "eyeLookInLeft", "jawOpen", "mouthClose", "browInnerUp"}
+
+
+def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_weights: Path) -> None:
+    encoder, face = small_networks
+    spec: FaceSpec = face.spec
+    generator = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return generator.standard_normal(shape).astype(np.float32)
+
+    features, state = draw(1, 8, FEATURES), draw(1, encoder.spec.state_steps, encoder.spec.width)
+    told = OnnxEngine(small_weights / ENCODER_FILE).run({"features": features, "state": state})
+    with torch.no_grad():
+        encoded, next_state = encoder.encode(torch.from_numpy(features), torch.from_numpy(state))
+    np.testing.assert_allclose(told["encoded"], encoded.numpy(), atol=1e-5)
+    np.testing.assert_allclose(told["next_state"], next_state.numpy(), atol=1e-5)
+
+    window, style, noisy = draw(1, spec.window, spec.context_values), draw(1, spec.style), draw(1, spec.chunk, spec.values)
+    time = np.array([0.3], np.float32)
+    memory = OnnxEngine(small_weights / CONTEXT_FILE).run({"window": window, "style": style})["memory"]
+    clean = OnnxEngine(small_weights / DENOISER_FILE).run({"noisy": noisy, "time": time, "style": style, "memory": memory})["clean"]
+    with torch.no_grad():
+        guess = face(*(torch.from_numpy(array) for array in (window, noisy[:, None], time[:, None], style)))
+    np.testing.assert_allclose(clean, guess[:, 0].numpy(), atol=1e-4)
+
+
+def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[AudioEncoder, FaceNet]) -> None:
+    encoder, _ = small_networks
+    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, FEATURES)).astype(np.float32))
+    with torch.no_grad():
+        whole, _ = encoder.encode(features, encoder.initial_state(1))
+        state, pieces = encoder.initial_state(1), []
+        for start in range(0, 40, 4):
+            piece, state = encoder.encode(features[:, start : start + 4], state)
+            pieces.append(piece)
+    np.testing.assert_allclose(torch.cat(pieces, dim=1).numpy(), whole.numpy(), atol=1e-5)
+
+
+def test_exported_encoder_takes_any_length(small_networks: tuple[AudioEncoder, FaceNet], tmp_path: Path) -> None:
+    encoder = small_networks[0]
+    engine = OnnxEngine(export_encoder(encoder, tmp_path))
+    state = np.zeros((1, encoder.spec.state_steps, encoder.spec.width), np.float32)
+    for mels in (4, 120):
+        assert engine.run({"features": np.zeros((1, mels, FEATURES), np.float32), "state": state})["encoded"].shape[1] == mels // 2
+
+
+def test_the_shipped_configurations_are_valid() -> None:
+    encoder = load_config(CONFIGS / "encoder.yaml", EncoderTraining)
+    face = load_config(CONFIGS / "face.yaml", FaceTraining)
+    assert encoder.spec.delay_frames + face.chunk + face.future <= 9
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.yaml"
+    path.write_text((CONFIGS / "encoder.yaml").read_text().replace("batch:", "bach:"))
+    with pytest.raises(ValueError, match="bach"):
+        load_config(path, EncoderTraining)
