@@ -118,3 +118,88 @@ class FittedPortrait:
     plain_background: bool
     fit_rms: float
     warp_rms: float
+
+
+@dataclass(frozen=True)
+class LipSeam:
+    """How the lips meet. Column i of N runs from the right corner of the mouth to the left one.
+
+    upper, lower: int32 (N,), vertices of the inner edges; the first and the last column are the corners, where both are one vertex.
+    vertices: int32 (M,), lip and skin vertices that give way so that the edges meet. column: float32 (M,), where along the seam each of them sits.
+    share: float32 (M,), what part of the change of the gap it takes on, negative above the seam: ``y += share * change``.
+    rest_gap: float32 (N,), metres, the gap that is left in the rest expression and counts as closed.
+    """
+
+    upper: NDArray[np.int32]
+    lower: NDArray[np.int32]
+    vertices: NDArray[np.int32]
+    column: NDArray[np.float32]
+    share: NDArray[np.float32]
+    rest_gap: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EyeRig:
+    """One eye. Column i of N runs from the outer corner to the inner one.
+
+    upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera space.
+    lid: int32 (P,), vertices of the lid that slides over the eye; column: float32 (P,); travel: float32 (P,), share of the way from the open edge
+    to the closed line (1 at the lashes, 0 at the crease). under: int32 (Q,), under_column, under_travel: the same for the skin of the lower lid, which rises.
+    """
+
+    upper: NDArray[np.int32]
+    lower: NDArray[np.int32]
+    eyeball: NDArray[np.int32]
+    centre: NDArray[np.float32]
+    lid: NDArray[np.int32]
+    column: NDArray[np.float32]
+    travel: NDArray[np.float32]
+    under: NDArray[np.int32]
+    under_column: NDArray[np.float32]
+    under_travel: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PortraitRig:
+    """A photo as a rig that can be posed (control) and drawn (video).
+
+    vertices: float32 (V, 3), camera space, the photo's own pose and expression: they project exactly on the photo.
+    focal, principal: ``pixel = focal * camera[:2] / camera[2] + principal``.
+    shapes: float32 (52, F, 3), camera space, displacement of ``shape_vertices`` (F,) for each ARKit shape at weight 1.
+    photo_expression, rest_expression: float32 (52,), what the photo shows and what the face returns to.
+    head_weight: float32 (V,), how far a vertex follows the head. breath: float32 (V, 3), camera space, metres, how it moves from breathed out to breathed in.
+    head_pivot, hip_pivot: float32 (3,), where the head turns and where the torso sways.
+    mouth_lining: int32 (C,), vertices behind the lips, placed between their edges: lining_column, lining_row: float32 (C,), row 0 upper edge, 1 lower edge.
+    uv: float32 (V, 2), texture coordinates in texels of the layer's texture.
+    triangles: int32 (T, 3) by layer, drawn in the order given. textures: uint8 (h, w, 4) RGBA by texture.
+    plate: uint8 (768, 512, 3) RGB, the background without the person.
+    keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.
+    eye_distance: pixels between the pupils in the photo.
+    """
+
+    content_hash: str
+    vertices: NDArray[np.float32]
+    focal: float
+    principal: tuple[float, ...]
+    shapes: NDArray[np.float32]
+    shape_vertices: NDArray[np.int32]
+    photo_expression: NDArray[np.float32]
+    rest_expression: NDArray[np.float32]
+    head_weight: NDArray[np.float32]
+    breath: NDArray[np.float32]
+    head_pivot: NDArray[np.float32]
+    hip_pivot: NDArray[np.float32]
+    lips: LipSeam
+    right_eye: EyeRig
+    left_eye: EyeRig
+    mouth_lining: NDArray[np.int32]
+    lining_column: NDArray[np.float32]
+    lining_row: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    triangles: dict[str, NDArray[np.int32]]
+    textures: dict[str, NDArray[np.uint8]]
+    plate: NDArray[np.uint8]
+    keypoint_names: tuple[str, ...]
+    keypoint_vertices: NDArray[np.int32]
+    keypoint_weights: NDArray[np.float32]
+    eye_distance: float

@@ -1,0 +1,148 @@
+"""The control stage: motion to the posed rig, frame by frame."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.control.poser import Pose, Poser
+from visavis.control.retarget import retarget_face
+from visavis.control.torso import TorsoPose, torso_at
+from visavis.motion.layout import BODY, BODY_JOINTS, FACE, HEAD_POSITION, HEAD_ROTATION, check_motion, rotation_from_6d
+from visavis.timing import frame_to_ns
+from visavis.types import ControlFrame, MotionChunk
+from visavis.types_portrait import PortraitRig
+
+SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap")
+"""Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances."""
+
+KEYPOINT_NAMES: tuple[str, ...] = (
+    *(f"jaw_{i}" for i in range(17)), *(f"right_brow_{i}" for i in range(5)), *(f"left_brow_{i}" for i in range(5)), *(f"nose_{i}" for i in range(9)),
+    *(f"right_eye_{i}" for i in range(6)), *(f"left_eye_{i}" for i in range(6)), *(f"outer_lip_{i}" for i in range(12)), *(f"inner_lip_{i}" for i in range(8)),
+    "right_shoulder", "left_shoulder", "head_pivot",
+)  # fmt: skip
+"""Rows of ``ControlFrame.keypoints``: the 68 usual face points (the person's own right first), the shoulders, the pivot of the head."""
+
+_SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """head_limit: degrees, turns of the head bend softly into this. shift_limit: metres. breath, sway: amplitudes, 0 holds still.
+    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged."""
+
+    head_limit: float = 14.0
+    shift_limit: float = 0.03
+    spine_limit: float = 1.5
+    breath: float = 1.0
+    sway: float = 1.0
+    breaths_per_minute: float = 14.0
+    crossfade: int = 6
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("head_limit", 0.0, 20.0), ("shift_limit", 0.0, 0.06), ("spine_limit", 0.0, 3.0), ("breath", 0.0, 2.0), ("sway", 0.0, 2.0),
+            ("breaths_per_minute", 1.0, 60.0), ("crossfade", 0, 60),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be within {low} and {high}, got {value}")
+
+
+@dataclass(frozen=True)
+class ControlState:
+    """frame: how many frames were shown, the phase of breath and sway. utterance_id, next_frame: what continues without a break.
+    shown: the motion last shown. fade_from, fade_step: the motion a cross-fade comes from and how far it has got."""
+
+    frame: int = 0
+    utterance_id: int | None = None
+    next_frame: int = 0
+    shown: NDArray[np.float32] | None = field(default=None, compare=False)
+    fade_from: NDArray[np.float32] | None = field(default=None, compare=False)
+    fade_step: int = 0
+
+
+class ControlStage:
+    """Poses a portrait. ``step`` is pure: the same chunk and state give the same frames, bit for bit."""
+
+    def __init__(self, portrait: PortraitRig, config: ControlConfig | None = None) -> None:
+        self.config = config or ControlConfig()
+        self._rig = portrait
+        self._poser = Poser(portrait)
+        if portrait.keypoint_names + ("head_pivot",) != KEYPOINT_NAMES:
+            raise ValueError("the cached portrait was made by another version of visavis: delete it from the cache so that it is fitted again")
+
+    @property
+    def latency_samples(self) -> int:
+        return 0
+
+    def initial_state(self) -> ControlState:
+        return ControlState()
+
+    def step(self, input: MotionChunk, state: ControlState, /) -> tuple[list[ControlFrame], ControlState]:
+        """All frames of a chunk. Raises ValueError for motion of a wrong shape or with values that are not finite."""
+        motion = check_motion(input.values)
+        continues = input.utterance_id == state.utterance_id and input.first_frame == state.next_frame and not input.flush
+        if not continues and state.shown is not None:
+            state = replace(state, fade_from=state.shown, fade_step=0)
+        state = replace(state, utterance_id=input.utterance_id, next_frame=input.next_frame)
+        frames = []
+        for i, wanted in enumerate(motion):
+            wanted, state = self._fade(wanted, state)
+            vertices, shading, keypoints = self._pose(wanted, state.frame)
+            last = i == len(motion) - 1
+            frames.append(
+                ControlFrame(
+                    input.utterance_id, input.first_frame + i, vertices, shading, keypoints,
+                    stamp_ns=input.stamp_ns + frame_to_ns(input.first_frame + i) - frame_to_ns(input.first_frame),
+                    end_of_utterance=input.end_of_utterance and last, flush=input.flush and i == 0,
+                )  # fmt: skip
+            )
+            state = replace(state, frame=state.frame + 1, shown=wanted)
+        return frames, state
+
+    def _fade(self, wanted: NDArray[np.float32], state: ControlState) -> tuple[NDArray[np.float32], ControlState]:
+        if state.fade_from is None:
+            return wanted, state
+        step = state.fade_step + 1
+        if step > self.config.crossfade:
+            return wanted, replace(state, fade_from=None, fade_step=0)
+        share = step / (self.config.crossfade + 1)
+        share = np.float32(share * share * (3 - 2 * share))
+        return state.fade_from + share * (wanted - state.fade_from), replace(state, fade_step=step)
+
+    def _pose(self, motion: NDArray[np.float32], frame: int) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
+        config, rig = self.config, self._rig
+        face = retarget_face(motion[FACE], rig.photo_expression, rig.rest_expression)
+        head = soft_limit(rotation_from_6d(motion[_NECK]) @ rotation_from_6d(motion[HEAD_ROTATION]), config.head_limit)
+        shift = motion[HEAD_POSITION]
+        length = float(np.linalg.norm(shift))
+        shift = shift * np.float32(np.tanh(length / config.shift_limit) * config.shift_limit / length) if length > 1e-9 and config.shift_limit > 0 else shift * 0
+        at = torso_at(frame, config.breaths_per_minute)
+        torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
+        spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
+        vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
+        shading = np.array([*face.closure, gap], np.float32)
+        corners = vertices[rig.keypoint_vertices].astype(np.float32) * np.float32([1 / 32, 1 / 32, 1 / 10_000])
+        keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
+        pivot = rig.head_pivot
+        pivot_pixel = [pivot[0] / pivot[2] * rig.focal + rig.principal[0], pivot[1] / pivot[2] * rig.focal + rig.principal[1], pivot[2]]
+        return vertices, shading, np.concatenate([keypoints, np.float32([pivot_pixel])])
+
+
+def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
+    """The same turn with an angle that bends into ``limit`` degrees: untouched up to 80 % of it, never beyond it."""
+    angle = float(np.degrees(np.arccos(np.clip((float(np.trace(rotation)) - 1) / 2, -1, 1))))
+    free = 0.8 * limit
+    if angle <= free:
+        return rotation
+    if limit <= 0 or angle > 175.0:
+        return np.eye(3, dtype=np.float32)
+    bent = free + (limit - free) * np.tanh((angle - free) / (limit - free))
+    axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]], np.float64)
+    axis /= np.linalg.norm(axis)
+    a = np.radians(bent)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return (np.eye(3) + np.sin(a) * cross + (1 - np.cos(a)) * cross @ cross).astype(np.float32)
+
+

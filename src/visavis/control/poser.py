@@ -1,0 +1,107 @@
+"""The rig in a pose: vertices in the picture from shape weights, lids, gaze, head and torso."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.control.retarget import FacePose
+from visavis.control.torso import TorsoPose
+from visavis.motion.layout import head_rotation_from_euler
+from visavis.types_portrait import EyeRig, PortraitRig
+
+STICKING = 0.012
+"""Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
+
+CLOSED_LINE = 0.86
+"""Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
+
+_DEPTH_LIMIT = 32767 / 10_000.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """face: what the face does. head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway. spine: float32 (3, 3)."""
+
+    face: FacePose
+    head: NDArray[np.float32]
+    head_shift: NDArray[np.float32]
+    torso: TorsoPose
+    spine: NDArray[np.float32]
+
+
+class Poser:
+    """Poses one portrait. Holds nothing but what it derives from the rig at the start."""
+
+    def __init__(self, rig: PortraitRig) -> None:
+        self._rig = rig
+        self._shapes = np.ascontiguousarray(rig.shapes.reshape(52, -1))
+        self._weight = rig.head_weight[:, None]
+        lips = rig.lips
+        self._lip_column = np.clip(lips.column.astype(np.int64), 0, len(lips.upper) - 2)
+        self._lip_fraction = (lips.column - self._lip_column).astype(np.float32)
+        # Metres per pixel at the lips turn the eye distance into the unit of the sticking range.
+        metres = rig.eye_distance / rig.focal * float(rig.vertices[lips.upper, 2].mean())
+        self._sticking = np.float32(STICKING * metres)
+        self._eye_distance = np.float32(metres)
+
+    def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
+        """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own gap."""
+        rig = self._rig
+        points = rig.vertices.copy()
+        points[rig.shape_vertices] += (pose.face.weights @ self._shapes).reshape(-1, 3)
+        gap = self._meet_lips(points, seal)
+        for eye, closure, gaze in ((rig.right_eye, pose.face.closure[0], pose.face.gaze[0]), (rig.left_eye, pose.face.closure[1], pose.face.gaze[1])):
+            _move_eye(points, eye, closure, gaze)
+        self._line_mouth(points)
+        turn = pose.head - np.eye(3, dtype=np.float32)
+        points += self._weight * ((points - rig.head_pivot) @ turn.T + pose.head_shift)
+        torso = pose.torso
+        points += np.float32(torso.breath) * rig.breath
+        sway = pose.spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
+        points = (points - rig.hip_pivot) @ sway.T + rig.hip_pivot
+        points[:, 0] += np.float32(torso.shift)
+        return self._quantise(points), gap
+
+    def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
+        lips = self._rig.lips
+        gap = points[lips.lower, 1] - points[lips.upper, 1]
+        if not seal:
+            return float(gap.max() / self._eye_distance)
+        wanted = np.maximum(gap - lips.rest_gap, 0)
+        wanted = wanted * wanted / (wanted + self._sticking)
+        change = wanted - gap
+        moved = change[self._lip_column] * (1 - self._lip_fraction) + change[self._lip_column + 1] * self._lip_fraction
+        points[lips.vertices, 1] += lips.share * moved
+        return float(wanted.max() / self._eye_distance)
+
+    def _line_mouth(self, points: NDArray[np.float32]) -> None:
+        rig = self._rig
+        column = rig.lining_column.astype(np.int64)
+        upper, lower = points[rig.lips.upper][column], points[rig.lips.lower][column]
+        points[rig.mouth_lining] = upper + rig.lining_row[:, None] * (lower - upper) + np.float32([0, 0, 0.004])
+
+    def _quantise(self, points: NDArray[np.float32]) -> NDArray[np.int16]:
+        rig = self._rig
+        out = np.empty(points.shape, np.float32)
+        depth = np.clip(points[:, 2], 0.05, _DEPTH_LIMIT)
+        scale = np.float32(rig.focal * 32.0) / depth
+        out[:, 0] = points[:, 0] * scale + np.float32(rig.principal[0] * 32.0)
+        out[:, 1] = points[:, 1] * scale + np.float32(rig.principal[1] * 32.0)
+        out[:, 2] = depth * np.float32(10_000.0)
+        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
+
+
+def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tuple[float, float]) -> None:
+    if gaze != (0.0, 0.0):
+        turn = head_rotation_from_euler(gaze[0], gaze[1], 0.0)
+        points[eye.eyeball] = (points[eye.eyeball] - eye.centre) @ turn.T + eye.centre
+    if closure <= 0.0:
+        return
+    opening = points[eye.lower] - points[eye.upper]
+    down = np.float32(closure * CLOSED_LINE) * opening
+    up = np.float32(-closure * (1.0 - CLOSED_LINE)) * opening
+    points[eye.lid] += eye.travel[:, None] * down[eye.column.astype(np.int64)]
+    column = np.clip(eye.under_column.astype(np.int64), 0, len(eye.lower) - 2)
+    fraction = (eye.under_column - column)[:, None]
+    points[eye.under] += eye.under_travel[:, None] * (up[column] * (1 - fraction) + up[column + 1] * fraction)

@@ -1,0 +1,49 @@
+"""From motion (ARKit weights, relative to a relaxed face) to what one portrait's rig needs: shape weights, lid closure, gaze."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.layout import ARKIT_INDEX
+
+GAZE_DEGREES = (28.0, 20.0, 24.0)
+"""Turn of the eyeball at weight 1 of eyeLookIn/Out, eyeLookUp and eyeLookDown."""
+
+LID_FOLLOWS_GAZE = 0.42
+"""Lid closure at full eyeLookDown: the upper lid rests on the eyeball and sinks with it."""
+
+_LOOK = {
+    side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")
+}
+_BLINK = {side: ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Right", "Left")}
+_LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.startswith(("eyeBlink", "eyeLook"))])
+
+
+@dataclass(frozen=True)
+class FacePose:
+    """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right and left (yaw, pitch), degrees,
+    with the signs of ``layout.head_rotation_from_euler``."""
+
+    weights: NDArray[np.float32]
+    closure: tuple[float, float]
+    gaze: tuple[tuple[float, float], tuple[float, float]]
+
+
+def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: NDArray[np.float32]) -> FacePose:
+    """face: (52,) motion, zero is a relaxed face with closed lips. photo, rest: what the photo shows and what this face relaxes to (``PortraitRig``).
+
+    Motion uses up what a shape has left above its rest weight, so that a face that rests with raised brows does not raise them twice.
+    """
+    motion = np.clip(face, 0.0, 1.0)
+    weights = rest + motion * (1.0 - rest) - photo
+    weights[_LIDS_AND_GAZE] = 0.0
+    closure, gaze = [], []
+    horizontal, up_degrees, down_degrees = GAZE_DEGREES
+    for side in ("Right", "Left"):
+        inward, outward, up, down = (float(motion[i]) for i in _LOOK[side])
+        to_right = outward - inward if side == "Right" else inward - outward  # towards the person's right: the viewer's left, positive yaw
+        gaze.append((horizontal * to_right, down_degrees * down - up_degrees * up))
+        sunk = LID_FOLLOWS_GAZE * max(down - up, 0.0)
+        closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
+    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]))

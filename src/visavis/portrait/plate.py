@@ -1,0 +1,95 @@
+"""The background without the person: what is uncovered when head and shoulders move."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_ORDER = 4
+"""Order of the polynomial that models a studio background: enough for a vignette and a light fall-off, too low to follow objects."""
+
+
+def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: bool) -> NDArray[np.uint8]:
+    """The photo with the person taken out: uint8 (h, w, 3) RGB. image: uint8 (h, w, 3); alpha: float32 (h, w), the person; plain: studio background."""
+    grow = 7
+    person = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)) > 0
+    if person.all():
+        person = alpha > 0.5
+    known = ~person
+    if known.mean() < 0.02:
+        return np.broadcast_to(np.median(image.reshape(-1, 3), 0).astype(np.uint8), image.shape).copy()
+    filled = _gradient_fill(image, known) if plain else _smooth_fill(image, known)
+    filled += _grain_like(image, known)
+    # The change-over lies wholly in known background, so that what is seen in the photo stays as it is and no edge shows.
+    keep = np.clip(cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5) / 10.0, 0, 1)[..., None]
+    if not plain:
+        keep = np.clip(keep * 3, 0, 1)
+    return (image * keep + filled * (1 - keep)).round().clip(0, 255).astype(np.uint8)
+
+
+def _gradient_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    height, width = known.shape
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    x, y = x / (width - 1) * 2 - 1, y / (height - 1) * 2 - 1
+    terms = np.stack([x**i * y**j for i in range(_ORDER + 1) for j in range(_ORDER + 1 - i)], -1)
+    smooth = cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float64)
+    sample = np.zeros_like(known)
+    sample[::3, ::3] = known[::3, ::3]
+    basis, target = terms[sample], smooth[sample]
+    weight = np.ones(len(basis))
+    # High orders only where the data insists: they must not swing freely under the person, where nothing is known.
+    order = np.array([i + j for i in range(_ORDER + 1) for j in range(_ORDER + 1 - i)])
+    damping = np.diag(np.maximum(order - 1, 0) ** 2.0) * 0.02 * len(basis) / 16
+    for _ in range(4):
+        weighted = basis * weight[:, None] ** 2
+        coefficients = np.linalg.solve(weighted.T @ basis + damping * float((weight**2).mean()), weighted.T @ target)
+        residual = np.abs(basis @ coefficients - target).max(1)
+        weight = np.sqrt(1 / np.maximum(residual, 2.0))
+    model = terms @ coefficients
+    # What the polynomial misses varies slowly: spread the residual of the known pixels under the person.
+    return model + _spread(smooth - model, known, 24.0)
+
+
+def _smooth_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Push-pull: each hole takes the average of what is known at the finest scale that reaches it."""
+    total = np.where(known[..., None], image, 0).astype(np.float32)
+    weight = known.astype(np.float32)
+    levels = [(total, weight)]
+    while min(levels[-1][1].shape) > 2:
+        total, weight = levels[-1]
+        levels.append((cv2.pyrDown(total), cv2.pyrDown(weight)))
+    total, weight = levels[-1]
+    colour = total / np.maximum(weight[..., None], 1e-6)
+    for total, weight in reversed(levels[:-1]):
+        up = cv2.resize(colour, weight.shape[::-1], interpolation=cv2.INTER_CUBIC)
+        sure = np.clip(weight * 1.5, 0, 1)[..., None]
+        colour = sure * total / np.maximum(weight[..., None], 1e-6) + (1 - sure) * up
+    return colour.astype(np.float64)
+
+
+def _spread(values: NDArray[np.float64], known: NDArray[np.bool_], sigma: float) -> NDArray[np.float64]:
+    scale = 8
+    size = (known.shape[1] // scale, known.shape[0] // scale)
+    weight = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize((values * known[..., None]).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    near = cv2.GaussianBlur(total, (0, 0), sigma / scale) / (cv2.GaussianBlur(weight, (0, 0), sigma / scale)[..., None] + 1e-3)
+    return cv2.resize(near, known.shape[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float64)
+
+
+def _grain_like(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Noise with the strength and the sharpness of the photo's own grain; always the same for the same photo."""
+    detail = image.astype(np.float32) - cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2.5)
+    inner = cv2.erode(known.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    if inner.sum() < 500:
+        inner = known
+    # Objects in a busy background must not pass for grain: the median of the local deviation does not see them.
+    deviation = 1.4826 * np.median(np.abs(detail[inner]), 0)
+    both = inner[:, 1:] & inner[:, :-1]
+    grey = detail.mean(-1)
+    limit = 3 * float(deviation.mean()) + 1e-3
+    calm = both & (np.abs(grey[:, 1:]) < limit) & (np.abs(grey[:, :-1]) < limit)
+    correlation = float(np.clip((grey[:, 1:] * grey[:, :-1])[calm].mean() / max((grey[calm.nonzero()] ** 2).mean(), 1e-6), 0.0, 0.9)) if calm.any() else 0.5
+    noise = np.random.default_rng(0).normal(size=image.shape).astype(np.float32) * 0.35 + np.random.default_rng(1).normal(size=(*known.shape, 1)).astype(np.float32)
+    if correlation > 0.05:
+        noise = cv2.GaussianBlur(noise, (0, 0), float(np.sqrt(-1 / (4 * np.log(correlation)))))
+    noise = noise - cv2.GaussianBlur(noise, (0, 0), 2.5)
+    return (noise / noise.std((0, 1)) * deviation).astype(np.float64)
