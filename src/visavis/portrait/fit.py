@@ -28,6 +28,9 @@ NOISE = 0.010
 """Standard deviation of a landmark, as a share of the height of the face."""
 IDENTITY_PRIOR = 0.5
 EXPRESSION_PRIOR = 2.5
+RESTING_PRIOR, CLOSED_SMILE_PRIOR = 10.0, 5.0
+"""Priors of shapes that count as the person's own face rather than as an expression, so that the neutral face looks like the photo: the brows
+(the heads on which the landmarks were placed have no hair of the brow to be seen), and mouth and jaw where the lips are closed."""
 IDENTITY_LIMIT = 3.5
 ITERATIONS = 12
 OUTLIER = 3.0
@@ -113,7 +116,7 @@ def fit_face(landmarks: NDArray[np.float64], asset: RigAsset) -> FaceFit:
     basis = np.concatenate([mesh.at_landmarks(asset.identity), mesh.at_landmarks(mesh.expressions)]).astype(np.float64)
     identities = len(asset.identity)
     trust = _trust(mesh, landmarks)
-    prior = np.r_[np.full(identities, IDENTITY_PRIOR), np.full(len(ARKIT_NAMES), EXPRESSION_PRIOR)]
+    prior = np.r_[np.full(identities, IDENTITY_PRIOR), _expression_prior(lip_gap(landmarks) < CLOSED_MOUTH)]
     lower = np.r_[np.full(identities, -IDENTITY_LIMIT), np.zeros(len(ARKIT_NAMES))]
     upper = np.r_[np.full(identities, IDENTITY_LIMIT), [0.0 if name.startswith(NOT_FITTED) else 1.0 for name in ARKIT_NAMES]]
 
@@ -151,7 +154,7 @@ def solve_bounded(
     solution = np.zeros(len(gradient))
     for _ in range(60):
         free = ~held
-        solution[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free] - hessian[np.ix_(free, held)] @ solution[held])
+        solution[free] = solve(hessian[np.ix_(free, free)], gradient[free] - hessian[np.ix_(free, held)] @ solution[held])
         outside = free & ((solution < lower) | (solution > upper))
         if outside.any():
             solution = np.clip(solution, lower, upper)
@@ -163,6 +166,23 @@ def solve_bounded(
             break
         held[np.argmax(np.where(wrong, np.abs(pull), -1))] = False
     return np.clip(solution, lower, upper)
+
+
+def _expression_prior(mouth_closed: bool) -> NDArray[np.float64]:
+    """One over the standard deviation of each ARKit weight."""
+    prior = np.full(len(ARKIT_NAMES), EXPRESSION_PRIOR)
+    for name, index in ARKIT_INDEX.items():
+        if name.startswith("brow") or (mouth_closed and name.startswith(("mouth", "jaw"))):
+            prior[index] = CLOSED_SMILE_PRIOR if name.startswith("mouthSmile") else RESTING_PRIOR
+    return prior
+
+
+def solve(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``matrix`` inverted times ``right``, in one thread: NumPy's threads cost a hundred times the work itself where cores are busy."""
+    found, solution = cv2.solve(np.ascontiguousarray(matrix), np.ascontiguousarray(right.reshape(len(right), -1)), flags=cv2.DECOMP_LU)
+    if not found:
+        raise np.linalg.LinAlgError("the system of equations is singular")
+    return np.asarray(solution, np.float64).reshape(right.shape)
 
 
 def _trust(mesh: RigMesh, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -253,7 +273,7 @@ class ThinPlate:
         system = np.zeros((count + 4, count + 4))
         system[:count, :count] = self._kernel(self._points) + np.diag(smoothing)
         system[:count, count:], system[count:, :count] = affine, affine.T
-        self._weights = np.linalg.solve(system, np.r_[values, np.zeros((4, values.shape[1]))])
+        self._weights = solve(system, np.r_[values, np.zeros((4, values.shape[1]))])
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = points / self.UNIT

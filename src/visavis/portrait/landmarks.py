@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 import cv2
@@ -23,6 +23,8 @@ from visavis.types_portrait import LANDMARKS, PortraitError
 
 MIN_FACE = 120
 """Pixels, height of the face mesh (forehead to chin) in the photo as given."""
+RIVAL = 0.6
+"""A second face of at least this share of the first one's height makes it unclear who shall speak; smaller ones are bystanders."""
 MAX_YAW = 35.0
 MAX_PITCH = 30.0
 SEARCH_SIDE = 1600
@@ -30,6 +32,8 @@ SEARCH_SIDE = 1600
 CROP_SIDE = 640
 CROP_MARGIN = 1.0
 """Space around the face in its crop, as a share of the face."""
+
+DETECTION_CONFIDENCE, PRESENCE_CONFIDENCE = 0.5, 0.7
 
 FACE_OVAL: tuple[int, ...] = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93,
@@ -75,13 +79,13 @@ class FaceFinder:
 
     def __init__(self, model: Path, max_faces: int = 4) -> None:
         with _quiet_stderr():
-            import mediapipe
-
-            self._mediapipe = mediapipe
+            self._mediapipe = mediapipe = _import_mediapipe()
             vision = mediapipe.tasks.vision
             options = vision.FaceLandmarkerOptions(
                 base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(model)),
                 num_faces=max_faces,
+                min_face_detection_confidence=DETECTION_CONFIDENCE,
+                min_face_presence_confidence=PRESENCE_CONFIDENCE,
                 output_facial_transformation_matrixes=True,
             )
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
@@ -109,7 +113,7 @@ class FaceFinder:
         return faces
 
     def search(self, image: NDArray[np.uint8]) -> list[Face]:
-        """Every different face in ``image``, largest first; landmarks in pixels of ``image``. Coarse: use ``refine`` on the one you want."""
+        """Every different face in ``image``, largest first; landmarks in pixels of ``image``. Coarse, and not all of them need be faces: see ``confirm``."""
         height, width = image.shape[:2]
         found: list[Face] = []
         for level, fraction in enumerate((1.0, 0.6, 0.35, 0.2)):
@@ -132,8 +136,8 @@ class FaceFinder:
                         found.append(moved)
         return sorted(found, key=lambda face: -face.height)
 
-    def refine(self, image: NDArray[np.uint8], face: Face) -> Face:
-        """``face`` looked at again, alone and upright: landmarks in pixels of ``image``, steadier by about a third of a pixel in 150."""
+    def confirm(self, image: NDArray[np.uint8], face: Face) -> Face | None:
+        """``face`` looked at again, alone, upright and enlarged: landmarks in pixels of ``image``. None where it is no face after all."""
         eyes = face.landmarks[list(LEFT_LID)].mean(0) - face.landmarks[list(RIGHT_LID)].mean(0)
         angle = np.arctan2(eyes[1], eyes[0])
         side = (1 + CROP_MARGIN) * max(np.ptp(face.landmarks[:, 0]), np.ptp(face.landmarks[:, 1]))
@@ -146,9 +150,9 @@ class FaceFinder:
             source = cv2.GaussianBlur(image, (0, 0), 0.35 / scale)
         crop = cv2.warpAffine(source, np.c_[turn, shift], (CROP_SIDE, CROP_SIDE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         again = self.look(np.asarray(crop, np.uint8))
-        if not again:
-            return face
-        nearest = min(again, key=lambda seen: float(np.linalg.norm(seen.centre - (CROP_SIDE - 1) / 2)))
+        nearest = min(again, key=lambda seen: float(np.linalg.norm(seen.centre - (CROP_SIDE - 1) / 2)), default=None)
+        if nearest is None or np.linalg.norm(nearest.centre - (CROP_SIDE - 1) / 2) > 0.25 * CROP_SIDE or nearest.height < 0.3 * CROP_SIDE:
+            return None
         landmarks = (nearest.landmarks - shift) @ np.linalg.inv(turn).T
         upright = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
         return Face(landmarks, upright @ nearest.rotation)
@@ -159,10 +163,14 @@ def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the pho
     faces = finder.search(image)
     if not faces:
         raise PortraitError(f"no face found in {name}: use a frontal photo of one person in which the face is at least {MIN_FACE} px high and not covered")
-    if len(faces) > 1 and faces[1].height > 0.6 * faces[0].height:
+    # A knee or a shirt fold can pass for a face once, but not again when it is looked at alone.
+    faces = [again for again in (finder.confirm(image, face) for face in faces[:6]) if again is not None]
+    if not faces:
+        raise PortraitError(f"no clear face found in {name}: use a sharp frontal photo of one person whose face is not covered")
+    if len(faces) > 1 and faces[1].height > RIVAL * faces[0].height:
         places = ", ".join(f"{face.height:.0f} px high at x={face.centre[0]:.0f} y={face.centre[1]:.0f}" for face in faces[:4])
         raise PortraitError(f"{len(faces)} faces of similar size in {name} ({places}): crop the photo to the one person that shall speak")
-    face = finder.refine(image, faces[0])
+    face = faces[0]
     if face.height < MIN_FACE:
         raise PortraitError(
             f"the face in {name} is too small ({face.height:.0f} px high, at least {MIN_FACE} are needed): use the photo in its full size or one taken closer"
@@ -190,6 +198,18 @@ def _starts(length: int, side: int) -> list[int]:
         return [0]
     count = int(np.ceil((length - side) / (side / 2))) + 1
     return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _import_mediapipe() -> Any:
+    """MediaPipe without matplotlib, which it imports only to draw and which takes three of its four seconds of start-up."""
+    drawing = [name for name in ("matplotlib", "matplotlib.pyplot") if name not in sys.modules]
+    sys.modules.update({name: ModuleType(name) for name in drawing})
+    try:
+        import mediapipe
+    finally:
+        for name in drawing:
+            del sys.modules[name]
+    return mediapipe
 
 
 @contextlib.contextmanager

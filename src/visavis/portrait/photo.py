@@ -27,7 +27,7 @@ FACE_SHARE = 0.20
 FACE_SHARE_KEPT = (0.16, 0.30)
 """A photo of the right shape (width to height within ``SHAPE_KEPT``) whose face has this share of its height is taken as it is."""
 SHAPE_KEPT = 0.01
-FACE_SHARE_MOST = 0.48
+FACE_SHARE_MOST = 0.62
 """Tight head shots are extended with background until the face is no larger than this."""
 HEADROOM = 0.66
 """Space above the forehead, in heights of the face: hair and some air."""
