@@ -114,6 +114,14 @@ def store_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visavis" / "assets"
 
 
+def shipped(name: str) -> Path:
+    """Path of a file that comes with visavis, e.g. ``portraits/default.jpg``; AssetError where the installation lacks it."""
+    path = Path(str(resources.files("visavis").joinpath("assets", name)))
+    if not path.exists():
+        raise AssetError(f"{path} is missing: the installation is incomplete, install visavis again")
+    return path
+
+
 def asset(name: str) -> Asset:
     """The entry of that name, or AssetError with the names there are."""
     try:

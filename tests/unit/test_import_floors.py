@@ -27,7 +27,9 @@ FLOORS = {
     "visavis.control": 1,
     "visavis.video": 1,
     "visavis.portrait": 1,
+    "visavis.film": 1,
     "visavis.runtime": 2,
+    "visavis.pipeline": 2,
     "visavis.data": 2,
     "visavis.training": 2,
     "visavis.export": 2,
@@ -36,6 +38,7 @@ FLOORS = {
     "visavis.ros": 3,
     "visavis.launcher": 4,
     "visavis.nodes": 4,
+    "visavis.benchmark": 4,
     "visavis.bridge": 4,
     "visavis.cli": 4,
 }
@@ -50,9 +53,13 @@ BESIDE = {
     ("visavis.export", "visavis.training"),
     ("visavis.evaluation", "visavis.runtime"),
     ("visavis.evaluation", "visavis.data"),
+    ("visavis.evaluation", "visavis.pipeline"),
+    ("visavis.pipeline", "visavis.runtime"),
     ("visavis.portrait_build", "visavis.data"),
     ("visavis.cli", "visavis.launcher"),
     ("visavis.cli", "visavis.nodes"),
+    ("visavis.cli", "visavis.benchmark"),
+    ("visavis.benchmark", "visavis.launcher"),
 }
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.
 Never the other way round, and never between stages."""
@@ -60,7 +67,7 @@ Never the other way round, and never between stages."""
 NODES = {"audio_capture", "motion_diffusion", "control_render", "video_generation", "recorder", "player"}
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 
-ROS = ("visavis.ros", "visavis.nodes", "visavis.bridge", "visavis.cli")
+ROS = ("visavis.ros", "visavis.nodes", "visavis.bridge", "visavis.benchmark", "visavis.cli")
 KEPT_IN = {
     "sounddevice": ("visavis.audio.microphone",),
     "mediapipe": ("visavis.portrait.landmarks",),

@@ -40,6 +40,15 @@ class AudioInfo:
     format: str
 
 
+@dataclass(frozen=True)
+class _Source:
+    """An open file: ``floats`` gives (n, channels) pieces and raises ``AudioError`` at a place that cannot be decoded."""
+
+    path: Path
+    info: AudioInfo
+    floats: Iterator[NDArray[np.floating]]
+
+
 def read_info(path: str | os.PathLike[str]) -> AudioInfo:
     """Rate, channels and length as the file declares them; AudioError where it is no sound file."""
     return _open(Path(path)).info
@@ -56,18 +65,30 @@ def open_blocks(path: str | os.PathLike[str], block_samples: int = 640, on_warni
     return _blocks(_open(Path(path)), block_samples, on_warning or (lambda _line: None))
 
 
+def open_original(path: str | os.PathLike[str]) -> tuple[AudioInfo, Iterator[NDArray[np.float32]]]:
+    """The sound as it is in the file, for a listener: its facts, and float32 (n, channels) pieces at its own rate, 1.0 being full scale.
+
+    One channel or two: more are mixed down to one. Samples that are no numbers are silence; a damaged file ends where the damage begins.
+    """
+    source = _open(Path(path))
+    return source.info, _original(source)
+
+
+def _original(source: _Source) -> Iterator[NDArray[np.float32]]:
+    while True:
+        try:
+            piece = next(source.floats, None)
+        except AudioError:
+            return
+        if piece is None:
+            return
+        whole = np.nan_to_num(np.asarray(piece, np.float32), nan=0.0, posinf=0.0, neginf=0.0).clip(-1.0, 1.0)
+        yield whole if whole.shape[1] <= 2 else whole.mean(axis=1, keepdims=True)
+
+
 def load(path: str | os.PathLike[str], on_warning: Warn | None = None) -> NDArray[np.int16]:
     """The whole file: int16 (n,) at 16 kHz. For short files; longer ones through ``open_blocks``."""
     return np.concatenate(list(open_blocks(path, SAMPLE_RATE, on_warning)))
-
-
-@dataclass(frozen=True)
-class _Source:
-    """An open file: ``floats`` gives (n, channels) pieces and raises ``AudioError`` at a place that cannot be decoded."""
-
-    path: Path
-    info: AudioInfo
-    floats: Iterator[NDArray[np.floating]]
 
 
 def _blocks(source: _Source, block_samples: int, warn: Warn) -> Iterator[NDArray[np.int16]]:

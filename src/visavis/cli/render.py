@@ -1,0 +1,209 @@
+"""`visavis render`: a film from a photo and a sound file, without ROS, by the same stages that the graph runs."""
+
+import argparse
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.audio.errors import AudioError
+from visavis.audio.load import AudioInfo, open_blocks, open_original
+from visavis.cli.progress import progress_bar
+from visavis.film.mark import draw_visible_mark, mark_text
+from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
+from visavis.film.writer import FilmWriter
+from visavis.runtime.weights import WeightsError
+from visavis.store import AssetError, shipped
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, frames_in
+from visavis.types import VideoFrame
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError, PortraitRig
+
+DEFAULT_PORTRAIT = "portraits/default.jpg"
+"""What comes with visavis, below its folder of assets."""
+
+WAITING_PICTURES = 16
+SOUND_LEAD = 0.5
+"""Seconds that the sound is written ahead of the pictures, so that neither waits long for the other in the file."""
+
+SHEET_PICTURES = 16
+SHEET_KEPT = 64
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "render",
+        help="make a film from a photo and a sound file, without ROS",
+        description="The person of the photo says what is in the sound file: 512x768 pictures, 30 a second, with that sound. Any length.",
+    )
+    parser.add_argument("--portrait", default="", metavar="PHOTO", help="a photo with one frontal face; without it the default portrait")
+    parser.add_argument("--audio", required=True, metavar="FILE", help="wav, flac, mp3, ogg, m4a..., any sample rate, mono or stereo")
+    parser.add_argument("-o", "--output", required=True, metavar="FILM", help="the film, an .mp4 file; replaced where it exists")
+    parser.add_argument("--seed", type=int, default=0, help="of the motion: the same photo, sound and seed give the same film (default 0)")
+    parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
+    parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
+    parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
+    parser.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when the film is there, 1 for input that cannot be used, 130 after Ctrl-C (no part of a film is left then)."""
+    try:
+        return _render(args)
+    except (AudioError, PortraitError, WeightsError, AssetError, OSError, ValueError) as error:
+        print(f"visavis render: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("visavis render: stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _render(args: argparse.Namespace) -> int:
+    output, sheet = Path(args.output), Path(args.sheet) if args.sheet else None
+    check_output(output, [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])], (".mp4",))
+    if sheet is not None:
+        check_output(sheet, [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])], (".jpg", ".jpeg", ".png"))
+    if args.seed < 0:
+        raise ValueError(f"--seed must not be negative, got {args.seed}")
+    remarks: list[str] = []
+    blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
+    info, sound = open_original(args.audio)
+
+    from visavis.pipeline import render_offline
+    from visavis.portrait.cache import load_portrait
+    from visavis.runtime.weights import DEFAULT_WEIGHTS
+
+    begin = time.monotonic()
+    if not args.quiet:
+        print(f"portrait: {args.portrait or 'the default one'} (the first time, fitting it takes some seconds)", file=sys.stderr)
+    portrait = load_portrait(args.portrait or shipped(DEFAULT_PORTRAIT))
+    pictures = render_offline(portrait, blocks, args.seed, Path(args.weights) if args.weights else DEFAULT_WEIGHTS)
+    expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
+    kept = _Kept(SHEET_KEPT)
+    mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)
+    with progress_bar("rendering", expected, "pictures", quiet=args.quiet) as advance:
+
+        def count(picture: VideoFrame) -> None:
+            advance(1)
+            if sheet is not None:
+                kept.add(picture.frame_index / FRAME_RATE, picture.image)
+
+        frames = write_film(output, pictures, info, sound, mark, visible_mark=args.visible_mark, on_picture=count)
+    for line in remarks:
+        print(f"visavis render: {line}", file=sys.stderr)
+    if sheet is not None:
+        chosen = [kept.pictures[index] for index in spread(len(kept.pictures), SHEET_PICTURES)]
+        save_sheet(contact_sheet(chosen, mouth=mouth_box(portrait)), sheet)
+    seconds = time.monotonic() - begin
+    if not args.quiet:
+        print(f"{output}: {frames} pictures, {frames / FRAME_RATE:.2f} s, made in {seconds:.1f} s", file=sys.stderr)
+    return 0
+
+
+def check_output(path: Path, inputs: list[Path], endings: tuple[str, ...]) -> None:
+    """ValueError where ``path`` has another ending, is one of the inputs or a folder; makes its folder where that is missing."""
+    if path.suffix.lower() not in endings:
+        raise ValueError(f"{path} must end in {' or '.join(endings)}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file")
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise ValueError(f"{path} is also the input, which would be lost: name another output")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write_film(
+    path: Path,
+    pictures: Iterator[VideoFrame],
+    info: AudioInfo,
+    sound: Iterator[NDArray[np.float32]],
+    mark: str,
+    visible_mark: bool = False,
+    on_picture: Callable[[VideoFrame], None] = lambda _picture: None,
+) -> int:
+    """Write pictures and sound to ``path``; returns the number of pictures. Drawing runs in this thread and encoding in another.
+
+    ``sound`` begins with picture 0. Whatever goes wrong in either thread is raised here, and no part of a film is left.
+    """
+    waiting: queue.Queue[VideoFrame | None] = queue.Queue(WAITING_PICTURES)
+    failed: list[BaseException] = []
+    abandoned = threading.Event()
+
+    def encode() -> None:
+        try:
+            with FilmWriter(
+                path, PICTURE_WIDTH, PICTURE_HEIGHT, info.sample_rate, min(info.channels, 2) if info.channels < 3 else 1, mark
+            ) as film:
+                heard = 0
+                while (picture := waiting.get()) is not None:
+                    film.write_picture(draw_visible_mark(picture.image) if visible_mark else picture.image)
+                    while heard < (film.pictures / FRAME_RATE + SOUND_LEAD) * info.sample_rate and (piece := next(sound, None)) is not None:
+                        film.write_sound(piece)
+                        heard += len(piece)
+                if abandoned.is_set():
+                    raise _AbandonedError
+                for piece in sound:
+                    film.write_sound(piece)
+        except _AbandonedError:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that draws
+            failed.append(error)
+            while waiting.get() is not None:
+                pass
+
+    encoder = threading.Thread(target=encode, name="encoder")
+    encoder.start()
+    count = 0
+    try:
+        for picture in pictures:
+            waiting.put(picture)
+            count += 1
+            on_picture(picture)
+            if failed:
+                break
+    except BaseException:
+        abandoned.set()
+        raise
+    finally:
+        waiting.put(None)
+        encoder.join()
+    if failed:
+        raise failed[0]
+    return count
+
+
+class _AbandonedError(Exception):
+    """The thread that draws has given up."""
+
+
+class _Kept:
+    """At most ``limit`` pictures, spread evenly over however many come."""
+
+    def __init__(self, limit: int) -> None:
+        self.pictures: list[tuple[float, NDArray[np.uint8]]] = []
+        self._limit, self._every, self._seen = limit, 1, 0
+
+    def add(self, time: float, image: NDArray[np.uint8]) -> None:
+        if self._seen % self._every == 0:
+            self.pictures.append((time, image))
+            if len(self.pictures) == self._limit:
+                self.pictures = self.pictures[::2]
+                self._every *= 2
+        self._seen += 1
+
+
+def mouth_box(portrait: PortraitRig) -> Box:
+    """Where the mouth is in the photo, with room for a jaw that drops and a head that moves."""
+    points = (portrait.vertices[portrait.keypoint_vertices] * portrait.keypoint_weights[..., None]).sum(1)
+    places = points[:, :2] / points[:, 2:] * portrait.focal + np.asarray(portrait.principal)
+    lips = places[[name.startswith("outer_lip") for name in portrait.keypoint_names]]
+    if not len(lips):
+        raise ValueError("this portrait names no keypoint outer_lip_*: remove the cache of portraits and fit it again")
+    width = float(np.ptp(lips[:, 0])) * 2.0
+    left, top = lips.mean(0) - (width / 2, width * 0.45)
+    return Box(round(left), round(top), round(width), round(width))

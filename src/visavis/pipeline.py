@@ -1,0 +1,85 @@
+"""The stages in a row, without ROS: the very objects that the nodes run, fed from an iterator. Constant memory, any length."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.stage import MotionConfig
+from visavis.runtime.motion import load_motion_stage
+from visavis.runtime.weights import DEFAULT_WEIGHTS
+from visavis.timing import frame_to_ns
+from visavis.types import ControlFrame, MotionChunk, VideoFrame
+from visavis.types_portrait import PortraitRig
+
+
+class MotionStep(Protocol):
+    """What is used of ``motion.stage.MotionStage``."""
+
+    def initial_state(self) -> Any: ...
+
+    def step(self, samples: NDArray[np.int16], state: Any, final: bool = False) -> tuple[NDArray[np.float32], Any]: ...
+
+
+class ControlStep(Protocol):
+    """What is used of ``control.pose.ControlStage``."""
+
+    def initial_state(self) -> Any: ...
+
+    def step(self, chunk: MotionChunk, state: Any) -> tuple[list[ControlFrame], Any]: ...
+
+
+class VideoStep(Protocol):
+    """What is used of ``video.renderer.VideoStage``."""
+
+    def initial_state(self) -> Any: ...
+
+    def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]: ...
+
+
+def motion_chunks(
+    blocks: Iterable[NDArray[np.int16]], stage: MotionStep, utterance_id: int = 1, start_ns: int = 0
+) -> Iterator[MotionChunk]:
+    """Motion of one utterance: as many frames in all as ``timing.frames_in`` of its samples; the last chunk has ``end_of_utterance``."""
+    state = stage.initial_state()
+    first = 0
+    for block in blocks:
+        values, state = stage.step(block, state)
+        if len(values):
+            yield MotionChunk(utterance_id, first, values, start_ns + frame_to_ns(first))
+            first += len(values)
+    values, state = stage.step(np.zeros(0, np.int16), state, final=True)
+    yield MotionChunk(utterance_id, first, values, start_ns + frame_to_ns(first), end_of_utterance=True)
+
+
+def control_frames(chunks: Iterable[MotionChunk], stage: ControlStep) -> Iterator[ControlFrame]:
+    """The portrait's rig, posed, one frame after the other."""
+    state = stage.initial_state()
+    for chunk in chunks:
+        frames, state = stage.step(chunk, state)
+        yield from frames
+
+
+def pictures(frames: Iterable[ControlFrame], stage: VideoStep) -> Iterator[VideoFrame]:
+    """The frames, drawn."""
+    state = stage.initial_state()
+    for frame in frames:
+        picture, state = stage.step(frame, state)
+        yield picture
+
+
+def render_offline(
+    portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], seed: int = 0, weights: Path = DEFAULT_WEIGHTS
+) -> Iterator[VideoFrame]:
+    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
+
+    WeightsError, before the first picture, where the weights cannot be used.
+    """
+    from visavis.control.pose import ControlConfig, ControlStage
+    from visavis.video.renderer import VideoConfig, VideoStage
+
+    motion = load_motion_stage(weights, MotionConfig(seed=seed))
+    chunks = motion_chunks(blocks, motion)
+    return pictures(control_frames(chunks, ControlStage(portrait, ControlConfig())), VideoStage(portrait, VideoConfig()))
