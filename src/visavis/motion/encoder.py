@@ -1,8 +1,8 @@
 """The streaming audio encoder: what it takes, what it gives, and how a stream is fed through it one video frame at a time.
 
 Each video frame makes ``STEPS_PER_FRAME`` = 2 encoder steps (60 a second). The network is causal; step i is trained to describe the sound
-of step
-``i - delay_steps``, which is all of its look-ahead. A step gives phone posteriors, a learned bottleneck, and the loudness just heard.
+of step ``i - delay_steps``, which is all of its look-ahead. A step gives phone posteriors and the loudness just heard: nothing that only
+speakers of the training corpus have in common, so that the face model meets in a real voice what it met in training.
 """
 
 from dataclasses import dataclass
@@ -24,20 +24,18 @@ LOUDNESS_VALUES = 2
 class EncoderSpec:
     """Shape of an encoder network.
 
-    width: channels; dilations: one residual block each, over three steps that far apart; bottleneck: learned values beside the posteriors;
-    delay_steps: look-ahead in steps of 1/60 s.
+    width: channels; dilations: one residual block each, over three steps that far apart; delay_steps: look-ahead in steps of 1/60 s.
     """
 
     width: int
     dilations: tuple[int, ...]
-    bottleneck: int
     delay_steps: int
 
     def __post_init__(self) -> None:
         if self.delay_steps < 0 or self.delay_steps % STEPS_PER_FRAME:
             raise ValueError(f"delay_steps must be a whole number of video frames of {STEPS_PER_FRAME} steps, got {self.delay_steps}")
-        if min(self.width, self.bottleneck, *self.dilations) < 1:
-            raise ValueError("width, bottleneck and every dilation must be at least 1")
+        if min(self.width, *self.dilations) < 1:
+            raise ValueError("width and every dilation must be at least 1")
 
     @property
     def delay_frames(self) -> int:
@@ -50,8 +48,8 @@ class EncoderSpec:
 
     @property
     def features(self) -> int:
-        """Values a step: posteriors, bottleneck, relative and absolute loudness."""
-        return len(PHONES) + self.bottleneck + LOUDNESS_VALUES
+        """Values a step: posteriors, relative and absolute loudness."""
+        return len(PHONES) + LOUDNESS_VALUES
 
     @property
     def frame_features(self) -> int:

@@ -1,9 +1,8 @@
 """The face model: what its diffusion works on, and how windows of sound and past motion become a chunk of face and head.
 
 Inside, a frame is a short vector: the face shapes the model moves, then yaw, pitch, roll in degrees and the head's position. Lips, jaw
-and lids are
-diffused as they are; slow channels (head, gaze, brows) as the change since the last frame, so their noise is small beside their range and
-chunks join.
+and lids are diffused as they are; slow channels (head, gaze, brows) as the change since the last frame, so their noise is small beside
+their range and chunks join.
 """
 
 from dataclasses import dataclass

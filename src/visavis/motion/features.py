@@ -1,10 +1,9 @@
 """Causal audio features of the stream: log-mel bands relative to a running speech level, and loudness.
 
-One video frame (1/30 s) holds ``MELS_PER_FRAME`` = 4 mel frames, so features and pictures share one integer clock and never drift.
-Mel frame k (counted from the start of the utterance) looks at the ``WINDOW`` samples that end just before sample ``(k + 1) * 400 // 3``:
-nothing of
-the future, the look-ahead of the stage is spent later, in the encoder. A stream is cut in video frames before anything is computed, so
-every array has the same shape whatever pieces the samples arrive in, and the result is the same bit for bit.
+One video frame (1/30 s) holds ``MELS_PER_FRAME`` = 4 mel frames, so features and pictures share one integer clock and never drift. Mel
+frame k (counted from the start of the utterance) looks at the ``WINDOW`` samples that end just before sample ``(k + 1) * 400 // 3``:
+nothing of the future, the look-ahead of the stage is spent later, in the encoder. A stream is cut in video frames before anything is
+computed, so every array has the same shape whatever pieces the samples arrive in, and the result is the same bit for bit.
 """
 
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ def frame_features(samples: NDArray[np.int16], state: FeatureState) -> tuple[NDA
     return features, FeatureState(state.frame + 1, heard[len(heard) - WINDOW :], level)
 
 
-def utterance_features(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+def utterance_features(samples: NDArray[np.int16], level_db: float = INITIAL_LEVEL_DB) -> NDArray[np.float32]:
     """Features of a whole utterance in one go, for training: float32 (mel frames, FEATURES); samples after the last whole video frame are
     left out.
     """
@@ -87,7 +86,7 @@ def utterance_features(samples: NDArray[np.int16]) -> NDArray[np.float32]:
     ends = (np.arange(1, frames * MELS_PER_FRAME + 1) * _MEL_HOP_THIRDS) // 3
     windows = np.lib.stride_tricks.sliding_window_view(heard, WINDOW)[ends]
     bands, loudness = _energies(windows)
-    return _relative_to_level(bands, loudness, INITIAL_LEVEL_DB)[0]
+    return _relative_to_level(bands, loudness, level_db)[0]
 
 
 def _energies(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

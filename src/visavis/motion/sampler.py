@@ -28,8 +28,7 @@ def sample_ddim(denoise: Denoise, noise: Array, schedule: Sequence[float], guida
     Salimans 2022).
 
     noise: float32, the shape of the result. schedule: falling diffusion times, the first is the noise's. guidance 1 asks only the
-    conditioned
-    model, one call a step; any other value asks both, two calls a step.
+    conditioned model, one call a step; any other value asks both, two calls a step.
     """
     x = noise
     for time, next_time in zip(schedule, (*schedule[1:], 0.0), strict=True):

@@ -94,8 +94,7 @@ class MotionStage:
         """Hears ``samples`` (int16, any number) and gives every frame that is ready: float32 (frames, MOTION_DIM).
 
         After ``final=True`` the frames given are ``timing.frames_in`` of all samples, and the state takes no more (ValueError): speech
-        that follows
-        is a new utterance.
+        that follows is a new utterance.
         """
         samples = check_samples(samples)
         if state.ended:

@@ -13,8 +13,9 @@ from visavis.runtime.weights import REPAIR, WeightsError, file_sha256
 class OnnxEngine:
     """One ONNX file, loaded once. On the CPU with one thread the same inputs give the same outputs bit for bit.
 
-    providers: onnxruntime's execution providers, best first ("TensorrtExecutionProvider", "CUDAExecutionProvider" with the ``gpu`` extra);
-    one that is not installed is an error, not a silent fall back to the CPU. sha256: expected hash, WeightsError when the file has another.
+    providers: onnxruntime's execution providers, best first ("TensorrtExecutionProvider", "CUDAExecutionProvider" with the ``gpu``
+    extra); one that is not installed is an error, not a silent fall back to the CPU. sha256: expected hash, WeightsError when the file
+    has another.
     """
 
     def __init__(

@@ -19,7 +19,8 @@ DENOISER_FILE = "face_denoiser.onnx"
 def load_motion_stage(
     weights_dir: Path = DEFAULT_WEIGHTS, config: MotionConfig | None = None, make_engine: Callable[[Path], Engine] = OnnxEngine
 ) -> MotionStage:
-    """Checks every file against the manifest, then loads. WeightsError names what is missing, cut short, changed or does not fit together.
+    """Checks every file against the manifest, then loads. WeightsError names what is missing, cut short, changed or does not fit
+    together.
 
     make_engine: from a checked path to an engine, for another device (``functools.partial(OnnxEngine, providers=...)``).
     """

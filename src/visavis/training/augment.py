@@ -64,16 +64,7 @@ def add_noise(samples: Samples, generator: np.random.Generator) -> Samples:
     """Noise of a random colour, 5-50 dB under the speech, sometimes with mains hum or swelling; one time in six next to none."""
     if generator.random() < 1 / 6:
         return (samples + 1e-5 * generator.standard_normal(len(samples))).astype(np.float32)
-    noise = lfilter([1, generator.uniform(-0.9, 0.9)], [1, -generator.uniform(0, 0.98)], generator.standard_normal(len(samples)))
-    if generator.random() < 0.3:
-        time = np.arange(len(samples)) / SAMPLE_RATE
-        mains = generator.choice([50.0, 60.0])
-        noise = noise / noise.std() + sum(
-            generator.uniform(0, 1.5) * np.sin(2 * np.pi * mains * k * time + generator.uniform(0, 6.28)) for k in range(1, 5)
-        )
-    if generator.random() < 0.3:
-        knots = generator.uniform(0.2, 1.5, max(2, len(samples) // 4000))
-        noise = noise * np.interp(np.arange(len(samples)), np.linspace(0, len(samples), len(knots)), knots)
+    noise = _coloured(len(samples), generator)
     speech = max(float(np.sqrt(np.mean(samples**2))), 1e-3)
     below = generator.uniform(5, 20) if generator.random() < 0.35 else generator.uniform(20, 50)
     return (samples + noise * speech * 10 ** (-below / 20) / max(float(noise.std()), 1e-9)).astype(np.float32)
@@ -88,11 +79,11 @@ def change_level(samples: Samples, generator: np.random.Generator) -> Samples:
 
 
 def room_tone(length: int, generator: np.random.Generator) -> Samples:
-    """A recording of nobody: digital silence or a noise floor at -90 to -45 dB of full scale."""
+    """A recording of nobody: digital silence or a noise floor at -90 to -40 dB of full scale, at times with hum or distant rumble."""
     if generator.random() < 0.25:
         return np.zeros(length, np.float32)
-    noise = lfilter([1, generator.uniform(-0.9, 0.9)], [1, -generator.uniform(0, 0.98)], generator.standard_normal(length))
-    return (noise / noise.std() * 10 ** (generator.uniform(-90, -45) / 20)).astype(np.float32)
+    noise = _coloured(length, generator)
+    return (noise / noise.std() * 10 ** (generator.uniform(-90, -40) / 20)).astype(np.float32)
 
 
 def to_float(samples: NDArray[np.int16]) -> Samples:
@@ -101,6 +92,20 @@ def to_float(samples: NDArray[np.int16]) -> Samples:
 
 def to_int16(samples: Samples) -> NDArray[np.int16]:
     return np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
+
+
+def _coloured(length: int, generator: np.random.Generator) -> NDArray[np.floating]:
+    """Noise with a random slope of its spectrum, sometimes with mains hum, sometimes swelling."""
+    noise = lfilter([1, generator.uniform(-0.9, 0.9)], [1, -generator.uniform(0, 0.98)], generator.standard_normal(length))
+    if generator.random() < 0.3:
+        time = np.arange(length) / SAMPLE_RATE
+        mains = generator.choice([50.0, 60.0])
+        hum = sum(generator.uniform(0, 1.5) * np.sin(2 * np.pi * mains * k * time + generator.uniform(0, 6.28)) for k in range(1, 5))
+        noise = noise / noise.std() + hum
+    if generator.random() < 0.3:
+        knots = generator.uniform(0.2, 1.5, max(2, length // 4000))
+        noise = noise * np.interp(np.arange(length), np.linspace(0, length, len(knots)), knots)
+    return noise
 
 
 def _peak(samples: NDArray[np.floating], hz: float, gain_db: float, quality: float) -> NDArray[np.floating]:

@@ -59,6 +59,7 @@ class FaceTraining:
     not drift.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
     with the null style.
+    silence_share: seconds of idle for each second of corpus.
     """
 
     corpus: str

@@ -40,14 +40,13 @@ class AudioEncoder(nn.Module):
         self.enter = nn.Linear(MELS_PER_STEP * FEATURES, spec.width)
         self.blocks = nn.ModuleList([CausalBlock(spec.width, dilation, dropout) for dilation in spec.dilations])
         self.norm = nn.LayerNorm(spec.width)
-        self.squeeze = nn.Linear(spec.width, spec.bottleneck)
-        self.phones = nn.Linear(spec.bottleneck, len(PHONES))
+        self.phones = nn.Linear(spec.width, len(PHONES))
 
     def initial_state(self, batch: int) -> Tensor:
         return self.enter.weight.new_zeros(batch, self.spec.state_steps, self.spec.width)
 
-    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Phone logits (batch, steps, phones), bottleneck (batch, steps, bottleneck), next state."""
+    def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Phone logits (batch, steps, phones) and the next state."""
         batch, mels, _ = features.shape
         x = self.enter(features.reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP * FEATURES))
         pasts, start = [], 0
@@ -55,16 +54,15 @@ class AudioEncoder(nn.Module):
             x, past = block(x, state[:, start : start + 2 * dilation])
             pasts.append(past)
             start += 2 * dilation
-        bottleneck = torch.tanh(self.squeeze(self.norm(x)))
-        return self.phones(bottleneck), bottleneck, torch.cat(pasts, dim=1)
+        return self.phones(self.norm(x)), torch.cat(pasts, dim=1)
 
     def encode(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """What the face model is given: posteriors, bottleneck and loudness, (batch, steps, spec.features), and the next state."""
-        logits, bottleneck, next_state = self(features, state)
+        """What the face model is given: posteriors and loudness, (batch, steps, spec.features), and the next state."""
+        logits, next_state = self(features, state)
         batch, mels, _ = features.shape
         loudness = (
             features[:, :, BANDS : BANDS + LOUDNESS_VALUES]
             .reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES)
             .mean(dim=2)
         )
-        return torch.cat([logits.softmax(dim=-1), bottleneck, loudness], dim=2), next_state
+        return torch.cat([logits.softmax(dim=-1), loudness], dim=2), next_state

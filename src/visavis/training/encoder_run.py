@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
-from visavis.motion.features import BANDS, MELS_PER_FRAME, utterance_features
+from visavis.motion.features import BANDS, INITIAL_LEVEL_DB, LOWEST_LEVEL_DB, MELS_PER_FRAME, utterance_features
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
 from visavis.training import augment
@@ -18,6 +18,9 @@ from visavis.training.encoder_net import AudioEncoder
 from visavis.training.loop import Losses, Metrics, train
 
 STEP_RATE = STEPS_PER_FRAME * FRAME_RATE
+SILENT_SHARE = 0.05
+"""Share of training crops in which nobody speaks."""
+
 LIP_CLASSES = [PHONE_INDEX[name] for name in LIPS_CLOSED]
 
 
@@ -42,7 +45,7 @@ def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Mod
         crops = [crop(utterances[pick], config.crop_seconds, generator) for pick in picks]
         features = torch.from_numpy(np.stack([features for features, _ in crops])).to(config.loop.device)
         labels = torch.from_numpy(np.stack([labels for _, labels in crops])).to(config.loop.device)
-        logits, _, _ = network(_mask(features, generator), network.initial_state(len(crops)))  # type: ignore[operator]
+        logits, _ = network(_mask(features, generator), network.initial_state(len(crops)))  # type: ignore[operator]
         told, truth = _in_step(logits, labels, config.spec)
         loss = nn.functional.cross_entropy(told.flatten(0, 1), truth.flatten(), weight=weight.to(told.device), label_smoothing=0.05)
         return {"total": loss, "accuracy": (told.argmax(-1) == truth).float().mean()}
@@ -64,18 +67,23 @@ def crop(utterance: Utterance, seconds: float, generator: np.random.Generator) -
     # may begin before and end after the utterance, so pauses are heard as well
     slack = len(utterance.samples) - source
     start = int(generator.integers(min(0, slack) - source // 8, max(0, slack) + source // 8 + 1))
+    # mid-stream the running level is whatever the seconds before have made of it
+    level = generator.uniform(LOWEST_LEVEL_DB, -15) if generator.random() < 0.5 else INITIAL_LEVEL_DB
+    if generator.random() < SILENT_SHARE:
+        tone = augment.room_tone(wanted, generator)
+        return utterance_features(augment.to_int16(tone), level), np.full(frames * STEPS_PER_FRAME, PHONE_INDEX[SILENCE], np.int64)
     speech = _piece(utterance.samples, start, source)
     speech = augment.resample_speaker(speech, factor)[:wanted]
     speech = augment.disturb(speech, generator) if generator.random() < 0.92 else speech
     times = start / SAMPLE_RATE + (np.arange(frames * STEPS_PER_FRAME) + 0.5) / STEP_RATE * factor
-    return utterance_features(augment.to_int16(speech)), phone_at(utterance, times)
+    return utterance_features(augment.to_int16(speech), level), phone_at(utterance, times)
 
 
 def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Metrics:
     """Share of steps named rightly in speech, and recall and precision of the closed-lips phones over steps."""
     right = steps = hit = lips = called = 0
     for features, labels in exam:
-        logits, _, _ = network(torch.from_numpy(features)[None], network.initial_state(1))  # type: ignore[operator]
+        logits, _ = network(torch.from_numpy(features)[None], network.initial_state(1))  # type: ignore[operator]
         told, truth = _in_step(logits, torch.from_numpy(labels)[None], spec)
         guess, answer = told[0].argmax(-1).numpy(), truth[0].numpy()
         speech = answer != PHONE_INDEX[SILENCE]

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.data.phones import Phone
+from visavis.data.teacher import teach
 from visavis.motion.encoder import EncoderSpec, initial_encoder_state
 from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, utterance_features
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
-from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX
-from visavis.timing import FRAME_RATE, frame_to_sample
+from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
 from visavis.training import augment
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
@@ -79,6 +81,18 @@ class FaceData:
             closed=self.closed[index[:, self.spec.past : known]],
             style=self.styles[picks],
         )
+
+
+def silent_utterances(count: int, seconds: float) -> list[Utterance]:
+    """Idle: room tone in which nobody speaks, with the teacher's blinks, glances and head motion."""
+    utterances = []
+    for index in range(count):
+        samples = augment.to_int16(augment.room_tone(round(seconds * SAMPLE_RATE), np.random.default_rng([index, 5])))
+        motion = teach(samples, (Phone(SILENCE, 0.0, seconds),), seed=1_000_000 + index)
+        silence = np.array([PHONE_INDEX[SILENCE]])
+        times = np.array([0.0]), np.array([seconds])
+        utterances.append(Utterance(f"silence{index:03d}", "nobody", "train", samples, silence, *times, motion.face, motion.head))
+    return utterances
 
 
 def from_rest(spec: FaceSpec, inner: Array) -> Array:

@@ -2,8 +2,8 @@
 step.
 
 Diffusion time and style steer the denoiser through adaptive layer norms whose main part is shared by all layers (AdaLN-single, Chen et
-al. 2023,
-PixArt-alpha). Each denoiser layer attends to its chunk and to the context, whose keys and values are prepared once by the context network.
+al. 2023, PixArt-alpha). Each denoiser layer attends to its chunk and to the context, whose keys and values are prepared once by the
+context network.
 """
 
 import math
@@ -49,8 +49,7 @@ class ContextNet(nn.Module):
     """window (batch, window, context_values), style (batch, style) -> memory (batch, layers + 1, window, 2 * width).
 
     memory[:, :layers] holds keys and values for each denoiser layer; the last plane holds the context itself (then zeros), from which the
-    denoiser
-    takes the part that lies at its own frames.
+    denoiser takes the part that lies at its own frames.
     """
 
     def __init__(self, spec: FaceSpec) -> None:

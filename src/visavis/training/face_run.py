@@ -14,14 +14,15 @@ from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, gene
 from visavis.motion.sampler import even_schedule
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.torch_engine import TorchEngine
-from visavis.timing import FRAME_RATE
+from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
-from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles
+from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles, silent_utterances
 from visavis.training.face_net import FaceNet
 from visavis.training.loop import Losses, Metrics, train
 
 SPEC_FILE = "face_spec.json"
+SILENT_SECONDS = 30.0
 MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
 
 
@@ -31,6 +32,8 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     output.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(Path(config.corpus), "train", with_motion=True)
     held_out = read_corpus(Path(config.corpus), "val", with_motion=True)[:12]
+    seconds = sum(len(u.samples) for u in utterances) / SAMPLE_RATE
+    utterances += silent_utterances(round(seconds * config.silence_share / SILENT_SECONDS), SILENT_SECONDS)
     spec_path = output / SPEC_FILE
     if spec_path.exists():
         spec = read_spec(spec_path)

@@ -35,8 +35,8 @@ def train(
     """Trains ``network`` up to ``config.steps`` and returns its averaged twin. Goes on from ``output / CHECKPOINT`` where there is one.
 
     losses(network, generator) draws a batch and returns named losses, of which ``total`` is followed downhill. The same checkpoint gives
-    the same
-    steps again on one machine. stop_at: leave after this step, as an interruption would. KeyboardInterrupt saves before it leaves.
+    the same steps again on one machine. stop_at: leave after this step, as an interruption would. KeyboardInterrupt saves before it
+    leaves.
     """
     torch.set_num_threads(config.threads)
     device = torch.device(config.device)
