@@ -48,7 +48,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 mounted=()
 clean_up() {
-  for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount "${mounted[i]}" || umount --lazy "${mounted[i]}"; done
+  for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount --recursive "${mounted[i]}" || umount --recursive --lazy "${mounted[i]}"; done
   if ! $keep && ! findmnt --noheadings --list --output TARGET | grep -q "^$folder/"; then rm -rf "$folder"; fi
 }
 trap clean_up EXIT

@@ -8,6 +8,7 @@ ROS nor any heavy library.
 import argparse
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 
@@ -75,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(command.run(args))
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read the output has enough of it, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ModuleNotFoundError as error:
         print(f"visavis {asked}: {_missing(error)}", file=sys.stderr)
         return 2
