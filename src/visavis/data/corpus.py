@@ -4,6 +4,7 @@ An item is a short session of one voice: a few sentences with natural pauses, so
 stop and go on, and any prefix of it is balanced over the voices. Files: ``<item>.npz`` (sound and phones), ``<item>.motion.npz`` (face and head, see ``teacher``).
 """
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from visavis.data.kokoro import AMERICAN_VOICES, BRITISH_VOICES, Spoken
@@ -43,6 +45,17 @@ class CorpusConfig:
             raise ValueError(f"validation_sentences must be between 0 and sentences ({self.sentences}), got {self.validation_sentences}")
         if not 0.5 <= self.speed_range[0] <= self.speed_range[1] <= 2:
             raise ValueError(f"speed_range must lie in 0.5..2, got {self.speed_range}")
+
+
+def load_config(path: Path | None) -> CorpusConfig:
+    """Configuration from a YAML file; the defaults without one. ValueError names unknown keys."""
+    if path is None:
+        return CorpusConfig()
+    values = yaml.safe_load(path.read_text()) or {}
+    unknown = sorted(set(values) - {field.name for field in dataclasses.fields(CorpusConfig)})
+    if unknown:
+        raise ValueError(f"{path} has unknown keys {unknown}")
+    return CorpusConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from visavis.data.prosody import Prosody
 from visavis.motion.layout import ARKIT_INDEX
 from visavis.timing import FRAME_RATE
 
-LOOK_DEG = 30.0
-"""Eye rotation in degrees at which an eyeLook shape is 1."""
+LOOK_DEG = (28.0, 20.0, 24.0)
+"""Eye rotation in degrees at which eyeLookIn/Out, eyeLookUp and eyeLookDown are 1."""
 
 
 def blink_times(prosody: Prosody, seconds: float, per_minute: float, glances: list[float], rng: np.random.Generator) -> list[float]:
@@ -73,14 +73,16 @@ def eye_curves(head: NDArray[np.float64], prosody: Prosody, frames: int, per_min
     eyes = gaze_angles(times, targets, rng) - head[:, :2]
     glances = [b[0] for a, b in zip(targets, targets[1:], strict=False) if np.hypot(b[1] - a[1], b[2] - a[2]) > 6]
     lids = blink_curve(times, blink_times(prosody, frames / FRAME_RATE, per_minute, glances, rng), rng)
-    yaw, pitch = np.clip(eyes[:, 0] / LOOK_DEG, -0.8, 0.8), np.clip(eyes[:, 1] / LOOK_DEG, -0.6, 0.6)
+    aside, above, below = LOOK_DEG
+    yaw = np.clip(eyes[:, 0] / aside, -0.8, 0.8)
+    pitch = np.clip(np.where(eyes[:, 1] > 0, eyes[:, 1] / below, eyes[:, 1] / above), -0.7, 0.6)
     curves = np.zeros((frames, len(ARKIT_INDEX)))
     for side, inward in (("Left", yaw), ("Right", -yaw)):
         curves[:, ARKIT_INDEX[f"eyeLookIn{side}"]] = np.maximum(inward, 0)
         curves[:, ARKIT_INDEX[f"eyeLookOut{side}"]] = np.maximum(-inward, 0)
         curves[:, ARKIT_INDEX[f"eyeLookDown{side}"]] = np.maximum(pitch, 0)
         curves[:, ARKIT_INDEX[f"eyeLookUp{side}"]] = np.maximum(-pitch, 0)
-        curves[:, ARKIT_INDEX[f"eyeBlink{side}"]] = np.clip(lids + (1 - lids) * 0.35 * np.maximum(pitch, 0), 0, 1)
+        curves[:, ARKIT_INDEX[f"eyeBlink{side}"]] = lids
         curves[:, ARKIT_INDEX[f"eyeWide{side}"]] = 0.4 * np.maximum(-pitch, 0) * (1 - lids)
         curves[:, ARKIT_INDEX[f"eyeSquint{side}"]] = 0.10 * lids
     return curves

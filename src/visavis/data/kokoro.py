@@ -4,7 +4,6 @@ The text-to-speech network predicts how many 25 ms frames each input symbol gets
 output; ``with_durations`` adds it. Source of names and sizes: the graph itself (``/encoder/Clip_output_0``, 600 samples at 24 kHz a frame).
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +65,7 @@ class Kokoro:
     def __init__(self, model: Path, voices: Path, threads: int = 2) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._voices = voices
         self._tables: dict[str, NDArray[np.float32]] = {}
@@ -123,25 +123,3 @@ def _trim(wave: NDArray[np.float32], phones: list[Phone], keep_s: float = 0.05) 
     samples = soxr.resample(cut, KOKORO_RATE, SAMPLE_RATE)
     moved = tuple(Phone(phone.name, max(phone.start - start, 0.0), min(phone.end, end) - start) for phone in phones if phone.end > start and phone.start < end)
     return Spoken(np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16), moved)
-
-
-def join_parts(parts: list[Path], target: Path, sha256: str) -> Path:
-    """Concatenate ``parts`` in order into ``target`` and check the whole; a target that exists and is right is kept."""
-    if target.exists() and _sha256(target) == sha256:
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    with partial.open("wb") as out:
-        for part in parts:
-            out.write(part.read_bytes())
-    found = _sha256(partial)
-    if found != sha256:
-        partial.unlink()
-        raise RuntimeError(f"the joined Kokoro weights have sha256 {found}, expected {sha256}: remove {target.parent} and fetch them again")
-    partial.replace(target)
-    return target
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

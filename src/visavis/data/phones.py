@@ -1,15 +1,13 @@
-"""The phone alphabet: CMU's 39 ARPAbet phones without stress, and silence."""
+"""A phone with its times, and the classes of phones the teacher tells apart."""
 
 from dataclasses import dataclass
 
-ARPABET: tuple[str, ...] = (
-    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH",
-    "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
-)  # fmt: skip
-SILENCE = "SIL"
-PHONES: tuple[str, ...] = (SILENCE, *ARPABET)
+from visavis.motion.phones import LIPS_CLOSED, PHONES, SILENCE
+
+__all__ = ["BILABIALS", "LABIODENTALS", "PHONES", "SILENCE", "VOWELS", "Phone"]
+
 VOWELS = frozenset({"AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"})
-BILABIALS = frozenset({"B", "M", "P"})
+BILABIALS = frozenset(LIPS_CLOSED)
 LABIODENTALS = frozenset({"F", "V"})
 
 
