@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
-from visavis.portrait.matte import cut_out
+from visavis.portrait.matte import MATTE_MODEL, cut_out
 from visavis.portrait.photo import Photo, choose_frame, cut_frame
 from visavis.portrait.rig_asset import RigAsset
 from visavis.types_portrait import Camera, FittedPortrait, RigMesh
-
-FIT_VERSION = 1
-"""Raised whenever the same photo would give another ``FittedPortrait``: part of the cache key."""
 
 FOCAL = 1732.0
 """Pixels: a vertical field of view of 25 degrees, usual for portraits. The landmarks alone cannot tell it from the depth of the face."""
@@ -40,7 +37,17 @@ NOT_FITTED = ("eyeLook", "tongueOut", "cheekPuff", "mouthClose", "jawForward")
 """Shapes that landmarks of one picture cannot tell from identity. The gaze of the photo is by definition straight ahead."""
 CLOSED_MOUTH = 0.035
 """Lips nearer than this share of the distance between the outer corners of the eyes are taken to touch: the landmarks see the dark line between them."""
-LIP_PAIRS: tuple[tuple[int, int], ...] = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
+LIP_PAIRS: tuple[tuple[int, int], ...] = (
+    (191, 95),
+    (80, 88),
+    (81, 178),
+    (82, 87),
+    (13, 14),
+    (312, 317),
+    (311, 402),
+    (310, 318),
+    (415, 324),
+)
 SKIN_LANDMARKS = 468
 WARP_REACH, WARP_FALL = 0.012, 0.03
 """Metres: the warp is whole up to the first distance from the nearest landmark and falls off over the second."""
@@ -62,7 +69,9 @@ class FaceFit:
     warp_rms: float
 
 
-def fit_portrait(photo: Photo, asset: RigAsset, landmark_model: Path, matte_model: Path, progress: Progress = lambda text: None) -> FittedPortrait:
+def fit_portrait(
+    photo: Photo, asset: RigAsset, landmark_model: Path, matte_model: Path = MATTE_MODEL, progress: Progress = lambda text: None
+) -> FittedPortrait:
     """Everything that is to be known about ``photo``. Raises PortraitError for a photo that cannot be used."""
     progress("looking for the face")
     with FaceFinder(landmark_model) as finder:
@@ -278,7 +287,9 @@ class ThinPlate:
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = points / self.UNIT
         count = len(self._points)
-        result: NDArray[np.float64] = self._kernel(scaled) @ self._weights[:count] + np.c_[np.ones(len(scaled)), scaled] @ self._weights[count:]
+        result: NDArray[np.float64] = (
+            self._kernel(scaled) @ self._weights[:count] + np.c_[np.ones(len(scaled)), scaled] @ self._weights[count:]
+        )
         return result
 
     def _kernel(self, points: NDArray[np.float64]) -> NDArray[np.float64]:

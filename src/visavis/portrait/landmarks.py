@@ -162,7 +162,9 @@ def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the pho
     """The one face of a portrait, checked to be usable. Raises PortraitError that says what to do."""
     faces = finder.search(image)
     if not faces:
-        raise PortraitError(f"no face found in {name}: use a frontal photo of one person in which the face is at least {MIN_FACE} px high and not covered")
+        raise PortraitError(
+            f"no face found in {name}: use a frontal photo of one person in which the face is at least {MIN_FACE} px high and not covered"
+        )
     # A knee or a shirt fold can pass for a face once, but not again when it is looked at alone.
     faces = [again for again in (finder.confirm(image, face) for face in faces[:6]) if again is not None]
     if not faces:

@@ -35,7 +35,9 @@ class Cut:
     plain_background: bool
 
 
-def cut_out(image: NDArray[np.uint8], landmarks: NDArray[np.float64], model: Path = MATTE_MODEL, own_alpha: NDArray[np.float32] | None = None) -> Cut:
+def cut_out(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float64], model: Path = MATTE_MODEL, own_alpha: NDArray[np.float32] | None = None
+) -> Cut:
     """Cuts the person with the face at ``landmarks`` (478, 2) out of ``image`` uint8 (height, width, 3) RGB.
 
     ``own_alpha`` is used instead of the network where the file had transparency. PortraitError where no person stands out.

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from visavis.portrait.photo_file import read_photo_file
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 """Formats that are decoded; others (EPS, PDF...) would run programs or are no photos."""
 MAX_PIXELS = 150_000_000
-MAX_BYTES = 500_000_000
 MAX_SIDE = 5000
 """Larger photos are scaled down to this before anything looks at them."""
 NEUTRAL = 150
@@ -72,13 +72,7 @@ class Frame:
 
 def read_photo(path: Path) -> Photo:
     """Decodes ``path``: EXIF orientation applied, any colour mode, 16 bit, colour profile turned into sRGB. PortraitError where it cannot."""
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PortraitError(f"{path} has {path.stat().st_size // 1_000_000} MB, at most {MAX_BYTES // 1_000_000} are read: use a JPEG of the photo")
-        data = path.read_bytes()
-    except OSError as error:
-        raise PortraitError(f"cannot read the photo {path}: {error.strerror}") from error
-    return decode_photo(data, str(path))
+    return decode_photo(read_photo_file(path), str(path))
 
 
 def decode_photo(data: bytes, name: str) -> Photo:

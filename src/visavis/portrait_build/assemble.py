@@ -50,7 +50,9 @@ def assemble_rig(body: BodyModel) -> tuple[RigAsset, float]:
     return asset, explained
 
 
-def _align(people: NDArray[np.float32], joints: NDArray[np.float32], head: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _align(
+    people: NDArray[np.float32], joints: NDArray[np.float32], head: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Moves and scales everybody so that the head lies on person 0's: the camera's distance, not identity, explains the size of a head."""
     target = people[0, head]
     target_middle = target.mean(0)

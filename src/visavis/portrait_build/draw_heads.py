@@ -60,13 +60,17 @@ def draw_random_head(asset: RigAsset, lips: NDArray[np.float32], rng: np.random.
     image = np.full((SIDE, SIDE, 3), rng.uniform(90, 220), np.float64)
     surface = _interpolate(colours, mesh.triangles, triangle, corners)
     surface[seen] = np.where(
-        np.isin(mesh.part[triangle[seen]], [PARTS.index("skin")])[:, None], surface[seen], _part_colours(asset, vertices, triangle, corners)[seen]
+        np.isin(mesh.part[triangle[seen]], [PARTS.index("skin")])[:, None],
+        surface[seen],
+        _part_colours(asset, vertices, triangle, corners)[seen],
     )
     image[seen] = (surface * shade[..., None])[seen]
     return DrawnHead(_soften(image), triangle, corners, float(yaw))
 
 
-def _vertex_colours(asset: RigAsset, vertices: NDArray[np.floating], lips: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
+def _vertex_colours(
+    asset: RigAsset, vertices: NDArray[np.floating], lips: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float64]:
     skin = np.array([225, 172, 150]) * rng.uniform(0.45, 1.05)
     return skin * (1 - lips[:, None]) + np.array(LIP_COLOUR) * (skin[0] / 225) * lips[:, None]
 
