@@ -85,7 +85,8 @@ def portraits_dir() -> Path:
 
 
 def save_record(record: Any, path: Path) -> None:
-    """Writes a frozen dataclass of arrays, strings, numbers, tuples, dictionaries and further dataclasses; readers see all of it or nothing."""
+    """Writes a frozen dataclass of arrays, strings, numbers, tuples, dictionaries and further dataclasses; readers see all of it or
+    nothing."""
     arrays = dict(_flatten("", record))
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".tmp")
     try:
@@ -124,7 +125,8 @@ def _load_kept(path: Path) -> PortraitRig | None:
 
 
 def portrait_key(data: bytes) -> str:
-    """Name of the cached portrait of a photo with these bytes: changes with the photo, the rig, the matte model and the code of this package."""
+    """Name of the cached portrait of a photo with these bytes: changes with the photo, the rig, the matte model and the code of this
+    package."""
     return hashlib.sha256(f"{hashlib.sha256(data).hexdigest()} {_maker_version()}".encode()).hexdigest()[:32]
 
 

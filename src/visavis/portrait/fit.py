@@ -26,7 +26,8 @@ NOISE = 0.010
 IDENTITY_PRIOR = 0.5
 EXPRESSION_PRIOR = 2.5
 RESTING_PRIOR, CLOSED_SMILE_PRIOR = 10.0, 5.0
-"""Priors of shapes that count as the person's own face rather than as an expression, so that the neutral face looks like the photo: the brows
+"""Priors of shapes that count as the person's own face rather than as an expression, so that the neutral face looks like the photo: the
+brows
 (the heads on which the landmarks were placed have no hair of the brow to be seen), and mouth and jaw where the lips are closed."""
 IDENTITY_LIMIT = 3.5
 ITERATIONS = 12
@@ -36,7 +37,8 @@ OVAL_TRUST, IRIS_TRUST = 0.35, 0.3
 NOT_FITTED = ("eyeLook", "tongueOut", "cheekPuff", "mouthClose", "jawForward")
 """Shapes that landmarks of one picture cannot tell from identity. The gaze of the photo is by definition straight ahead."""
 CLOSED_MOUTH = 0.035
-"""Lips nearer than this share of the distance between the outer corners of the eyes are taken to touch: the landmarks see the dark line between them."""
+"""Lips nearer than this share of the distance between the outer corners of the eyes are taken to touch: the landmarks see the dark line
+between them."""
 LIP_PAIRS: tuple[tuple[int, int], ...] = (
     (191, 95),
     (80, 88),
@@ -121,7 +123,7 @@ def close_lips(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 def fit_face(landmarks: NDArray[np.float64], asset: RigAsset) -> FaceFit:
     """Camera, identity, expression and warped neutral vertices for ``landmarks`` float64 (478, 2) in pixels of the 512x768 picture."""
     mesh = asset.mesh
-    mean = mesh.at_landmarks(asset.mean.astype(np.float64))
+    mean = mesh.at_landmarks(asset.mean).astype(np.float64)
     basis = np.concatenate([mesh.at_landmarks(asset.identity), mesh.at_landmarks(mesh.expressions)]).astype(np.float64)
     identities = len(asset.identity)
     trust = _trust(mesh, landmarks)
@@ -158,7 +160,8 @@ def fit_face(landmarks: NDArray[np.float64], asset: RigAsset) -> FaceFit:
 def solve_bounded(
     hessian: NDArray[np.float64], gradient: NDArray[np.float64], lower: NDArray[np.float64], upper: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minimises ``x @ hessian @ x / 2 - gradient @ x`` within bounds that contain zero, by an active set. hessian: positive definite (n, n)."""
+    """Minimises ``x @ hessian @ x / 2 - gradient @ x`` within bounds that contain zero, by an active set. hessian: positive definite (n,
+    n)."""
     held = np.zeros(len(gradient), bool)
     solution = np.zeros(len(gradient))
     for _ in range(60):
@@ -225,7 +228,8 @@ def _orthonormal(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _linearise(
     points: NDArray[np.float64], basis: NDArray[np.float64], landmarks: NDArray[np.float64], camera: Camera
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Residual (478, 2) in pixels and its derivatives (478, 2, 6 + basis): small rotation on the left, translation, weights of the basis."""
+    """Residual (478, 2) in pixels and its derivatives (478, 2, 6 + basis): small rotation on the left, translation, weights of the
+    basis."""
     turned = points @ camera.rotation.T
     seen = turned + camera.translation
     depth = seen[:, 2]

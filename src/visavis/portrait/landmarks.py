@@ -49,7 +49,8 @@ LEFT_IRIS: tuple[int, ...] = (473, 474, 475, 476, 477)
 
 @dataclass(frozen=True)
 class Face:
-    """One face: landmarks float64 (478, 2) in pixels; rotation float64 (3, 3), from a face that looks at the camera to this one (x right, y down, z away)."""
+    """One face: landmarks float64 (478, 2) in pixels; rotation float64 (3, 3), from a face that looks at the camera to this one (x right,
+    y down, z away)."""
 
     landmarks: NDArray[np.float64]
     rotation: NDArray[np.float64]
@@ -113,7 +114,8 @@ class FaceFinder:
         return faces
 
     def search(self, image: NDArray[np.uint8]) -> list[Face]:
-        """Every different face in ``image``, largest first; landmarks in pixels of ``image``. Coarse, and not all of them need be faces: see ``confirm``."""
+        """Every different face in ``image``, largest first; landmarks in pixels of ``image``. Coarse, and not all of them need be faces:
+        see ``confirm``."""
         height, width = image.shape[:2]
         found: list[Face] = []
         for level, fraction in enumerate((1.0, 0.6, 0.35, 0.2)):
@@ -175,17 +177,20 @@ def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the pho
     face = faces[0]
     if face.height < MIN_FACE:
         raise PortraitError(
-            f"the face in {name} is too small ({face.height:.0f} px high, at least {MIN_FACE} are needed): use the photo in its full size or one taken closer"
+            f"the face in {name} is too small ({face.height:.0f} px high, at least {MIN_FACE} are needed): "
+            "use the photo in its full size or one taken closer"
         )
     if abs(face.yaw) > MAX_YAW:
         side = "left" if face.yaw > 0 else "right"
         raise PortraitError(
-            f"the face in {name} is turned {abs(face.yaw):.0f} degrees to the {side} of the picture (at most {MAX_YAW:.0f} work): use a photo that looks at the camera"
+            f"the face in {name} is turned {abs(face.yaw):.0f} degrees to the {side} of the picture (at most {MAX_YAW:.0f} work): "
+            "use a photo that looks at the camera"
         )
     if abs(face.pitch) > MAX_PITCH:
         way = "down" if face.pitch > 0 else "up"
         raise PortraitError(
-            f"the face in {name} looks {abs(face.pitch):.0f} degrees {way} (at most {MAX_PITCH:.0f} work): use a photo that looks at the camera"
+            f"the face in {name} looks {abs(face.pitch):.0f} degrees {way} (at most {MAX_PITCH:.0f} work): "
+            "use a photo that looks at the camera"
         )
     return face
 

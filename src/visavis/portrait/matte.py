@@ -117,7 +117,8 @@ def _one_person(rough: NDArray[np.float32], landmarks: NDArray[np.float64]) -> N
 
 
 def _smooth_background(colours: NDArray[np.float32], rough: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """The background continued behind the person, and how far it is from smooth (standard deviation, 0..255; infinite where too little is seen)."""
+    """The background continued behind the person, and how far it is from smooth (standard deviation, 0..255; infinite where too little is
+    seen)."""
     seen = cv2.erode((rough < ABSENT).astype(np.uint8), np.ones((17, 17))) > 0
     height, width = rough.shape
     if seen.mean() < 0.05:
@@ -146,7 +147,8 @@ def _smooth_background(colours: NDArray[np.float32], rough: NDArray[np.float32])
 def _edge_against_plain(
     colours: NDArray[np.float32], rough: NDArray[np.float32], background: NDArray[np.float32], landmarks: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Alpha from ``colour = alpha * person + (1 - alpha) * background`` with the background known and the person's colour taken from nearby."""
+    """Alpha from ``colour = alpha * person + (1 - alpha) * background`` with the background known and the person's colour taken from
+    nearby."""
     inside = rough > SURE
     outside = rough < ABSENT
     depth_in = cv2.distanceTransform((rough > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
@@ -196,7 +198,8 @@ def _edge_by_filter(colours: NDArray[np.float32], rough: NDArray[np.float32]) ->
 
 
 def _decide_by_colour(image: NDArray[np.uint8], rough: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``rough`` where the network is sure; where it is not, what the colours of both sides say (GrabCut, Rother et al. 2004, at half size)."""
+    """``rough`` where the network is sure; where it is not, what the colours of both sides say (GrabCut, Rother et al. 2004, at half
+    size)."""
     height, width = rough.shape
     small = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     doubt = cv2.resize(rough, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
@@ -226,7 +229,7 @@ def _spread_colour(colours: NDArray[np.float32], known: NDArray[np.bool_], sigma
         share = np.clip(weight / 0.02, 0, 1) * (1 - filled)
         result += mean * share[..., None]
         filled += share
-    return result / np.maximum(filled, 1e-6)[..., None]
+    return (result / np.maximum(filled, 1e-6)[..., None]).astype(np.float32)
 
 
 def _own_colour(colours: NDArray[np.float32], alpha: NDArray[np.float32], background: NDArray[np.float32] | None) -> NDArray[np.float32]:

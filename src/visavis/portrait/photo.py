@@ -71,7 +71,8 @@ class Frame:
 
 
 def read_photo(path: Path) -> Photo:
-    """Decodes ``path``: EXIF orientation applied, any colour mode, 16 bit, colour profile turned into sRGB. PortraitError where it cannot."""
+    """Decodes ``path``: EXIF orientation applied, any colour mode, 16 bit, colour profile turned into sRGB. PortraitError where it
+    cannot."""
     return decode_photo(read_photo_file(path), str(path))
 
 
@@ -108,7 +109,8 @@ def decode_photo(data: bytes, name: str) -> Photo:
 
 
 def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Frame:
-    """The frame around the face with ``landmarks`` (pixels) in a photo of ``width`` x ``height``: head, torso and arms where the photo has them."""
+    """The frame around the face with ``landmarks`` (pixels) in a photo of ``width`` x ``height``: head, torso and arms where the photo
+    has them."""
     top, bottom = landmarks[:, 1].min(), landmarks[:, 1].max()
     face = bottom - top
     if abs(width / height - PICTURE_WIDTH / PICTURE_HEIGHT) < SHAPE_KEPT and FACE_SHARE_KEPT[0] <= face / height <= FACE_SHARE_KEPT[1]:
@@ -168,7 +170,7 @@ def _to_rgb(picture: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.float32
     picture = _to_srgb(picture)
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         layers = np.asarray(picture.convert("RGBA"), np.float32)
-        alpha = layers[..., 3] / 255
+        alpha = layers[..., 3] / np.float32(255)
         if alpha.min() < 0.98:
             if alpha.max() < 0.5:
                 raise ValueError("it is wholly transparent")

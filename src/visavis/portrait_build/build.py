@@ -1,5 +1,7 @@
-"""Makes the rig asset, step by step; every step is kept in a work folder under a name that hashes what it depends on, and is not repeated."""
+"""Makes the rig asset, step by step; every step is kept in a work folder under a name that hashes what it depends on, and is not
+repeated."""
 
+import ast
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -22,7 +24,8 @@ Progress = Callable[[str], None]
 
 
 def build_rig(work: Path, output: Path, landmark_model: Path, seed: int, progress: Progress) -> str:
-    """Writes the rig asset to ``output`` and returns a line about it. Takes minutes and 2 GB the first time, seconds when steps are kept in ``work``."""
+    """Writes the rig asset to ``output`` and returns a line about it. Takes minutes and 2 GB the first time, seconds when steps are kept
+    in ``work``."""
     work.mkdir(parents=True, exist_ok=True)
     body_key = _key(f"{ANNY_VERSION} {seed}", body_model)
     body_path = work / f"body-{body_key}.npz"
@@ -57,12 +60,24 @@ def build_rig(work: Path, output: Path, landmark_model: Path, seed: int, progres
     made = load_rig_asset(output)
     spread_mm = np.median(made.mesh.landmark_spread) * 1000
     return (
-        f"{output}: {output.stat().st_size / 1e6:.1f} MB, {len(made.mean)} vertices, {len(made.mesh.triangles)} triangles, {len(made.identity)} components "
+        f"{output}: {output.stat().st_size / 1e6:.1f} MB, {len(made.mean)} vertices, {len(made.mesh.triangles)} triangles, "
+        f"{len(made.identity)} components "
         f"that explain {explained:.1%} of the variance of heads, landmarks within {spread_mm:.1f} mm (median), version {made.version}"
     )
 
 
 def _key(inputs: str, *modules: ModuleType) -> str:
-    """Hash of what a step depends on: its inputs and the text of the code that does it."""
-    text = inputs + "".join(inspect.getsource(module) for module in modules)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Hash of what a step depends on: its inputs and the code that does it, comments and docstrings left out."""
+    digest = hashlib.sha256(inputs.encode())
+    for module in modules:
+        tree = ast.parse(inspect.getsource(module))
+        for node in ast.walk(tree):
+            for statements in (getattr(node, "body", None), getattr(node, "orelse", None)):
+                if isinstance(statements, list):
+                    statements[:] = [each for each in statements if not _is_text(each)]
+        digest.update(ast.dump(tree).encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

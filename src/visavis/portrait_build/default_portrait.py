@@ -1,4 +1,5 @@
-"""The portrait that visavis starts with: a synthetic person out of PyPI ``openpeople`` (MIT), head to hips, arms bare, plain grey behind."""
+"""The portrait that visavis starts with: a synthetic person out of PyPI ``openpeople`` (MIT), head to hips, arms bare, plain grey
+behind."""
 
 from pathlib import Path
 

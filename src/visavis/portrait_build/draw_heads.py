@@ -29,7 +29,8 @@ LIP_COLOUR = (185.0, 95.0, 95.0)
 
 @dataclass(frozen=True)
 class DrawnHead:
-    """image: uint8 (SIDE, SIDE, 3) RGB. triangle: int32 (SIDE, SIDE), row of ``mesh.triangles`` or -1. corners: float32 (SIDE, SIDE, 2), weights of
+    """image: uint8 (SIDE, SIDE, 3) RGB. triangle: int32 (SIDE, SIDE), row of ``mesh.triangles`` or -1. corners: float32 (SIDE, SIDE, 2),
+    weights of
     that triangle's second and third corner. yaw: degrees."""
 
     image: NDArray[np.uint8]
@@ -130,7 +131,8 @@ def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32])
 def rasterise(
     projected: NDArray[np.float32], triangles: NDArray[np.int32], drawn: NDArray[np.int32], width: int, height: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Nearest triangle (height, width), -1 where none, and its second and third corner weights. ``projected``: pixel x, y and depth of each vertex."""
+    """Nearest triangle (height, width), -1 where none, and its second and third corner weights. ``projected``: pixel x, y and depth of
+    each vertex."""
     depth = np.full((height, width), np.inf, np.float32)
     triangle = np.full((height, width), -1, np.int32)
     corners = np.zeros((height, width, 2), np.float32)

@@ -13,7 +13,6 @@ GREEN = (0, 200, 0)
 
 def draw_fit(fitted: FittedPortrait, mesh: RigMesh) -> NDArray[np.uint8]:
     """uint8 (768, 1792, 3) RGB: the picture over green, the picture, the face with mesh (green), eyeballs (blue) and landmarks (red)."""
-    height, width = fitted.image.shape[:2]
     alpha = fitted.alpha[..., None]
     cut = np.round(fitted.foreground * alpha + np.array(GREEN) * (1 - alpha)).astype(np.uint8)
     low, high = fitted.landmarks.min(0), fitted.landmarks.max(0)
@@ -32,4 +31,4 @@ def draw_fit(fitted: FittedPortrait, mesh: RigMesh) -> NDArray[np.uint8]:
         cv2.polylines(face, list(lines), True, colour, 1, cv2.LINE_AA, 4)
     for x, y in np.round((fitted.landmarks * scale + shift) * 16).astype(int):
         cv2.circle(face, (int(x), int(y)), 24, (255, 0, 0), -1, cv2.LINE_AA, 4)
-    return np.hstack([cut, fitted.image, face])[:height]
+    return np.hstack([cut, fitted.image, face])
