@@ -49,7 +49,7 @@ folder=$(cd "$folder" && pwd)
 mounted=()
 clean_up() {
   for ((i = ${#mounted[@]} - 1; i >= 0; i--)); do umount --recursive "${mounted[i]}" || umount --recursive --lazy "${mounted[i]}"; done
-  if ! $keep && ! findmnt --noheadings --list --output TARGET | grep -q "^$folder/"; then rm -rf "$folder"; fi
+  if ! $keep && ! findmnt --noheadings --list --output TARGET | grep -q "^$folder/"; then rm -rf "$folder" "$folder.log"; fi
 }
 trap clean_up EXIT
 mount_at() { # options source place
@@ -64,13 +64,12 @@ case $suite in
   noble) python=python3.12 ;;
   *) python=python3 ;;
 esac
-if [ ! -x "$folder/usr/bin/$python" ]; then
+components=main
+[ "$suite" != noble ] || components=main,universe
+if [ ! -e "$folder/etc/debian_version" ]; then
   echo "== making $suite in $folder"
-  # g++ and not build-essential, no Python.h, no libraries: `make` must see to those itself.
-  components=main
-  [ "$suite" != noble ] || components=main,universe
-  debootstrap --variant=minbase --components="$components" --include="ca-certificates,$python,$python-venv,make,g++" \
-    "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 || { tail -n 20 "$folder.log" >&2; exit 1; }
+  debootstrap --variant=minbase --components="$components" --include=ca-certificates "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 ||
+    { tail -n 20 "$folder.log" >&2; exit 1; }
 fi
 
 environment=(HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
@@ -105,9 +104,14 @@ if [ -n "$cache" ]; then
   mount_at --bind "$cache" "$folder/root/.cache"
 fi
 
+# g++ and not build-essential, no Python.h, none of the libraries: `make` must see to those itself.
+chroot "$folder" env -i "${environment[@]}" DEBIAN_FRONTEND=noninteractive bash -c \
+  "apt-get update -qq && apt-get install -y -qq --no-install-recommends $python $python-venv make g++" >"$folder.log" 2>&1 ||
+  { tail -n 20 "$folder.log" >&2; exit 1; }
+
 rm -rf "$folder/root/visavis"
 git clone --quiet "$repository" "$folder/root/visavis"
-echo "== $suite with $("$(command -v chroot)" "$folder" "$python" --version), g++ $(chroot "$folder" g++ -dumpversion); commit $(git -C "$folder/root/visavis" rev-parse --short HEAD)"
+echo "== $suite with $(chroot "$folder" "$python" --version), g++ $(chroot "$folder" g++ -dumpversion); commit $(git -C "$folder/root/visavis" rev-parse --short HEAD)"
 began=$SECONDS
 status=0
 chroot "$folder" env -i "${environment[@]}" bash -c "cd /root/visavis && make $target" </dev/null || status=$?
