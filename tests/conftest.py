@@ -1,0 +1,17 @@
+"""Settings of every test run: ROS checks what it is given, graphs do not hear each other, and slow tests come last."""
+
+import os
+
+import pytest
+
+# Read when ROS messages are imported: values of a wrong type or length raise instead of being sent.
+os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
+# Two test runs on one machine, or a graph that somebody runs beside them, must not mix.
+os.environ.setdefault("ROS_DOMAIN_ID", str(10 + os.getpid() % 90))
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the order of the files, but put what is marked slow at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
