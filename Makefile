@@ -31,7 +31,7 @@ demo: setup ## set up, then let the graph speak ten seconds: out/demo.mp4, out/d
 	$(bin)/visavis demo
 
 .PHONY: test
-test: setup $(stamps)/test ## set up, then check style and types and run all tests, the slow ones last
+test: setup $(stamps)/test ## set up (with torch, for training), then check style and types and run all tests
 	$(bin)/visavis assets fetch --use setup --use test
 	$(MAKE) --no-print-directory check
 	$(bin)/python -m pytest
@@ -75,8 +75,9 @@ $(stamps)/install: $(project) $(stamps)/venv
 	$(install) --quiet --editable .
 	touch $@
 
-$(stamps)/test: $(project) $(stamps)/install
-	$(install) --quiet --editable ".[test]"
+$(stamps)/test: $(project) scripts/install_torch.sh $(stamps)/install
+	scripts/install_torch.sh $(bin)/python
+	$(install) --quiet --editable ".[test,train]"
 	touch $@
 
 # One shell for all lines of a recipe, so that a line can set what the next one uses.
