@@ -96,11 +96,14 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
 
     window, style, noisy = draw(1, spec.window, spec.context_values), draw(1, spec.style), draw(1, spec.chunk, spec.values)
     time = np.array([0.3], np.float32)
-    memory = OnnxEngine(small_weights / CONTEXT_FILE).run({"window": window, "style": style})["memory"]
-    clean = OnnxEngine(small_weights / DENOISER_FILE).run({"noisy": noisy, "time": time, "style": style, "memory": memory})["clean"]
+    events = np.array([[1, 0]], np.float32)
+    known = OnnxEngine(small_weights / CONTEXT_FILE).run({"window": window, "style": style})
+    inputs = {"noisy": noisy, "time": time, "style": style, "events": events, "memory": known["memory"]}
+    clean = OnnxEngine(small_weights / DENOISER_FILE).run(inputs)["clean"]
     with torch.no_grad():
-        guess = face(*(torch.from_numpy(array) for array in (window, noisy[:, None], time[:, None], style)))
+        guess, logits = face(*(torch.from_numpy(array) for array in (window, noisy[:, None], time[:, None], style, events)))
     np.testing.assert_allclose(clean, guess[:, 0].numpy(), atol=1e-4)
+    np.testing.assert_allclose(known["chances"], logits.sigmoid().numpy(), atol=1e-5)
 
 
 def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[AudioEncoder, FaceNet]) -> None:

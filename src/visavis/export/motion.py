@@ -14,7 +14,7 @@ from visavis.motion.features import FEATURES, MELS_PER_FRAME
 from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
 from visavis.runtime.weights import MANIFEST, file_sha256
 from visavis.training.encoder_net import AudioEncoder
-from visavis.training.face_net import FaceNet
+from visavis.training.face_net import ContextChances, FaceNet
 
 OPSET = 17
 
@@ -47,10 +47,10 @@ def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
     window, style = torch.zeros(1, spec.window, spec.context_values), torch.zeros(1, spec.style)
     noisy, time = torch.zeros(1, spec.chunk, spec.values), torch.ones(1)
     with torch.no_grad():
-        memory = network.context.eval()(window, style)
+        memory, events = network.context.eval()(window, style)
     context, denoiser = folder / CONTEXT_FILE, folder / DENOISER_FILE
-    _export(network.context, (window, style), context, ["window", "style"], ["memory"], {})
-    _export(network.denoiser, (noisy, time, style, memory), denoiser, ["noisy", "time", "style", "memory"], ["clean"], {})
+    _export(ContextChances(network.context), (window, style), context, ["window", "style"], ["memory", "chances"], {})
+    _export(network.denoiser, (noisy, time, style, events, memory), denoiser, ["noisy", "time", "style", "events", "memory"], ["clean"], {})
     return context, denoiser
 
 

@@ -29,6 +29,14 @@ HEAD_VALUES = 6
 
 SLOW_PREFIXES = ("eyeLook", "brow")
 
+EVENTS = ("blink", "glance")
+"""What begins rarely and at random. A few diffusion steps find only the mean of rare things (which is: never), so the context network
+gives the chance of each event in the coming chunk, it is drawn, and the denoiser is told the outcome.
+"""
+
+BLINK_CLOSING, GLANCE_TURN = 0.25, 0.07
+"""Rise of a lid's shape, and change of a gaze shape, within a chunk that count as the event."""
+
 Array = NDArray[np.float32]
 
 
@@ -111,6 +119,16 @@ def rest(spec: FaceSpec, frames: int) -> Array:
     return np.zeros((frames, spec.values), np.float32)
 
 
+def events_in(spec: FaceSpec, last: Array, chunk: Array) -> Array:
+    """Which ``EVENTS`` happen in chunks (..., chunk, values) that follow the frames ``last`` (..., values): 0 or 1, (..., events)."""
+    change = chunk - last[..., None, :]
+    blink = [index for index, name in enumerate(spec.shapes) if name.startswith("eyeBlink")]
+    gaze = [index for index, name in enumerate(spec.shapes) if name.startswith("eyeLook")]
+    closing = change[..., blink].max(axis=(-1, -2), initial=0) > BLINK_CLOSING
+    turning = np.abs(change[..., gaze]).max(axis=(-1, -2), initial=0) > GLANCE_TURN
+    return np.stack([closing, turning], axis=-1).astype(np.float32)
+
+
 def scaling(spec: FaceSpec, last: Array) -> tuple[Array, Array]:
     """Offset and scale between diffused and inner values, for a chunk that follows the frame(s) ``last`` (..., values)."""
     slow = spec.slow
@@ -139,19 +157,29 @@ def generate_chunk(
     past: Array,
     style: Array,
     noise: Array,
+    luck: Array,
     schedule: tuple[float, ...],
     guidance: float,
 ) -> Array:
-    """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values), style (style,) and noise (chunk,
-    values).
+    """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values) and style (style,).
+
+    noise: (chunk, values), normal. luck: (events,), uniform 0..1; an event happens where it is under the event's chance.
     """
     offset, scale = scaling(spec, past[-1])
-    known = {True: _remember(spec, context, sound, past, style)}
+    memory, chances = _remember(spec, context, sound, past, style)
+    happens = (luck < chances).astype(np.float32)
+    known = {True: memory}
     if guidance != 1:
-        known[False] = _remember(spec, context, np.zeros_like(sound), past, style)
+        known[False], _ = _remember(spec, context, np.zeros_like(sound), past, style)
 
     def denoise(noisy: Array, time: float, conditioned: bool) -> Array:
-        inputs = {"noisy": noisy[None], "time": np.array([time], np.float32), "style": style[None], **known[conditioned]}
+        inputs = {
+            "noisy": noisy[None],
+            "time": np.array([time], np.float32),
+            "style": style[None],
+            "events": happens[None],
+            "memory": known[conditioned],
+        }
         return denoiser.run(inputs)["clean"][0]
 
     chunk = (offset + scale * sample_ddim(denoise, noise, schedule, guidance)).astype(np.float32)
@@ -159,5 +187,7 @@ def generate_chunk(
     return chunk
 
 
-def _remember(spec: FaceSpec, context: Engine, sound: Array, past: Array, style: Array) -> dict[str, Array]:
-    return {"memory": context.run({"window": context_input(spec, sound, past)[None], "style": style[None]})["memory"]}
+def _remember(spec: FaceSpec, context: Engine, sound: Array, past: Array, style: Array) -> tuple[Array, Array]:
+    """The context's memory and the chance of each event (events,)."""
+    output = context.run({"window": context_input(spec, sound, past)[None], "style": style[None]})
+    return output["memory"], output["chances"][0]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.encoder import EncoderSpec, encode_frame, initial_encoder_state
-from visavis.motion.face_model import FaceSpec, generate_chunk, rest, to_motion
+from visavis.motion.face_model import EVENTS, FaceSpec, generate_chunk, rest, to_motion
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
 from visavis.motion.layout import MOTION_DIM
 from visavis.motion.sampler import even_schedule
@@ -146,9 +146,11 @@ class MotionStage:
     def _next_chunk(self, state: MotionState) -> Array:
         spec = self._face_spec
         index = exact_div(state.frames_given, spec.chunk)
-        noise = np.random.Generator(np.random.Philox(key=(self._config.seed, index))).standard_normal((spec.chunk, spec.values), np.float32)
+        generator = np.random.Generator(np.random.Philox(key=(self._config.seed, index)))
+        noise = generator.standard_normal((spec.chunk, spec.values), np.float32)
+        luck = generator.random(len(EVENTS), np.float32)
         return generate_chunk(
-            spec, self._context, self._denoiser, state.sound, state.past, self._style, noise, self._schedule, self._config.guidance
+            spec, self._context, self._denoiser, state.sound, state.past, self._style, noise, luck, self._schedule, self._config.guidance
         )
 
 

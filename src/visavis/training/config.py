@@ -82,6 +82,7 @@ class FaceTraining:
     style_dropout: float = 0.5
     closed_weight: float = 3.0
     velocity_weight: float = 1.0
+    event_weight: float = 0.3
     silence_share: float = 0.15
 
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from visavis.motion.face_model import FaceSpec
+from visavis.motion.face_model import EVENTS, FaceSpec
 
 
 class Attention(nn.Module):
@@ -46,7 +46,8 @@ class ContextLayer(nn.Module):
 
 
 class ContextNet(nn.Module):
-    """window (batch, window, context_values), style (batch, style) -> memory (batch, layers + 1, window, 2 * width).
+    """window (batch, window, context_values), style (batch, style) -> memory (batch, layers + 1, window, 2 * width), logits of ``EVENTS``
+    (batch, events).
 
     memory[:, :layers] holds keys and values for each denoiser layer; the last plane holds the context itself (then zeros), from which the
     denoiser takes the part that lies at its own frames.
@@ -59,14 +60,29 @@ class ContextNet(nn.Module):
         self.style = nn.Linear(spec.style, spec.width)
         self.layers = nn.ModuleList([ContextLayer(spec.width, spec.heads) for _ in range(spec.context_layers)])
         self.norm = nn.LayerNorm(spec.width)
+        self.events = nn.Linear(spec.width, len(EVENTS))
+        self.first, self.chunk = spec.past, spec.chunk
         self.prepare = nn.ModuleList([nn.Linear(spec.width, 2 * spec.width) for _ in range(spec.denoiser_layers)])
 
-    def forward(self, window: Tensor, style: Tensor) -> Tensor:
+    def forward(self, window: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         x = self.enter(window) + self.place + self.style(style)[:, None]
         for layer in self.layers:
             x = layer(x)
         x = self.norm(x)
-        return torch.stack([*(prepare(x) for prepare in self.prepare), torch.cat([x, torch.zeros_like(x)], dim=-1)], dim=1)
+        memory = torch.stack([*(prepare(x) for prepare in self.prepare), torch.cat([x, torch.zeros_like(x)], dim=-1)], dim=1)
+        return memory, self.events(x[:, self.first : self.first + self.chunk].mean(dim=1))
+
+
+class ContextChances(nn.Module):
+    """The context network as it is run: chances 0..1 instead of logits."""
+
+    def __init__(self, network: ContextNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, window: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        memory, logits = self.network(window, style)
+        return memory, logits.sigmoid()
 
 
 class DenoiserLayer(nn.Module):
@@ -89,7 +105,10 @@ class DenoiserLayer(nn.Module):
 
 
 class DenoiserNet(nn.Module):
-    """noisy (batch, chunk, values), time (batch,), style (batch, style), memory -> clean (batch, chunk, values), all in diffused units."""
+    """noisy (batch, chunk, values), time (batch,), style (batch, style), events (batch, events), memory -> clean (batch, chunk, values).
+
+    Motion is in diffused units.
+    """
 
     FREQUENCIES = 32
 
@@ -100,6 +119,7 @@ class DenoiserNet(nn.Module):
         self.enter = nn.Linear(spec.values, width)
         self.time = nn.Sequential(nn.Linear(2 * self.FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.style = nn.Linear(spec.style, width)
+        self.events = nn.Linear(len(EVENTS), width)
         self.steer = nn.Linear(width, 6 * width)
         self.layers = nn.ModuleList([DenoiserLayer(width, spec.heads) for _ in range(spec.denoiser_layers)])
         self.norm = nn.LayerNorm(width)
@@ -109,12 +129,12 @@ class DenoiserNet(nn.Module):
         self.frequencies: Tensor
         self.register_buffer("frequencies", torch.exp(torch.linspace(0, math.log(200.0), self.FREQUENCIES)), persistent=False)
 
-    def forward(self, noisy: Tensor, time: Tensor, style: Tensor, memory: Tensor) -> Tensor:
+    def forward(self, noisy: Tensor, time: Tensor, style: Tensor, events: Tensor, memory: Tensor) -> Tensor:
         waves = time[:, None] * self.frequencies
-        condition = self.time(torch.cat([waves.sin(), waves.cos()], dim=1)) + self.style(style)
+        condition = self.time(torch.cat([waves.sin(), waves.cos()], dim=1)) + self.style(style) + self.events(events)
         steer = self.steer(nn.functional.silu(condition)).unflatten(1, (6, -1))
         here = memory[:, -1, self.first : self.first + self.chunk].chunk(2, dim=-1)[0]
-        x = self.enter(noisy) + here
+        x = self.enter(noisy) + here + self.events(events)[:, None]
         for index, layer in enumerate(self.layers):
             x = layer(x, memory[:, index], steer)
         return self.leave(self.norm(x))
@@ -129,13 +149,14 @@ class FaceNet(nn.Module):
         self.context = ContextNet(spec)
         self.denoiser = DenoiserNet(spec)
 
-    def forward(self, window: Tensor, noisy: Tensor, time: Tensor, style: Tensor) -> Tensor:
-        """window: (batch, window, context_values); noisy: (batch, draws, chunk, values); time: (batch, draws). One context serves all
-        draws.
+    def forward(self, window: Tensor, noisy: Tensor, time: Tensor, style: Tensor, events: Tensor) -> tuple[Tensor, Tensor]:
+        """window: (batch, window, context_values); noisy: (batch, draws, chunk, values); time: (batch, draws).
+
+        One context serves all draws. Returns the clean motion, shaped as ``noisy``, and the logits of events (batch, events).
         """
         batch, draws = time.shape
-        memory = self.context(window, style)
+        memory, chances = self.context(window, style)
         memory = memory[:, None].expand(-1, draws, -1, -1, -1).flatten(0, 1)
-        style = style[:, None].expand(-1, draws, -1).flatten(0, 1)
-        clean = self.denoiser(noisy.flatten(0, 1), time.flatten(), style, memory)
-        return clean.unflatten(0, (batch, draws))
+        style, events = (x[:, None].expand(-1, draws, -1).flatten(0, 1) for x in (style, events))
+        clean = self.denoiser(noisy.flatten(0, 1), time.flatten(), style, events, memory)
+        return clean.unflatten(0, (batch, draws)), chances

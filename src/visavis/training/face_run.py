@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from visavis.motion.encoder import EncoderSpec
-from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, generate_chunk, rest, scaling, to_inner
+from visavis.motion.face_model import EVENTS, HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
 from visavis.motion.sampler import even_schedule
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.torch_engine import TorchEngine
@@ -18,7 +18,7 @@ from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
 from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles, silent_utterances
-from visavis.training.face_net import FaceNet
+from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
 
 SPEC_FILE = "face_spec.json"
@@ -53,7 +53,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
         windows = data.draw(config.loop.batch, generator)
-        window, clean, style, before = prepare(spec, config, windows, mouth.numpy(), generator)
+        window, clean, style, events, before = prepare(spec, config, windows, mouth.numpy(), generator)
         draws = (len(window), config.noise_draws)
         times = generator.random(draws, np.float32)
         times = np.maximum(np.where(generator.random(draws) < 0.25, np.float32(1), times), np.float32(0.01))
@@ -62,11 +62,14 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
         angle = 0.5 * torch.pi * time[..., None, None]
         truth = torch.from_numpy(clean)[:, None]
         noisy = angle.cos() * truth + angle.sin() * noise
-        guess = network(torch.from_numpy(window), noisy, time, torch.from_numpy(style))
+        happened = torch.from_numpy(events)
+        guess, chances = network(torch.from_numpy(window), noisy, time, torch.from_numpy(style), happened)
         emphasis = weight * (1 + config.closed_weight * torch.from_numpy(windows.closed)[:, None, :, None] * mouth)
         position = (emphasis * (guess - truth) ** 2).mean()
         velocity = (weight * (_changes(guess, before) - _changes(truth, before)) ** 2).mean()
-        return {"total": position + config.velocity_weight * velocity, "position": position, "velocity": velocity}
+        surprise = nn.functional.binary_cross_entropy_with_logits(chances, happened)
+        total = position + config.velocity_weight * velocity + config.event_weight * surprise
+        return {"total": total, "position": position, "velocity": velocity, "surprise": surprise}
 
     def validate(network: nn.Module) -> Metrics:
         return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
@@ -76,9 +79,10 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 
 def prepare(
     spec: FaceSpec, config: FaceTraining, windows: Windows, mouth: np.ndarray, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tensor]:
-    """Spoils the past as roll-out will, and scales. Returns context input, diffused truth, style, and the frame before the chunk in
-    diffused units.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Tensor]:
+    """Spoils the past as roll-out will, and scales.
+
+    Returns context input, diffused truth, style, events, and the frame before the chunk in diffused units.
     """
     count = len(windows.motion)
     motion = windows.motion.copy()
@@ -89,6 +93,7 @@ def prepare(
     motion = np.where(spec.slow, motion + away * fade, motion)
     motion[..., : len(spec.shapes)] = np.clip(motion[..., : len(spec.shapes)], 0, 1)
     past, chunk = motion[:, : spec.past], motion[:, spec.past :]
+    events = events_in(spec, past[:, -1], chunk)
     offset, scale = scaling(spec, past[:, -1])
     offset, scale = offset[:, None], scale[None, None] if scale.ndim == 1 else scale[:, None]
     seen = past + generator.standard_normal(past.shape, np.float32) * reach * np.where(spec.slow, 0.1, 1) * config.past_noise
@@ -97,13 +102,13 @@ def prepare(
     sound = np.where(generator.random((count, 1, 1)) < config.audio_dropout, 0, windows.sound).astype(np.float32)
     style = np.where(generator.random((count, 1)) < config.style_dropout, 0, windows.style).astype(np.float32)
     before = torch.from_numpy(((past[:, -1:] - offset) / scale).astype(np.float32))[:, None]
-    return context_input(spec, sound, seen), ((chunk - offset) / scale).astype(np.float32), style, before
+    return context_input(spec, sound, seen), ((chunk - offset) / scale).astype(np.float32), style, events, before
 
 
 def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.ndarray]]) -> Metrics:
     """Rolls the model out over held-out utterances (its own motion as past) and compares the mouth with the teacher's."""
-    context = TorchEngine(network.context, ("window", "style"), ("memory",))  # type: ignore[arg-type]
-    denoiser = TorchEngine(network.denoiser, ("noisy", "time", "style", "memory"), ("clean",))  # type: ignore[arg-type]
+    context = TorchEngine(ContextChances(network.context), ("window", "style"), ("memory", "chances"))  # type: ignore[arg-type]
+    denoiser = TorchEngine(network.denoiser, ("noisy", "time", "style", "events", "memory"), ("clean",))  # type: ignore[arg-type]
     told, truth = [], []
     for sound, motion in exam:
         rolled = roll_out(spec, context, denoiser, sound.astype(np.float32), seed=0)
@@ -131,9 +136,10 @@ def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound:
     motion = rest(spec, spec.past)
     for first in range(0, len(sound) - spec.chunk - spec.future + 1, spec.chunk):
         noise = generator.standard_normal((spec.chunk, spec.values), np.float32)
+        luck = generator.random(len(EVENTS), np.float32)
         window = padded[first : first + spec.window]
         chunk = generate_chunk(
-            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, even_schedule(4), 1.0
+            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, luck, even_schedule(4), 1.0
         )
         motion = np.concatenate([motion, chunk])
     return motion[spec.past :]
