@@ -124,7 +124,7 @@ class AvatarNode(LifecycleNode):
         self._publishers_made.append(made)
         return made
 
-    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], None], depth: int) -> None:
+    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], object], depth: int) -> None:
         """A subscription, to be made in ``open``; it lives until the node is deactivated."""
         self._subscriptions_made.append(
             self.create_subscription(message_type, topic, callback, qos.stream(depth), qos_overriding_options=qos.overridable())
@@ -145,7 +145,7 @@ class AvatarNode(LifecycleNode):
         try:
             self.config = read_parameters(self, self.config_type)
             self.load()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever keeps a node from being configured is told to the user and fails the transition
             return self._failed("configured", error, self._unload)
         finally:
             self.loading = False
@@ -156,7 +156,7 @@ class AvatarNode(LifecycleNode):
         self._stop.clear()
         try:
             self.open()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             return self._failed("activated", error, self._close)
         self.health.recover()
         result = super().on_activate(state)
@@ -221,7 +221,7 @@ class AvatarNode(LifecycleNode):
         while not self._stop.is_set():
             try:
                 self.work()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - one bad item must not end the stream
                 if self._stop.is_set():
                     return
                 self.health.count("errors")

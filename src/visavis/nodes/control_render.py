@@ -54,10 +54,15 @@ class ControlRender(AvatarNode):
     config_type = ControlNodeConfig
     config: ControlNodeConfig
 
-    def __init__(self, load_stage: Callable[[ControlNodeConfig], tuple[ControlStageLike, str]] = load_stage, **node_options: object) ->
-    None: super().__init__("control_render", **node_options) self._load_stage = load_stage self._inbox: BoundedQueue[MotionChunkMsg] =
-    BoundedQueue(INBOX, DropPolicy.OLDEST) self._expected: tuple[int, int] | None = None for name in ("refused", "lost_frames"):
-    self.health.count(name, 0)
+    def __init__(
+        self, load_stage: Callable[[ControlNodeConfig], tuple[ControlStageLike, str]] = load_stage, **node_options: object
+    ) -> None:
+        super().__init__("control_render", **node_options)
+        self._load_stage = load_stage
+        self._inbox: BoundedQueue[MotionChunkMsg] = BoundedQueue(INBOX, DropPolicy.OLDEST)
+        self._expected: tuple[int, int] | None = None
+        for name in ("refused", "lost_frames"):
+            self.health.count(name, 0)
 
     def load(self) -> None:
         self._control = self.publisher(ControlFrameMsg, "control", qos.CONTROL_DEPTH)
@@ -86,14 +91,25 @@ class ControlRender(AvatarNode):
             self._pose(chunk)
 
     def _pose(self, chunk: MotionChunk) -> None:
-        if self._expected is not None and not chunk.flush and self._expected[0] == chunk.utterance_id and chunk.first_frame >
-        self._expected[1]: self.health.count("lost_frames", chunk.first_frame - self._expected[1]) self.tell(f"{chunk.first_frame -
-        self._expected[1]} frames of motion never arrived", key="lost") self._expected = (chunk.utterance_id, chunk.next_frame) wall, cpu
-        = time.perf_counter(), time.thread_time() frames, self._state = self._stage.step(chunk, self._state) if frames:
-        self.health.computed((time.perf_counter() - wall) / len(frames), (time.thread_time() - cpu) / len(frames)) watched =
-        self._keypoints.get_subscription_count() > 0 for frame in frames: self._control.publish(control_frame_to_msg(frame,
-        self._portrait, self.config.frame_id)) self.health.published(self.now_ns() - frame.stamp_ns) if watched:
-        self._keypoints.publish(keypoints_to_msg(frame.keypoints, frame.stamp_ns, self.config.frame_id))
+        self._count_lost(chunk)
+        wall, cpu = time.perf_counter(), time.thread_time()
+        frames, self._state = self._stage.step(chunk, self._state)
+        if frames:
+            self.health.computed((time.perf_counter() - wall) / len(frames), (time.thread_time() - cpu) / len(frames))
+        watched = self._keypoints.get_subscription_count() > 0
+        for frame in frames:
+            self._control.publish(control_frame_to_msg(frame, self._portrait, self.config.frame_id))
+            self.health.published(self.now_ns() - frame.stamp_ns)
+            if watched:
+                self._keypoints.publish(keypoints_to_msg(frame.keypoints, frame.stamp_ns, self.config.frame_id))
+
+    def _count_lost(self, chunk: MotionChunk) -> None:
+        utterance_id, frame = self._expected or (None, 0)
+        self._expected = (chunk.utterance_id, chunk.next_frame)
+        lost = chunk.first_frame - frame
+        if chunk.utterance_id == utterance_id and lost > 0 and not chunk.flush:
+            self.health.count("lost_frames", lost)
+            self.tell(f"{lost} frames of motion never arrived", key="lost")
 
     def gauges(self) -> None:
         self.health.set_counter("drops", self._inbox.dropped + self.health.counter("lost_frames"))

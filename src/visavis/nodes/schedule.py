@@ -44,6 +44,9 @@ State = TypeVar("State")
 class MotionStageLike(Protocol[State]):
     """What the schedule needs of ``motion.stage.MotionStage``."""
 
+    @property
+    def latency_samples(self) -> int: ...
+
     def initial_state(self) -> State: ...
 
     def step(self, samples: NDArray[np.int16], state: State, final: bool = False) -> tuple[NDArray[np.float32], State]: ...
@@ -316,10 +319,8 @@ class MotionSchedule(Generic[State]):
             for name, old, new in zip(("gaps", "gap_samples", "repeats"), before, after, strict=True):
                 self.counters[name] += new - old
             if after[0] > before[0]:
-                self.tell(
-                    "gap",
-                    f"{(after[1] - before[1]) / SAMPLE_RATE:.2f} s of audio are missing in utterance {speech.utterance_id}: taken as silence",
-                )
+                seconds = (after[1] - before[1]) / SAMPLE_RATE
+                self.tell("gap", f"{seconds:.2f} s of audio are missing in utterance {speech.utterance_id}: taken as silence")
 
     def _speech_chunk(self, speech: _Speech[State], values: NDArray[np.float32], final: bool) -> list[MotionChunk]:
         if not len(values):

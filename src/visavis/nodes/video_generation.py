@@ -27,7 +27,7 @@ from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_c
 from visavis.ros.parameters import parameter
 from visavis.ros.pictures import ENCODINGS, image_to_msg, jpeg_to_msg
 from visavis.timing import FRAME_RATE, NANOSECONDS
-from visavis.types import AudioChunk, ControlFrame, VideoFrame
+from visavis.types import AudioChunk, ControlFrame, VideoFrame, check_image
 
 INBOX = 300
 AUDIO_INBOX = 6000
@@ -222,8 +222,8 @@ class VideoGeneration(AvatarNode):
         picture = slot.picture
         if (raw or compressed) and picture is not None:
             if picture.shape[:2] != (self.config.image_height, self.config.image_width):
-                picture = cv2.resize(picture, (self.config.image_width, self.config.image_height), interpolation=cv2.INTER_AREA)  # type:
-                ignore[assignment]
+                size = (self.config.image_width, self.config.image_height)
+                picture = check_image(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
             if raw:
                 self._image.publish(image_to_msg(picture, self.config.pixel_format, slot.stamp_ns, self.config.frame_id))
             if compressed:

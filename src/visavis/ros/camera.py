@@ -29,10 +29,10 @@ class Calibration:
             width=self.width,
             height=self.height,
             distortion_model=self.model,
-            d=list(self.distortion),
-            k=list(self.matrix),
-            r=list(self.rectification),
-            p=list(self.projection),
+            d=[float(value) for value in self.distortion],
+            k=[float(value) for value in self.matrix],
+            r=[float(value) for value in self.rectification],
+            p=[float(value) for value in self.projection],
         )
 
 
@@ -58,15 +58,11 @@ def _read(url: str, camera_name: str, width: int, height: int) -> Calibration:
     path = Path(unquote(parts.path) if parts.scheme else url)
     try:
         values = yaml.safe_load(path.read_text())
-        calibration = Calibration(
-            int(values["image_width"]),
-            int(values["image_height"]),
-            *(
-                tuple(float(number) for number in values[key]["data"])
-                for key in ("camera_matrix", "distortion_coefficients", "rectification_matrix", "projection_matrix")
-            ),
-            model=str(values.get("distortion_model", "plumb_bob")),
-        )
+        matrices = ("camera_matrix", "distortion_coefficients", "rectification_matrix", "projection_matrix")
+        matrix, distortion, rectification, projection = (tuple(float(number) for number in values[key]["data"]) for key in matrices)
+        size = (int(values["image_width"]), int(values["image_height"]))
+        model = str(values.get("distortion_model", "plumb_bob"))
+        calibration = Calibration(*size, matrix, distortion, rectification, projection, model)
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"camera_info_url {url} cannot be read as a calibration file ({error!r}): make one with camera_calibration"

@@ -6,6 +6,7 @@ thousand times more.
 """
 
 import array
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -41,10 +42,10 @@ def header(stamp_ns: int, frame_id: str = "") -> Header:
     return Header(stamp=stamp_to_msg(stamp_ns), frame_id=frame_id)
 
 
-def bulk(values: NDArray[np.generic], typecode: str) -> array.array:
+def bulk(values: NDArray[np.generic], typecode: str) -> "array.array[Any]":
     """The numbers of a numpy array, row by row, as the ``array.array`` a message field takes."""
     copy = array.array(typecode)
-    copy.frombytes(memoryview(np.ascontiguousarray(values)).cast("B"))
+    copy.frombytes(np.ascontiguousarray(values).data.cast("B"))
     return copy
 
 
@@ -131,7 +132,8 @@ def msg_to_control_frame(msg: ControlFrameMsg, portrait: str, vertices: int) -> 
     """Raises ValueError for control of another portrait, a number of vertices other than ``vertices``, and values that are not finite."""
     if msg.portrait != portrait:
         raise ValueError(
-            f"control for the portrait {msg.portrait[:12] or '(none)'}, but this node draws {portrait[:12]}: give control_render and video_generation the same photo"
+            f"control for the portrait {msg.portrait[:12] or '(none)'}, but this node draws {portrait[:12]}: "
+            "give control_render and video_generation the same photo"
         )
     if len(msg.vertices) != 3 * vertices:
         raise ValueError(f"control of {vertices} vertices must have {3 * vertices} values, got {len(msg.vertices)}")

@@ -59,11 +59,11 @@ def read_parameters(node: Node, config: type[Config]) -> Config:
     return config(**values)
 
 
-def _kind(config: type, field: dataclasses.Field) -> Any:
+def _kind(config: type, field: dataclasses.Field[Any]) -> Any:
     return typing.get_type_hints(config)[field.name]
 
 
-def _descriptor(field: dataclasses.Field, kind: Any) -> ParameterDescriptor:
+def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor:
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     descriptor = ParameterDescriptor(description=field.metadata["description"])
     if choices:
@@ -75,7 +75,7 @@ def _descriptor(field: dataclasses.Field, kind: Any) -> ParameterDescriptor:
     return descriptor
 
 
-def _coerce(field: dataclasses.Field, kind: Any, value: Any) -> Any:
+def _coerce(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """The value in the type of the field. A whole number is accepted where a decimal one is meant: launch files write 1 for 1.0."""
     name = field.name
     if kind is float and isinstance(value, int) and not isinstance(value, bool):

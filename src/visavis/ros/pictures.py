@@ -36,7 +36,7 @@ def image_to_msg(image: ArrayLike, encoding: str, stamp_ns: int, frame_id: str) 
         raise ValueError(f'pictures are published as {", ".join(ENCODINGS)}, not as "{encoding}"')
     channels, from_rgb, _ = ENCODINGS[encoding]
     if from_rgb is not None:
-        pixels = cv2.cvtColor(pixels, from_rgb)  # type: ignore[assignment]
+        pixels = cv2.cvtColor(pixels, from_rgb)
     height, width = pixels.shape[:2]
     return Image(
         header=header(stamp_ns, frame_id), height=height, width=width, encoding=encoding, step=width * channels, data=bulk(pixels, "B")
@@ -52,16 +52,18 @@ def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
     """``msg_to_image`` without cv_bridge: the encodings of ``ENCODINGS``, with or without padding at the ends of rows."""
     if msg.encoding not in ENCODINGS:
         raise ValueError(
-            f'a picture encoded as "{msg.encoding}": without cv_bridge only {", ".join(ENCODINGS)} can be read; publish one of these, or run under an apt ROS'
+            f'a picture encoded as "{msg.encoding}": without cv_bridge only {", ".join(ENCODINGS)} can be read; '
+            "publish one of these, or run under an apt ROS"
         )
     channels, _, to_rgb = ENCODINGS[msg.encoding]
     if msg.step < msg.width * channels or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ValueError(
-            f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes must have {msg.step * msg.height} bytes, got {len(msg.data)}"
+            f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes "
+            f"must have {msg.step * msg.height} bytes, got {len(msg.data)}"
         )
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : msg.width * channels]
     pixels = rows.reshape(msg.height, msg.width, channels)
-    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)  # type: ignore[return-value]
+    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
 
 
 def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str) -> CompressedImage:
@@ -78,7 +80,7 @@ def msg_to_jpeg_image(msg: CompressedImage) -> NDArray[np.uint8]:
     bgr = cv2.imdecode(np.frombuffer(msg.data, np.uint8), cv2.IMREAD_COLOR) if len(msg.data) else None
     if bgr is None:
         raise ValueError(f'a compressed picture ("{msg.format}", {len(msg.data)} bytes) that cannot be read')
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
 def image_with_cv_bridge(msg: Image) -> NDArray[np.uint8]:

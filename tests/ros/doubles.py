@@ -1,0 +1,139 @@
+"""The four nodes with small deterministic stages in place of the trained and fitted ones, each run as a process of its own:
+
+    python tests/ros/doubles.py motion_diffusion --ros-args -p autostart:=true
+
+The stages keep the contracts of the real ones (streaming, latency, state), so that what is tested is everything around them.
+"""
+
+import hashlib
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.layout import neutral_motion
+from visavis.nodes.audio_capture import AudioCapture
+from visavis.nodes.base import run_node
+from visavis.nodes.control_render import ControlNodeConfig, ControlRender
+from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
+from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
+from visavis.timing import complete_frames_in, frame_to_sample, frames_in
+from visavis.types import ControlFrame, MotionChunk, VideoFrame
+
+VERTICES = 2000
+HOP_FRAMES = 4
+LOOK_AHEAD_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class LoudnessState:
+    samples: NDArray[np.int16]
+    heard: int = 0
+    given: int = 0
+
+
+class LoudnessStage:
+    """Motion whose first value is the loudness of the frame, and whose second grows with every frame since the state was new."""
+
+    latency_samples = frame_to_sample(HOP_FRAMES + LOOK_AHEAD_FRAMES)
+
+    def __init__(self, seed: int = 0, fail_at_loudness: float = 2.0) -> None:
+        self.seed = seed
+        self.fail_at_loudness = fail_at_loudness
+
+    def initial_state(self) -> LoudnessState:
+        return LoudnessState(np.zeros(0, np.int16))
+
+    def step(self, samples: NDArray[np.int16], state: LoudnessState, final: bool = False) -> tuple[NDArray[np.float32], LoudnessState]:
+        heard = state.heard + len(samples)
+        kept = np.concatenate([state.samples, samples])
+        first = frame_to_sample(state.given)
+        ready = complete_frames_in(heard) - LOOK_AHEAD_FRAMES
+        count = frames_in(heard) - state.given if final else max(0, (ready - state.given) // HOP_FRAMES * HOP_FRAMES)
+        motion = neutral_motion(count)
+        for index in range(count):
+            begin, end = (frame_to_sample(state.given + index + more) - first for more in (0, 1))
+            part = kept[begin:end].astype(np.float32)
+            motion[index, 0] = np.sqrt(np.mean(part**2)) / 32768 if len(part) else 0
+            motion[index, 1] = (state.given + index + self.seed) % 1000 / 1000
+        if (motion[:, 0] > self.fail_at_loudness).any():
+            raise ArithmeticError("too loud for this stage")
+        given = state.given + count
+        return motion, LoudnessState(kept[frame_to_sample(given) - first :], heard, given)
+
+
+def load_motion(config: MotionNodeConfig) -> LoudnessStage:
+    """A stage whose weights are a file called `weights` with the text `good`."""
+    if config.weights:
+        path = Path(config.weights) / "weights"
+        if not path.exists():
+            raise ValueError(f"{path} is missing: run `git checkout`")
+        if path.read_text() != "good":
+            raise ValueError(f"{path} is corrupt: sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]} is not that of the manifest")
+    return LoudnessStage(config.seed, fail_at_loudness=0.9)
+
+
+class VertexStage:
+    """One control frame a frame of motion: the first vertex carries loudness and frame index."""
+
+    def initial_state(self) -> int:
+        return 0
+
+    def step(self, chunk: MotionChunk, state: int) -> tuple[list[ControlFrame], int]:
+        frames = []
+        for index, values in enumerate(chunk.values):
+            vertices = np.zeros((VERTICES, 3), np.int16)
+            vertices[0] = values[0] * 30000, (chunk.first_frame + index) % 30000, values[1] * 1000
+            last = index == len(chunk.values) - 1
+            frames.append(
+                ControlFrame(
+                    chunk.utterance_id,
+                    chunk.first_frame + index,
+                    vertices,
+                    values[:4].copy(),
+                    np.array([[256, 300, 0.6], [200, 280, 0.6]], np.float32),
+                    chunk.stamp_ns + index * 1_000_000_000 // 30,
+                    chunk.end_of_utterance and last,
+                    chunk.flush and index == 0,
+                )
+            )
+        return frames, state + len(frames)
+
+
+def load_control(config: ControlNodeConfig) -> tuple[VertexStage, str]:
+    return VertexStage(), _portrait(config.portrait)
+
+
+class BrightnessStage:
+    """Pictures as bright as the speech is loud; the top left pixels carry the frame index (low and high byte) and whether it is idle."""
+
+    def initial_state(self) -> None:
+        return None
+
+    def step(self, frame: ControlFrame, state: None) -> tuple[VideoFrame, None]:
+        image = np.full((768, 512, 3), int(frame.vertices[0, 0]) // 128, np.uint8)
+        image[0, 0] = frame.frame_index % 256, frame.frame_index // 256 % 256, frame.utterance_id == 0
+        time.sleep(0.004)
+        return VideoFrame(frame.utterance_id, frame.frame_index, image, frame.stamp_ns), None
+
+
+def load_drawing(config: VideoNodeConfig) -> Drawing:
+    return Drawing(BrightnessStage(), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
+
+
+def _portrait(path: str) -> str:
+    return hashlib.sha256(path.encode()).hexdigest()
+
+
+NODES = {
+    "audio_capture": AudioCapture,
+    "motion_diffusion": lambda: MotionDiffusion(load_motion),
+    "control_render": lambda: ControlRender(load_control),
+    "video_generation": lambda: VideoGeneration(load_drawing),
+}
+
+if __name__ == "__main__":
+    sys.exit(run_node(NODES[sys.argv[1]]))

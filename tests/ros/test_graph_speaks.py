@@ -1,0 +1,168 @@
+"""The chain of nodes over real DDS: speech in, pictures and sound out, on time and in step; and what happens to bad input on the way."""
+
+import numpy as np
+import pytest
+from ros_graph import Graph, voice, write_voice
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_srvs.srv import Trigger
+from visavis_msgs.msg import AudioChunk, MotionChunk
+
+from visavis.nodes.playout import FRAME_NS
+from visavis.ros.convert import msg_to_motion_chunk, msg_to_stamp
+from visavis.ros.pictures import msg_to_image, msg_to_jpeg_image
+from visavis.timing import frame_to_ns, frames_in
+
+LOAD = 3.0
+"""How much slower than alone the machine may be while the tests run: these bounds say that nothing hangs, `visavis bench` measures."""
+
+
+def frame_index(picture: np.ndarray) -> int:
+    return int(picture[0, 0, 0]) + 256 * int(picture[0, 0, 1])
+
+
+def is_idle(picture: np.ndarray) -> bool:
+    return bool(picture[0, 0, 2])
+
+
+def motion_of(messages: list[MotionChunk], utterance_id: int) -> np.ndarray:
+    """Frames of an utterance in order of their index; a frame that was given twice counts as it was given last."""
+    frames = {}
+    for chunk in map(msg_to_motion_chunk, messages):
+        if chunk.utterance_id == utterance_id:
+            frames |= {chunk.first_frame + index: row for index, row in enumerate(chunk.values)}
+    assert sorted(frames) == list(range(len(frames)))
+    return np.stack([frames[index] for index in sorted(frames)])
+
+
+def test_speech_becomes_pictures_and_sound_in_step(ros: Graph) -> None:
+    samples = write_voice(ros.folder / "speech.wav", 3.0)
+    ros.start_avatar()
+    pictures, sound, info, points = (
+        ros.listen(*what) for what in ((Image, "image_raw"), (AudioChunk, "audio_out"), (CameraInfo, "camera_info"), (PointCloud2, "keypoints"))
+    )
+    jpegs, motion, audio = ros.listen(CompressedImage, "image_raw/compressed"), ros.listen(MotionChunk, "motion"), ros.listen(AudioChunk, "audio")
+    ros.start("audio_capture", source="file", audio=str(ros.folder / "speech.wav"), wait_for=["audio", "motion", "control"])
+    ros.wait(lambda: audio and audio[-1].end_of_utterance, "the end of the file")
+    ros.wait(lambda: sum(is_idle(msg_to_image(p)) for p in pictures[-3:]) == 3 and len(pictures) > 100, "idle after the speech")
+
+    assert np.concatenate([np.frombuffer(msg.samples, np.int16) for msg in audio]).tolist() == samples.tolist()
+    utterance = audio[0].utterance_id
+    start_ns = msg_to_stamp(audio[0].header.stamp)
+    assert len(motion_of(motion, utterance)) == frames_in(len(samples))
+
+    shown = [(msg_to_stamp(msg.header.stamp), frame_index(msg_to_image(msg))) for msg in pictures if not is_idle(msg_to_image(msg))]
+    dropped = ros.value("video_generation", "drops") + ros.value("video_generation", "repeated")
+    assert [index for _, index in shown] == sorted({index for _, index in shown})
+    assert len(shown) >= frames_in(len(samples)) - dropped
+    assert all(abs(stamp - (start_ns + frame_to_ns(index))) <= 1 for stamp, index in shown), "pictures are stamped with media time"
+    stamps = [msg_to_stamp(msg.header.stamp) for msg in pictures]
+    assert all(later > earlier for earlier, later in zip(stamps, stamps[1:], strict=False))
+
+    heard = [msg for msg in sound if msg.utterance_id == utterance]
+    assert np.concatenate([np.frombuffer(msg.samples, np.int16) for msg in heard]).tolist() == samples.tolist()
+    delay = {msg_to_stamp(out.header.stamp) - msg_to_stamp(source.header.stamp) for out, source in zip(heard, audio, strict=True)}
+    assert max(delay) - min(delay) <= 1 and abs(min(delay) - 400_000_000) <= FRAME_NS // 1000
+
+    both = {msg_to_stamp(msg.header.stamp): msg for msg in jpegs}
+    common = [msg for msg in pictures if msg_to_stamp(msg.header.stamp) in both]
+    assert len(common) > 50
+    for msg in common[::20]:
+        raw, jpeg = msg_to_image(msg), msg_to_jpeg_image(both[msg_to_stamp(msg.header.stamp)])
+        assert np.abs(raw[100:].astype(int) - jpeg[100:]).max() <= 3
+    assert info[-1].width == 512 and info[-1].height == 768 and info[-1].k[0] == 900.0
+    assert points[-1].width == 2 and len(points[-1].data) == 24
+    ros.assert_no_errors()
+
+
+def test_no_picture_is_drawn_that_nobody_wants(ros: Graph) -> None:
+    ros.start_avatar()
+    ros.spin(3)
+    assert ros.value("video_generation", "watched") == 0
+    assert np.isnan(ros.value("video_generation", "compute_p50_ms"))
+    assert ros.value("video_generation", "frames") > 20
+    late = ros.listen(Image, "image_raw")
+    ros.wait(lambda: len(late) > 10, "pictures for a late subscriber")
+    assert ros.value("video_generation", "watched") == 1
+
+
+def test_gaps_repeats_and_nonsense_are_counted_and_the_stream_stays_in_step(ros: Graph) -> None:
+    ros.start_avatar()
+    motion = ros.listen(MotionChunk, "motion")
+    samples = voice(2.0)
+
+    def damage(index: int, msg: AudioChunk) -> list[AudioChunk]:
+        if index in (10, 11):
+            return []
+        if index == 20:
+            return [msg, msg]
+        if index == 30:
+            wrong_rate = AudioChunk(utterance_id=1, first_sample=msg.first_sample, sample_rate=44100, samples=msg.samples)
+            no_id = AudioChunk(utterance_id=0, first_sample=msg.first_sample, sample_rate=16000, samples=msg.samples)
+            return [wrong_rate, no_id, msg]
+        return [msg]
+
+    ros.speak(samples, edit=damage, subscribers=2)
+    ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the motion")
+    ros.wait(lambda: ros.value("motion_diffusion", "gaps") == 1, "diagnostics")
+    assert ros.value("motion_diffusion", "gap_samples") == 1280
+    assert ros.value("motion_diffusion", "repeats") == 1
+    assert ros.value("motion_diffusion", "refused") == 2
+    silent = samples.copy()
+    silent[10 * 640 : 12 * 640] = 0
+    clean = ros.listen(MotionChunk, "motion")
+    ros.speak(silent, utterance_id=2, subscribers=2)
+    ros.wait(lambda: any(msg.end_of_utterance for msg in clean), "the end of the second motion")
+    assert np.array_equal(motion_of(motion, 1), motion_of(clean, 2)), "a gap is silence, and nothing moves against the sound"
+
+
+def test_motion_and_control_that_make_no_sense_are_refused(ros: Graph) -> None:
+    processes = ros.start_avatar()
+    publisher = ros.node.create_publisher(MotionChunk, "motion", 10)
+    ros.wait(lambda: publisher.get_subscription_count() >= 1, "control_render")
+    for msg in (
+        MotionChunk(layout="other/1", frame_rate=30, frames=0),
+        MotionChunk(layout="visavis/1", frame_rate=25, frames=0),
+        MotionChunk(layout="visavis/1", frame_rate=30, frames=2, values=[0.0] * 243),
+        MotionChunk(layout="visavis/1", frame_rate=30, frames=1, values=[float("nan")] * 243),
+    ):
+        publisher.publish(msg)
+    ros.wait(lambda: ros.value("control_render", "refused") == 4, "four refusals")
+    assert "layout" in processes["control_render"].said
+    pictures = ros.listen(Image, "image_raw")
+    ros.wait(lambda: len(pictures) > 20, "pictures all the same")
+
+
+def test_control_of_another_portrait_is_refused_with_what_to_do(ros: Graph) -> None:
+    ros.start("motion_diffusion")
+    ros.start("control_render", portrait="one.jpg")
+    video = ros.start("video_generation", portrait="other.jpg")
+    ros.wait(lambda: ros.state("video_generation") == "active" and ros.value("video_generation", "refused") > 5, "refusals")
+    assert "give control_render and video_generation the same photo" in video.said
+    assert video.said.count("same photo") < 5, "one line, not thirty a second"
+
+
+@pytest.mark.parametrize("how", ["service", "new utterance"])
+def test_interruption_closes_the_mouth_within_300_ms(ros: Graph, how: str) -> None:
+    ros.start_avatar()
+    pictures = ros.listen(Image, "image_raw")
+    ros.speak(voice(0.4), subscribers=2, end=False)
+    loud = np.full(16000 * 6, 12000, np.int16)
+    sound = ros.listen(AudioChunk, "audio_out")
+    ros.speak(loud, utterance_id=5, pace=20.0, subscribers=2, end=False)
+    ros.wait(lambda: pictures and msg_to_image(pictures[-1])[500, 200, 0] > 50, "a loud picture")
+    pictures.clear()
+    now_ns = ros.node.get_clock().now().nanoseconds
+    if how == "service":
+        answer = ros.call(Trigger, "interrupt", Trigger.Request())
+        assert answer.success
+    else:
+        ros.speak(np.zeros(32000, np.int16), utterance_id=6, pace=20.0, subscribers=2)
+    ros.wait(lambda: pictures and msg_to_image(pictures[-1])[500, 200, 0] < 5, "a quiet picture")
+    quiet_ns = ros.node.get_clock().now().nanoseconds - now_ns
+    if how == "service":
+        assert quiet_ns < 300e6 * LOAD
+        ros.wait(lambda: any(not msg.samples and msg.end_of_utterance for msg in sound), "the word to players that sound stops")
+        ros.spin(1)
+        assert all(msg_to_image(msg)[500, 200, 0] < 5 for msg in pictures[-20:]), "the rest of the utterance stays unheard"
+    else:
+        assert quiet_ns < 700e6 * LOAD  # the playout delay passes, because speech is shown in step with its sound
