@@ -3,12 +3,17 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 # Read when ROS messages are imported: values of a wrong type or length raise instead of being sent.
 os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
 # Two test runs on one machine, or a graph that somebody runs beside them, must not mix.
 os.environ.setdefault("ROS_DOMAIN_ID", str(10 + os.getpid() % 90))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("visavis", deadline=None)
+settings.load_profile("visavis")
 
 
 @pytest.hookimpl(trylast=True)

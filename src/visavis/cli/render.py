@@ -13,18 +13,16 @@ from numpy.typing import NDArray
 
 from visavis.audio.errors import AudioError
 from visavis.audio.load import AudioInfo, open_blocks, open_original
+from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
 from visavis.film.writer import FilmWriter
 from visavis.runtime.weights import WeightsError
-from visavis.store import AssetError, shipped
+from visavis.store import AssetError
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frames_in
 from visavis.types import VideoFrame
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError, PortraitRig
-
-DEFAULT_PORTRAIT = "portraits/default.jpg"
-"""What comes with visavis, below its folder of assets."""
 
 WAITING_PICTURES = 16
 SOUND_LEAD = 0.5
@@ -81,7 +79,7 @@ def _render(args: argparse.Namespace) -> int:
     begin = time.monotonic()
     if not args.quiet:
         print(f"portrait: {args.portrait or 'the default one'} (the first time, fitting it takes some seconds)", file=sys.stderr)
-    portrait = load_portrait(args.portrait or shipped(DEFAULT_PORTRAIT))
+    portrait = load_portrait(args.portrait or default_portrait())
     pictures = render_offline(portrait, blocks, args.seed, Path(args.weights) if args.weights else DEFAULT_WEIGHTS)
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)

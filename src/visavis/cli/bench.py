@@ -1,0 +1,153 @@
+"""`visavis bench`: runs the real graph and prints frames a second, latency, drops, cores and memory."""
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from visavis.cli.defaults import default_portrait, default_speech
+from visavis.store import AssetError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from visavis.benchmark.measure import Live
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command's arguments."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="run the real graph and print frames a second, latency, drops, cores and memory",
+        description="Starts the graph as separate processes, lets it speak, and measures what arrives in another process, after a warm-up.",
+    )
+    parser.add_argument("--seconds", type=float, default=120.0, help="how long to measure (default 120)")
+    parser.add_argument("--portrait", default="", metavar="PHOTO", help="without it the default portrait")
+    parser.add_argument("--audio", default="", metavar="FILE", help="speech that is played again and again; without it the default speech")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--log", default="", metavar="FILE", help="keep what the processes print")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 0 when the graph was measured (however slow it was), 1 when it did not run."""
+    from visavis.audio.errors import AudioError
+    from visavis.audio.load import open_blocks
+    from visavis.benchmark.graph import GraphError
+    from visavis.benchmark.measure import measure
+    from visavis.launcher import LaunchError
+
+    try:
+        if not 1 <= args.seconds <= 86_400:
+            raise ValueError(f"--seconds must be 1 to 86400, got {args.seconds}")
+        portrait = Path(args.portrait) if args.portrait else default_portrait()
+        audio = Path(args.audio) if args.audio else default_speech()
+        if not portrait.is_file():
+            raise ValueError(f"{portrait} does not exist: name a photo")
+        open_blocks(audio)
+        log = Path(args.log) if args.log else Path(tempfile.gettempdir()) / "visavis_bench.log"
+        with _live_table(args.seconds) as show:
+            figures = measure(portrait, audio, args.seconds, log, show)
+    except (GraphError, LaunchError, AssetError, AudioError, OSError, ValueError) as error:
+        print(f"visavis bench: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        print(json.dumps(_finite(figures), indent=1))
+    else:
+        _print_table(figures)
+    return 0
+
+
+class _live_table:  # noqa: N801 - used as a function
+    """While the graph runs: a table that is drawn anew on a terminal, a line now and then elsewhere. On stderr: stdout stays JSON."""
+
+    def __init__(self, seconds: float) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self._seconds = seconds
+        self._console = Console(stderr=True)
+        self._live = RichLive(console=self._console, transient=True, auto_refresh=False) if self._console.is_terminal else None
+        self._told = -math.inf
+
+    def __enter__(self) -> Any:
+        if self._live is not None:
+            self._live.start()
+        else:
+            print("starting the graph", file=sys.stderr, flush=True)
+        return self.show
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, live: "Live") -> None:
+        what = "warming up" if live.seconds < 0 else f"{live.seconds:.0f} of {self._seconds:.0f} s"
+        title = f"{what}   {live.fps:.0f} pictures/s   {live.missing} missing"
+        if self._live is not None:
+            self._live.update(stage_table(live, title), refresh=True)
+        elif live.seconds - self._told >= 10:
+            self._told = live.seconds
+            print(title, file=sys.stderr, flush=True)
+
+
+def stage_table(live: "Live", title: str) -> "Table":
+    """What the nodes report of themselves: pictures or chunks a second, latency, computing time, queue, drops."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("node", "fps", "latency p50 ms", "p99 ms", "compute p50 ms", "p99 ms", "queue", "drops", "state"):
+        table.add_column(name, justify="left" if name in ("node", "state") else "right")
+    for name, report in sorted(live.reports.items()):
+        keys = ("fps", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "compute_p99_ms", "queue_depth", "drops")
+        cells = ["" if math.isnan(number := report.number(key)) else f"{number:.1f}".removesuffix(".0") for key in keys]
+        table.add_row(name, *cells, report.message[:60])
+    return table
+
+
+def _print_table(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    machine, ends, gaps = figures["machine"], figures["end_to_end_ms"], figures["picture_interval_ms"]
+    table = Table(
+        title=f"{figures['seconds']:.0f} s on {machine['cpu']}, {machine['cores']} cores", show_header=False, title_justify="left"
+    )
+    table.add_column()
+    table.add_column()
+    start = f"{figures['first_frame_ms']:.0f} ms (worst {figures['first_frame_worst_ms']:.0f}, {figures['utterances']} utterances)"
+    rows = {
+        "pictures a second": f"{figures['fps']:.2f}",
+        "pictures": f"{figures['frames']}, {figures['dropped']} dropped, {figures['repeated']} repeated",
+        "cores": f"{figures['cores']:.2f}",
+        "memory": f"{figures['memory_mb']:.0f} MB",
+        "start to first picture": f"{figures['startup_ms'] / 1000:.1f} s",
+        "first picture of speech after its audio": start,
+        "voice to picture": f"p50 {ends['p50']:.0f} ms, p99 {ends['p99']:.0f} ms",
+        "between pictures": f"p50 {gaps['p50']:.1f} ms, p99 {gaps['p99']:.1f} ms",
+        "drawing one picture": f"{figures['picture_cpu_ms']:.1f} ms of one core",
+        "load of the machine": f"{machine['load_before']:.2f} before, {machine['load_after']:.2f} after",
+    }
+    for name, text in rows.items():
+        table.add_row(name, text)
+    stages = Table(title="from media time to arrival, and computing time", title_justify="left")
+    for name in ("node", "p50 ms", "p99 ms", "compute p50 ms", "compute p99 ms", "drops"):
+        stages.add_column(name, justify="left" if name == "node" else "right")
+    for name, latency in figures["stages"].items():
+        compute = figures["compute_ms"].get(name, {"p50_ms": math.nan, "p99_ms": math.nan})
+        numbers = [f"{value:.1f}" for value in (latency["p50_ms"], latency["p99_ms"], compute["p50_ms"], compute["p99_ms"])]
+        stages.add_row(name, *numbers, str(figures["node_drops"].get(name, "")))
+    console = Console()
+    console.print(table)
+    console.print(stages)
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for what is not a number, which JSON cannot say; numbers with four decimals."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
