@@ -76,10 +76,11 @@ environment=(HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sb
 cp --dereference /etc/resolv.conf "$folder/etc/resolv.conf"
 cp /etc/hosts "$folder/etc/hosts"
 if $host_config; then
-  for file in /etc/pip.conf "$HOME/.config/pip/pip.conf" "$HOME/.pip/pip.conf"; do
-    [ ! -f "$file" ] || cat "$file" >>"$folder/etc/pip.conf.new"
+  rm -f "$folder/etc/pip.conf" "$folder/root/.pip/pip.conf" "$folder/root/.config/pip/pip.conf"
+  [ ! -f /etc/pip.conf ] || cp /etc/pip.conf "$folder/etc/pip.conf"
+  for file in .pip/pip.conf .config/pip/pip.conf; do
+    [ ! -f "$HOME/$file" ] || install -D -m 644 "$HOME/$file" "$folder/root/$file"
   done
-  [ ! -f "$folder/etc/pip.conf.new" ] || mv "$folder/etc/pip.conf.new" "$folder/etc/pip.conf"
   while IFS= read -r variable; do environment+=("$variable"); done < <(env | grep -E '^(PIP_|(https?|no)_proxy=|(HTTPS?|NO)_PROXY=)' || true)
   cp -r /etc/ssl/certs/. "$folder/etc/ssl/certs/"
   mkdir -p "$folder/usr/share/ca-certificates" "$folder/usr/local/share/ca-certificates"
@@ -90,7 +91,10 @@ if $host_config; then
   done
   if grep -qs "VERSION_CODENAME=$suite" /etc/os-release; then
     for source in /etc/apt/sources.list.d/*.sources; do
-      if grep -qs "$suite" "$source" && grep -qs debian-archive-keyring "$source"; then cp "$source" "$folder/etc/apt/sources.list.d/"; fi
+      if grep -qs "$suite" "$source" && grep -qs debian-archive-keyring "$source"; then
+        cp "$source" "$folder/etc/apt/sources.list.d/"
+        rm -f "$folder/etc/apt/sources.list" # debootstrap's own, of the same packages
+      fi
     done
   fi
 fi
