@@ -1,36 +1,44 @@
-"""Mouth curves of known phones: coarticulated targets, with lip closure as a constraint that nothing may smooth away.
+"""Mouth curves of known phones: trajectories of least acceleration through what the phones ask for, with lip closure as a constraint.
 
-Each phone has a target for the jaw, for rounding, for spreading and for how far the lips bare the teeth. Targets blend by dominance functions (Cohen and
-Massaro 1993): a phone's influence falls off exponentially before and after it, so that rounding begins early. P, B and M then close the lips completely,
-F and V bring the lower lip to the upper teeth, and silence shuts the mouth.
+Each phone asks for an opening between the lips, a height of the jaw, rounding, spreading and bared teeth, and says how firmly. Each of these is then the curve that
+follows the wishes while it accelerates least (a weighted smoothing spline), so that coarticulation comes by itself: what a phone does not insist on is taken from its
+neighbours, before and after. P, B and M insist on shut lips and silence on rest far more than a vowel insists on its opening; the jaw, which is
+heavier, follows more slowly than the lips. F and V bring the lower lip to the upper teeth; rounding begins early.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solveh_banded
 
 from visavis.data.phones import BILABIALS, LABIODENTALS, SILENCE, Phone
-from visavis.data.prosody import GRID_HZ, Prosody, gaussian
+from visavis.data.prosody import GRID_HZ, Prosody
 from visavis.motion.layout import ARKIT_INDEX
 from visavis.timing import FRAME_RATE
 
-FINE_HZ = 200
+FINE_HZ = 4 * FRAME_RATE
 """Points a second at which curves are made; pictures are sampled from them."""
 
-JAW_FULL = 0.55
-"""jawOpen of the widest vowel at full loudness."""
+OPEN_FULL = 0.54
+"""jawOpen at which the lips are as far apart as the widest vowel at full loudness asks for."""
 
-REST_S = 0.22
-"""After speech ends the mouth is shut within this time."""
+JAW_SHARE = 0.3
+"""How much of the way that the jaw stays open while the lips are nearer than it shows as an open jaw with closed lips; the rest shuts the jaw with the lips."""
 
-EARLY_S = 0.14
-"""The mouth leaves its rest this long before speech begins."""
+QUIETER = 0.45
+"""Share of the opening that is lost where the voice is silent; a loud voice opens wider."""
+
+LIPS_S, JAW_S, SHAPE_S = 0.042, 0.060, 0.048
+"""Time scale of the lips' opening, of the jaw, and of rounding, spreading and the rest: the larger, the slower."""
+
+EARLY_ROUND_S = 0.06
+"""Rounding is wanted this long before its phone begins."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one phone asks of the mouth, each 0..1; the weights say how firmly (0: takes what the neighbours want)."""
+    """What one phone asks of the mouth, each 0..1. The weights say how firmly; ``glide``: the phone that the second half of a diphthong moves to."""
 
     jaw: float
     round: float = 0.0
@@ -40,6 +48,7 @@ class Target:
     tongue: float = 0.0
     jaw_weight: float = 1.0
     lip_weight: float = 0.35
+    glide: str = ""
 
 
 TARGETS: dict[str, Target] = {
@@ -47,15 +56,15 @@ TARGETS: dict[str, Target] = {
     "AE": Target(0.80, spread=0.35, teeth=0.45, lip_weight=0.6),
     "AH": Target(0.55, teeth=0.20),
     "AO": Target(0.70, round=0.35, funnel=0.45, lip_weight=0.8),
-    "AW": Target(0.78, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6),
-    "AY": Target(0.78, spread=0.25, teeth=0.35, lip_weight=0.5),
+    "AW": Target(0.78, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
+    "AY": Target(0.78, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
     "EH": Target(0.60, spread=0.30, teeth=0.40, lip_weight=0.5),
     "ER": Target(0.40, round=0.30, funnel=0.30, lip_weight=0.6),
-    "EY": Target(0.50, spread=0.50, teeth=0.40, lip_weight=0.6),
+    "EY": Target(0.50, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
     "IH": Target(0.38, spread=0.35, teeth=0.30, lip_weight=0.5),
     "IY": Target(0.30, spread=0.75, teeth=0.40, lip_weight=0.9),
-    "OW": Target(0.50, round=0.80, funnel=0.35, lip_weight=1.0),
-    "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8),
+    "OW": Target(0.50, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
+    "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
     "UH": Target(0.36, round=0.50, funnel=0.25, lip_weight=0.7),
     "UW": Target(0.25, round=1.00, funnel=0.25, lip_weight=1.2),
     "W": Target(0.15, round=1.00, funnel=0.10, jaw_weight=1.2, lip_weight=1.4),
@@ -96,35 +105,136 @@ class MouthStyle:
     tilt: float = 0.0
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What the phones ask for on a fine time grid, each (points,): the value wanted, and how firmly."""
+
+    wanted: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
 def mouth_curves(phones: tuple[Phone, ...], prosody: Prosody, frames: int, style: MouthStyle) -> NDArray[np.float64]:
     """(frames, 52) with the mouth's shapes filled, 0..1. Frame n is taken at the middle of the time it is shown."""
     frame_times = (np.arange(frames) + 0.5) / FRAME_RATE
-    times = np.arange(int(np.ceil((frame_times[-1] if frames else 0.0) * FINE_HZ)) + 2) / FINE_HZ
-    spoken = [phone for phone in phones if phone.end > phone.start]
-    jaw = _blend(times, spoken, "jaw", before_s=0.055, after_s=0.050)
-    rounding, spread, teeth, funnel, tongue = (
-        _blend(times, spoken, name, before_s=before, after_s=after)
-        for name, before, after in (("round", 0.110, 0.070), ("spread", 0.080, 0.060), ("teeth", 0.060, 0.055), ("funnel", 0.100, 0.065), ("tongue", 0.030, 0.030))
-    )
+    times = np.arange(int(np.ceil(frames / FRAME_RATE * FINE_HZ)) + FINE_HZ // 2) / FINE_HZ
+    spoken = tuple(phone for phone in phones if phone.end > phone.start)
     loudness = np.interp(times, np.arange(len(prosody.loudness)) / GRID_HZ, prosody.loudness)
-    awake = _awake(times, spoken)
-    jaw = gaussian(jaw, 0.030 * FINE_HZ) * (0.30 + 0.70 * loudness) * awake * style.amplitude
-    lips = np.stack([rounding * style.rounding, spread * style.spreading, teeth, funnel * style.rounding, tongue], axis=1)
-    lips = gaussian(lips, 0.022 * FINE_HZ) * awake[:, None] * (0.55 + 0.45 * loudness[:, None])
-    closed = _windows(times, spoken, BILABIALS, hold_share=0.5, least_hold_s=0.042, closing_s=0.105, opening_s=0.095)
-    bitten = _windows(times, spoken, LABIODENTALS, hold_share=0.4, least_hold_s=0.030, closing_s=0.090, opening_s=0.085)
+    openness = 1 - QUIETER * (1 - loudness)
 
     def at_frames(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.interp(frame_times, times, values))
 
-    return _to_shapes(at_frames(jaw), np.stack([at_frames(column) for column in lips.T], 1), at_frames(closed), at_frames(bitten), at_frames(awake), style)
+    lips = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=True), openness), LIPS_S)
+    jaw = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=False), openness), JAW_S)
+    shapes = {name: np.clip(at_frames(least_acceleration(_shape(times, spoken, name), SHAPE_S)), 0, 1) for name in ("round", "spread", "teeth", "funnel", "tongue")}
+    bitten = np.clip(at_frames(least_acceleration(_bite(times, spoken), LIPS_S)), 0, 1)
+    return _to_shapes(at_frames(lips), at_frames(jaw), shapes, bitten, _rest(at_frames, times, spoken), style)
 
 
-def _to_shapes(jaw, lips, closed, bitten, awake, style):  # type: ignore[no-untyped-def]
-    rounding, spread, teeth, funnel, tongue = lips.T
-    free = (1 - closed) * (1 - 0.75 * bitten)
-    jaw_open = JAW_FULL * jaw * (1 - 0.30 * rounding) * (1 - 0.80 * closed) * (1 - 0.55 * bitten)
-    curves = np.zeros((len(jaw), len(ARKIT_INDEX)))
+def least_acceleration(wishes: Wishes, scale_s: float) -> NDArray[np.float64]:
+    """The curve c that minimises sum weight (c - wanted)^2 + (scale_s * rate)^4 sum c''^2 (a smoothing spline; Whittaker 1923), one banded solve."""
+    points = len(wishes.wanted)
+    stiffness = (scale_s * FINE_HZ) ** 4
+    bands = np.zeros((3, points))
+    bands[0] = wishes.weight
+    difference = (1.0, -2.0, 1.0)
+    for offset in range(3):
+        for row in range(3 - offset):
+            bands[offset, row : points - 2 + row] += stiffness * difference[row] * difference[row + offset]
+    return np.asarray(solveh_banded(bands, wishes.weight * wishes.wanted, lower=True))
+
+
+def _span(times: NDArray[np.float64], start: float, end: float) -> slice:
+    """Grid points from ``start`` to ``end``, one at least."""
+    first = int(np.searchsorted(times, start))
+    return slice(first, max(int(np.searchsorted(times, end)), first + 1))
+
+
+def _scaled(wishes: Wishes, factor: NDArray[np.float64]) -> Wishes:
+    return Wishes(wishes.wanted * factor, wishes.weight)
+
+
+def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) -> Wishes:
+    """Opening of the lips (shut in P, B and M), or of the jaw (which only rises for them)."""
+    wanted, weight = np.zeros(len(times)), np.full(len(times), 4.0)
+    for phone in phones:
+        target = TARGETS[phone.name]
+        span = _span(times, phone.start, phone.end)
+        wanted[span], weight[span] = target.jaw, target.jaw_weight
+        if target.glide:
+            half = _span(times, 0.45 * phone.start + 0.55 * phone.end, phone.end)
+            wanted[half] = 0.5 * (target.jaw + TARGETS[target.glide].jaw)
+        if phone.name == SILENCE:
+            weight[span] = 1.5
+            # A mouth needs time to shut after the last sound and opens before the first one.
+            weight[_span(times, phone.start + 0.12, phone.end - 0.10)] = 8.0 if phone.end - phone.start > 0.3 else 1.5
+    if lips:
+        for phone in phones:
+            if phone.name in BILABIALS:
+                middle, half = (phone.start + phone.end) / 2, max(0.2 * (phone.end - phone.start), 0.5 / FINE_HZ)
+                weight[_span(times, phone.start, phone.end)] = 0.3
+                held = slice(max(int(np.floor((middle - half) * FINE_HZ)), 0), int(np.ceil((middle + half) * FINE_HZ)) + 1)
+                wanted[held], weight[held] = SHUT, SHUT_WEIGHT
+    return Wishes(wanted, weight)
+
+
+SHUT, SHUT_WEIGHT = -0.04, 40.0
+"""Shut lips are pressed together a little, which the opening shows as a value below 0."""
+
+
+def _shape(times: NDArray[np.float64], phones: tuple[Phone, ...], name: str) -> Wishes:
+    wanted, weight = np.zeros(len(times)), np.full(len(times), 0.8)
+    for phone in phones:
+        target = TARGETS[phone.name]
+        value = getattr(target, name)
+        early = EARLY_ROUND_S if name in ("round", "funnel") and value > 0.25 else 0.0
+        span = _span(times, phone.start - early, phone.end)
+        wanted[span] = value
+        weight[span] = 2.0 if name == "tongue" else target.lip_weight
+        if target.glide:
+            half = _span(times, 0.5 * (phone.start + phone.end), phone.end)
+            wanted[half], weight[half] = getattr(TARGETS[target.glide], name), TARGETS[target.glide].lip_weight
+    return Wishes(wanted, weight)
+
+
+def _bite(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
+    """Lower lip at the upper teeth."""
+    wanted, weight = np.zeros(len(times)), np.full(len(times), 0.6)
+    for phone in phones:
+        if phone.name in LABIODENTALS:
+            span = _span(times, phone.start, phone.end)
+            wanted[span], weight[span] = 1.05, 6.0
+    return Wishes(wanted, weight)
+
+
+def _rest(at_frames, times: NDArray[np.float64], phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    """(frames,) 1 where the mouth rests: inside silences of more than 0.3 s."""
+    wanted = np.zeros(len(times))
+    for phone in phones:
+        if phone.name == SILENCE and phone.end - phone.start > 0.3:
+            wanted[_span(times, phone.start + 0.1, phone.end - 0.1)] = 1
+    return np.clip(at_frames(least_acceleration(Wishes(wanted, np.ones(len(times))), 0.06)), 0, 1)
+
+
+def _to_shapes(
+    lips: NDArray[np.float64],
+    jaw: NDArray[np.float64],
+    shapes: dict[str, NDArray[np.float64]],
+    bitten: NDArray[np.float64],
+    rest: NDArray[np.float64],
+    style: MouthStyle,
+) -> NDArray[np.float64]:
+    """ARKit weights (frames, 52) from the opening of lips and jaw and from the other shapes."""
+    opening = np.maximum(lips, 0) * (1 - 0.35 * bitten)
+    pressed = np.clip(-lips / 0.08, 0, 1) * (1 - rest)
+    # Where the jaw hangs lower than the lips allow, the lips cover it.
+    covered = JAW_SHARE * np.maximum(jaw - np.maximum(lips, 0), 0) * (1 - rest)
+    # Teeth and rolled lips show only as far as the lips are apart.
+    bared = np.clip(opening / 0.25, 0, 1)
+    rounding = np.clip(shapes["round"] * style.rounding, 0, 1) * (1 - rest)
+    spread = np.clip(shapes["spread"] * style.spreading, 0, 1) * (1 - rest)
+    teeth, funnel, tongue = shapes["teeth"] * bared, shapes["funnel"] * style.rounding * (1 - rest), shapes["tongue"] * bared
+    curves = np.zeros((len(lips), len(ARKIT_INDEX)))
 
     def put(name: str, values: NDArray[np.float64], mirrored: bool = False) -> None:
         if mirrored:
@@ -133,71 +243,17 @@ def _to_shapes(jaw, lips, closed, bitten, awake, style):  # type: ignore[no-unty
         else:
             curves[:, ARKIT_INDEX[name]] = values
 
-    put("jawOpen", jaw_open)
-    put("mouthClose", jaw_open * closed)
-    put("mouthPucker", 0.55 * rounding * (1 - 0.3 * bitten))
-    put("mouthFunnel", (0.45 * funnel + 0.15 * rounding) * free)
-    put("mouthStretch", 0.22 * spread, mirrored=True)
+    put("jawOpen", OPEN_FULL * (opening * (1 - 0.12 * rounding) + covered))
+    put("mouthClose", OPEN_FULL * covered * 1.25)
+    put("mouthPucker", 0.60 * rounding * (1 - 0.3 * bitten))
+    put("mouthFunnel", (0.45 * funnel + 0.15 * rounding) * (0.35 + 0.65 * bared) * (1 - 0.7 * bitten))
+    put("mouthStretch", 0.20 * spread, mirrored=True)
     put("mouthSmile", 0.12 * spread, mirrored=True)
     put("mouthDimple", 0.10 * spread, mirrored=True)
-    put("mouthLowerDown", 0.32 * teeth * free, mirrored=True)
-    put("mouthUpperUp", 0.16 * teeth * free + 0.16 * bitten, mirrored=True)
-    put("mouthRollLower", 0.50 * bitten + 0.10 * closed)
-    put("mouthRollUpper", 0.08 * closed)
-    put("mouthPress", 0.28 * closed + 0.05 * (1 - awake), mirrored=True)
-    put("mouthShrugLower", 0.06 * closed)
-    put("tongueOut", 0.12 * tongue * free)
+    put("mouthLowerDown", 0.30 * teeth, mirrored=True)
+    put("mouthUpperUp", 0.15 * teeth + 0.16 * bitten, mirrored=True)
+    put("mouthRollLower", 0.50 * bitten + 0.12 * pressed)
+    put("mouthRollUpper", 0.08 * pressed)
+    put("mouthPress", 0.30 * pressed + 0.04 * rest, mirrored=True)
+    put("tongueOut", 0.12 * tongue)
     return np.clip(curves, 0, 1)
-
-
-def _blend(times: NDArray[np.float64], phones: list[Phone], dimension: str, before_s: float, after_s: float) -> NDArray[np.float64]:
-    """Dominance-weighted mean of the phones' targets on ``times``."""
-    total = np.full(len(times), 1e-9)
-    value = np.zeros(len(times))
-    for phone in phones:
-        target = TARGETS[phone.name]
-        weight = target.jaw_weight if dimension in ("jaw", "tongue") else target.lip_weight
-        early, late = (0.035, 0.035) if phone.name == SILENCE else (before_s, after_s)
-        first = np.searchsorted(times, phone.start - 7 * early)
-        last = np.searchsorted(times, phone.end + 7 * late)
-        local = times[first:last]
-        middle = (phone.start + phone.end) / 2
-        half = (phone.end - phone.start) / 4
-        distance = np.where(local < middle, np.maximum(middle - half - local, 0) / early, np.maximum(local - middle - half, 0) / late)
-        dominance = weight * np.exp(-distance)
-        total[first:last] += dominance
-        value[first:last] += dominance * getattr(target, dimension)
-    return value / total
-
-
-def _windows(
-    times: NDArray[np.float64], phones: list[Phone], names: frozenset[str], hold_share: float, least_hold_s: float, closing_s: float, opening_s: float
-) -> NDArray[np.float64]:
-    """0..1: raised-cosine windows around each phone of ``names``; held at 1 for ``hold_share`` of the phone and at least long enough for one picture to show it."""
-    window = np.zeros(len(times))
-    for phone in phones:
-        if phone.name not in names:
-            continue
-        middle = (phone.start + phone.end) / 2
-        half = max((phone.end - phone.start) * hold_share, least_hold_s) / 2
-        first, last = np.searchsorted(times, [middle - half - closing_s, middle + half + opening_s])
-        local = times[first:last]
-        away = np.where(local < middle, (middle - half - local) / closing_s, (local - middle - half) / opening_s)
-        window[first:last] = np.maximum(window[first:last], 0.5 + 0.5 * np.cos(np.pi * np.clip(away, 0, 1)))
-    return window
-
-
-def _awake(times: NDArray[np.float64], phones: list[Phone]) -> NDArray[np.float64]:
-    """1 in speech, 0 at rest: silences long enough to notice shut the mouth with a soft edge on both sides."""
-    awake = np.ones(len(times))
-    for index, phone in enumerate(phones):
-        if phone.name != SILENCE:
-            continue
-        shut = phone.start + REST_S if index else -1.0
-        leave = phone.end - EARLY_S if index + 1 < len(phones) else np.inf
-        # A short pause shuts the mouth only partly: the two edges overlap.
-        close = 0.5 + 0.5 * np.cos(np.pi * np.clip((times - (shut - REST_S)) / REST_S, 0, 1))
-        leaving = 0.5 - 0.5 * np.cos(np.pi * np.clip((times - leave) / EARLY_S, 0, 1)) if np.isfinite(leave) else np.zeros(len(times))
-        here = (times >= phone.start) & (times < phone.end) if index else times < phone.end
-        awake = np.where(here, np.maximum(close, leaving), awake)
-    return awake
