@@ -34,7 +34,13 @@ class NodeProcess:
     def __init__(self, command: Sequence[str], env: dict[str, str]) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            list(command), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, start_new_session=True
+            list(command),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -187,7 +193,7 @@ class Graph:
         subscribers: int = 1,
         end: bool = True,
     ) -> int:
-        """Publish speech on ``audio`` as a third party would, in chunks, ``pace`` times as fast as real time; the stamp of its first sample.
+        """Publish speech on ``audio`` as a third party would, ``pace`` times as fast as real time; the stamp of its first sample.
 
         ``edit`` may drop, repeat or change a message.
         """

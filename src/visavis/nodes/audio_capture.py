@@ -19,7 +19,8 @@ from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis.audio.errors import MicrophoneError
 from visavis.audio.file_source import file_chunks, spoken_ns
 from visavis.audio.microphone import Microphone
-from visavis.nodes.base import AvatarNode, NodeConfig, one_line, run_node
+from visavis.nodes.base import AvatarNode, NodeConfig
+from visavis.nodes.process import one_line, run_process
 from visavis.ros import qos
 from visavis.ros.convert import audio_chunk_to_msg
 from visavis.ros.parameters import parameter
@@ -250,7 +251,7 @@ class _Stretch:
 
 
 def main() -> int:
-    return run_node(AudioCapture)
+    return run_process(AudioCapture)
 
 
 if __name__ == "__main__":

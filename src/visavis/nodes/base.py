@@ -9,27 +9,20 @@ plugged in heals it without a restart, and a lifecycle manager may take over at 
 services, as ROS users expect.
 """
 
-import os
-import signal
-import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
-from rclpy.experimental import EventsExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
-from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
+from visavis.nodes.process import one_line
 from visavis.ros import qos
 from visavis.ros.diagnostics import Health
 from visavis.ros.parameters import declare_parameters, parameter, read_parameters
@@ -37,9 +30,6 @@ from visavis.timing import NANOSECONDS
 
 RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
 JOIN_SECONDS = 1.5
-STOP_SECONDS = 2.7
-"""A process that has not ended so long after SIGINT or SIGTERM ends itself the hard way: callers count on three seconds."""
-SPIN_SECONDS = 0.1
 REPEAT_SECONDS = 10.0
 
 
@@ -62,6 +52,7 @@ class AvatarNode(LifecycleNode):
         declare_parameters(self, self.config_type)
         self.health = Health()
         self.loading = False
+        self.ended = False
         self._worker: threading.Thread | None = None
         self._stop = threading.Event()
         self._subscriptions_made: list[Subscription] = []
@@ -188,7 +179,7 @@ class AvatarNode(LifecycleNode):
         """unconfigured, inactive, active or finalized."""
         return str(self._state_machine.current_state[1])
 
-    def start_if_due(self) -> None:
+    def tick(self) -> None:
         """Configure and activate, if ``autostart`` asks for it and it is time to try."""
         if self._next_start is None or time.monotonic() < self._next_start:
             return
@@ -203,10 +194,11 @@ class AvatarNode(LifecycleNode):
         else:
             self._next_start = None
 
-    def finish(self) -> None:
-        """Leave in good order: the worker stops, devices close, subscribers hear the last messages."""
+    def finish(self) -> int:
+        """Leave in good order: the worker stops, devices close, subscribers hear the last messages. The exit status."""
         if self.lifecycle_state in ("unconfigured", "inactive", "active"):
             self.trigger_shutdown()
+        return 0
 
     def _failed(self, what: str, error: Exception, undo: Callable[[], None]) -> TransitionCallbackReturn:
         message = f"cannot be {what}: {one_line(error)}"
@@ -250,67 +242,3 @@ class AvatarNode(LifecycleNode):
     def _report(self) -> None:
         self.gauges()
         self._diagnostics.publish(self.health.report(self.get_fully_qualified_name(), self.lifecycle_state, self.now_ns()))
-
-
-def one_line(error: BaseException) -> str:
-    """The text of an error in one line; errors that were not written for users also get their type."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    for_users = isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("visavis.")
-    return text if for_users else f"{type(error).__name__}: {text}"
-
-
-def run_node(make_node: Callable[[], AvatarNode], arguments: Sequence[str] | None = None) -> int:
-    """Run one node as the whole process, until SIGINT or SIGTERM; returns the exit status.
-
-    The first signal ends the node in good order: a loading node is interrupted, an active one is shut down through its lifecycle while its
-    publishers still work. What still runs ``STOP_SECONDS`` later (a compiler, a driver) is ended with the process.
-    """
-    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
-    os.environ.setdefault("HOME", "/tmp")
-    stop = threading.Event()
-    node: AvatarNode | None = None
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        if node is None or node.loading:
-            raise KeyboardInterrupt
-
-    _end_for_certain()
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
-    try:
-        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
-        node = make_node()
-        executor = EventsExecutor()
-        executor.add_node(node)
-        while rclpy.ok() and not stop.is_set():
-            node.start_if_due()
-            executor.spin_once(timeout_sec=SPIN_SECONDS)
-        node.finish()
-        executor.remove_node(node)
-        node.destroy_node()
-        executor.shutdown()
-    except KeyboardInterrupt:
-        return 0
-    except ValueError as error:
-        print(f"{os.path.basename(sys.argv[0])}: {one_line(error)}", file=sys.stderr)
-        return 2
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-def _end_for_certain() -> None:
-    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library."""
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-
-    def watch(_kept: socket.socket = writer) -> None:
-        while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
-            pass
-        time.sleep(STOP_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end for certain", daemon=True).start()

@@ -4,14 +4,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from sensor_msgs.msg import PointCloud2
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
-from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.control.pose import ControlConfig, ControlStage
+from visavis.nodes.avatar import load_avatar
+from visavis.nodes.base import AvatarNode, NodeConfig
+from visavis.nodes.process import run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
 from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
@@ -41,10 +43,7 @@ class ControlNodeConfig(NodeConfig):
 
 def load_stage(config: ControlNodeConfig) -> tuple[ControlStageLike, str]:
     """The control stage of the portrait, and the portrait's content hash. Raises PortraitError with what to do about a bad photo."""
-    from visavis.control.pose import ControlConfig, ControlStage
-    from visavis.portrait.cache import load_portrait
-
-    portrait = load_portrait(config.portrait or None, cache_dir=Path(config.portrait_cache) if config.portrait_cache else None)
+    portrait = load_avatar(config.portrait, config.portrait_cache)
     return ControlStage(portrait, ControlConfig()), portrait.content_hash
 
 
@@ -117,7 +116,7 @@ class ControlRender(AvatarNode):
 
 
 def main() -> int:
-    return run_node(ControlRender)
+    return run_process(ControlRender)
 
 
 if __name__ == "__main__":

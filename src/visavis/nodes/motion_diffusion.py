@@ -17,7 +17,8 @@ from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
 from visavis.motion.stage import MotionConfig
-from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.nodes.base import AvatarNode, NodeConfig
+from visavis.nodes.process import run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConfig
 from visavis.ros import qos
@@ -135,7 +136,7 @@ class MotionDiffusion(AvatarNode):
 
 
 def main() -> int:
-    return run_node(MotionDiffusion)
+    return run_process(MotionDiffusion)
 
 
 if __name__ == "__main__":

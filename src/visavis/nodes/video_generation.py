@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -17,8 +16,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
 
-from visavis.nodes.base import AvatarNode, NodeConfig, run_node
+from visavis.control.pose import ControlConfig, ControlStage
+from visavis.motion.layout import neutral_motion
+from visavis.nodes.avatar import load_avatar
+from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.playout import PlayoutQueue, Slot
+from visavis.nodes.process import run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.sound import SoundPlayout
 from visavis.ros import qos
@@ -27,7 +30,8 @@ from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_c
 from visavis.ros.parameters import parameter
 from visavis.ros.pictures import ENCODINGS, image_to_msg, jpeg_to_msg
 from visavis.timing import FRAME_RATE, NANOSECONDS
-from visavis.types import AudioChunk, ControlFrame, VideoFrame, check_image
+from visavis.types import IDLE_UTTERANCE, AudioChunk, ControlFrame, MotionChunk, VideoFrame, check_image
+from visavis.video.renderer import VideoConfig, VideoStage
 
 INBOX = 300
 AUDIO_INBOX = 6000
@@ -85,12 +89,14 @@ class VideoNodeConfig(NodeConfig):
 
 def load_drawing(config: VideoNodeConfig) -> Drawing:
     """The video stage of the portrait. Raises PortraitError with what to do about a bad photo."""
-    from visavis.portrait.cache import load_portrait
-    from visavis.video.renderer import VideoConfig, VideoStage
-
-    portrait = load_portrait(config.portrait or None, cache_dir=Path(config.portrait_cache) if config.portrait_cache else None)
+    portrait = load_avatar(config.portrait, config.portrait_cache)
+    stage = VideoStage(portrait, VideoConfig())
+    # Drawing once compiles what draws, so that the first picture is not late.
+    posing = ControlStage(portrait, ControlConfig())
+    frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())
+    stage.step(frames[0], stage.initial_state())
     x, y = portrait.principal
-    return Drawing(VideoStage(portrait, VideoConfig()), portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y))
+    return Drawing(stage, portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y))
 
 
 class VideoGeneration(AvatarNode):
@@ -246,7 +252,7 @@ class VideoGeneration(AvatarNode):
 
 
 def main() -> int:
-    return run_node(VideoGeneration)
+    return run_process(VideoGeneration)
 
 
 if __name__ == "__main__":

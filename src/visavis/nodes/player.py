@@ -1,0 +1,163 @@
+"""The node that replays: the topics of a rosbag2 bag, byte for byte but for their stamps, with the recorded spacing.
+
+Stamps: a graph that runs lives now. By default the stamp in the header of every message is moved by the time between recording and replay,
+the same for all topics, so that they stay in step with each other; ``restamp:=false`` leaves them alone (nodes of visavis then anchor them
+at arrival). Sample and frame indices are never touched, so audio that is replayed gives the same motion, bit for bit.
+"""
+
+import struct
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rosbags.interfaces import Connection, Nodetype
+
+from visavis.nodes.process import one_line, run_process
+from visavis.ros.bags import BagError, offered_qos, open_bag, select, typestore_with
+from visavis.ros.parameters import declare_parameters, parameter, read_parameters
+from visavis.ros.topics import message_class
+from visavis.timing import NANOSECONDS
+
+DEPTH = 1000
+SETTLE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class PlayerConfig:
+    """Parameters of player."""
+
+    bag: str = parameter("", "folder of the bag")
+    topics: tuple[str, ...] = parameter((), "names of the topics; empty for all that nobody else publishes")
+    rate: float = parameter(1.0, "speed; 1 is that of the recording", low=0.01, high=100)
+    loop: bool = parameter(False, "begin again at the end")
+    restamp: bool = parameter(True, "move the stamps to now")
+    wait: float = parameter(5.0, "seconds to wait for a subscriber to each topic before the first message", low=0, high=3600)
+
+
+class Player(Node):
+    """Plays until the end of the bag (``ended``), or for ever with ``loop``."""
+
+    def __init__(self, config: PlayerConfig | None = None, **node_options: Any) -> None:
+        super().__init__("player", **node_options)
+        if config is None:
+            declare_parameters(self, PlayerConfig)
+            config = read_parameters(self, PlayerConfig)
+        if not config.bag:
+            raise BagError("no bag was named: set the parameter bag")
+        self.config = config
+        self.loading = self.ended = False
+        self._error = ""
+        self._played = 0
+        self._stop = threading.Event()
+        with open_bag(Path(config.bag)) as reader:
+            self._wanted = [connection.topic for connection in select(reader, config.topics or None)]
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
+        self._thread.start()
+
+    def tick(self) -> None:
+        """Everything happens in the thread."""
+
+    def finish(self) -> int:
+        """Stop playing; the exit status."""
+        self._stop.set()
+        self._thread.join()
+        if self._error:
+            self.get_logger().error(self._error)
+        self.get_logger().info(f"played {self._played} messages of {self.config.bag}")
+        return 1 if self._error else 0
+
+    def _run(self) -> None:
+        try:
+            self._stop.wait(SETTLE_SECONDS)  # other publishers are discovered
+            topics = self._free_topics()
+            with open_bag(Path(self.config.bag)) as reader:
+                connections = [connection for connection in reader.connections if connection.topic in topics]
+                publishers = {connection.topic: self._publisher(connection) for connection in connections}
+                self._wait_for_subscribers(list(publishers.values()))
+                while not self._stop.is_set():
+                    self._play(reader, connections, publishers)
+                    if not self.config.loop:
+                        break
+            for publisher in publishers.values():
+                if not self._stop.is_set():
+                    publisher.wait_for_all_acked()
+        except Exception as error:  # noqa: BLE001 - whatever ends the replay is told to the user
+            self._error = one_line(error)
+        self.ended = True
+
+    def _free_topics(self) -> list[str]:
+        """What to play: the topics that were asked for, or those that nobody else publishes, because two voices on one topic make no sense."""
+        busy = [topic for topic in self._wanted if self._others(topic)]
+        if self.config.topics:
+            for topic in busy:
+                self.get_logger().warning(f"{topic} is also published by {', '.join(self._others(topic))}: the two will mix")
+            return self._wanted
+        if busy:
+            self.get_logger().info(f"leaving out {', '.join(busy)}, which the running graph publishes itself")
+        free = [topic for topic in self._wanted if topic not in busy]
+        if not free:
+            raise BagError("the running graph publishes all topics of this bag itself: name those to replay all the same")
+        return free
+
+    def _others(self, topic: str) -> list[str]:
+        return sorted({info.node_name for info in self.get_publishers_info_by_topic(self.resolve_topic_name(topic))} - {self.get_name()})
+
+    def _publisher(self, connection: Connection) -> Publisher:
+        return self.create_publisher(message_class(connection.msgtype), connection.topic, offered_qos(connection, DEPTH))
+
+    def _wait_for_subscribers(self, publishers: list[Publisher]) -> None:
+        end = time.monotonic() + self.config.wait
+        while time.monotonic() < end and not all(publisher.get_subscription_count() for publisher in publishers):
+            if self._stop.wait(0.05):
+                return
+        if unheard := [publisher.topic_name for publisher in publishers if not publisher.get_subscription_count()]:
+            self.get_logger().warning(f"nobody listens to {', '.join(unheard)}")
+        self._stop.wait(SETTLE_SECONDS)
+
+    def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> None:
+        stamped = {connection.topic for connection in connections if _begins_with_header(connection.msgtype)}
+        first_ns: int | None = None
+        begun_ns = shift_ns = 0
+        for connection, time_ns, data in reader.messages(connections):
+            if first_ns is None:
+                first_ns, begun_ns = time_ns, time.monotonic_ns()
+                shift_ns = self.get_clock().now().nanoseconds - time_ns
+            due_ns = begun_ns + int((time_ns - first_ns) / self.config.rate)
+            if self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / NANOSECONDS)):
+                return
+            if self.config.restamp and connection.topic in stamped:
+                data = move_stamp(bytes(data), shift_ns)
+            publishers[connection.topic].publish(bytes(data))
+            self._played += 1
+
+
+def move_stamp(data: bytes, shift_ns: int) -> bytes:
+    """A serialised message that begins with a std_msgs/Header, with its stamp moved; a stamp of zero, which means none, stays.
+
+    The first four bytes of CDR say how it is encoded (the second one: 1 for little-endian); the header's stamp follows as int32 seconds and
+    uint32 nanoseconds (OMG DDS-XTypes 7.4, section "Encapsulation").
+    """
+    layout = "<iI" if data[1] & 1 else ">iI"
+    seconds, nanoseconds = struct.unpack_from(layout, data, 4)
+    if not seconds and not nanoseconds:
+        return data
+    moved = divmod(seconds * NANOSECONDS + nanoseconds + shift_ns, NANOSECONDS)
+    return data[:4] + struct.pack(layout, *moved) + data[12:]
+
+
+def _begins_with_header(type_name: str) -> bool:
+    _, fields = typestore_with(type_name).fielddefs[type_name]
+    return bool(fields) and fields[0][1] == (Nodetype.NAME, "std_msgs/msg/Header")
+
+
+def main() -> int:
+    return run_process(Player)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""A node as the whole process: signals, the executor, and a certain end within three seconds."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, Protocol
+
+import rclpy
+from rclpy.experimental import EventsExecutor
+from rclpy.signals import SignalHandlerOptions
+
+STOP_SECONDS = 2.7
+"""A process that has not ended so long after SIGINT or SIGTERM ends itself the hard way: callers count on three seconds."""
+SPIN_SECONDS = 0.1
+
+
+class RunnableNode(Protocol):
+    """An rclpy node that can be run as a process. ``loading``: it may be broken off now. ``ended``: nothing is left to do."""
+
+    loading: bool
+    ended: bool
+
+    def tick(self) -> None:
+        """Called about ten times a second beside the callbacks."""
+
+    def finish(self) -> int:
+        """Leave in good order; the exit status."""
+
+    def destroy_node(self) -> Any: ...
+
+
+def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] | None = None) -> int:
+    """Run one node until SIGINT or SIGTERM, or until it has ended by itself; returns the exit status.
+
+    The first signal ends the node in good order: a loading node is interrupted, an active one is shut down through its lifecycle while its
+    publishers still work. What still runs ``STOP_SECONDS`` later (a compiler, a driver) is ended with the process. ``arguments`` are
+    those of ROS (``--ros-args ...``), by default the command line's.
+    """
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+    os.environ.setdefault("HOME", "/tmp")
+    stop = threading.Event()
+    node: RunnableNode | None = None
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        if node is None or node.loading:
+            raise KeyboardInterrupt
+
+    _end_for_certain()
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
+    try:
+        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+        node = make_node()
+        # Of rclpy's executors this one has the least jitter; its spin() would not notice signals.
+        executor = EventsExecutor()
+        executor.add_node(node)
+        while rclpy.ok() and not stop.is_set() and not node.ended:
+            node.tick()
+            executor.spin_once(timeout_sec=SPIN_SECONDS)
+        status = node.finish()
+        executor.remove_node(node)
+        node.destroy_node()
+        executor.shutdown()
+    except KeyboardInterrupt:
+        return 0
+    except ValueError as error:
+        print(f"{os.path.basename(sys.argv[0])}: {one_line(error)}", file=sys.stderr)
+        return 2
+    finally:
+        rclpy.try_shutdown()
+    return status
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error in one line; errors that were not written for users also get their type."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for_users = isinstance(error, (ValueError, OSError)) or type(error).__module__.startswith("visavis.")
+    return text if for_users else f"{type(error).__name__}: {text}"
+
+
+def _end_for_certain() -> None:
+    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def watch(_kept: socket.socket = writer) -> None:
+        while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        time.sleep(STOP_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end for certain", daemon=True).start()
