@@ -26,9 +26,12 @@ VALIDATION_VOICES: tuple[str, ...] = ("af_kore", "am_eric", "bf_alice", "bm_lewi
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """What the corpus is made of. Seconds and shares; ``validation_every``: each such item is a validation item."""
+    """What the corpus is made of. Seconds and shares; ``validation_every``: each such item is a validation item. collection: which sentences (``sentences.COLLECTIONS``);
+    prefix: begins the names of its items, so that several collections can lie in one folder."""
 
     seed: int = 1
+    collection: str = "everyday"
+    prefix: str = ""
     sentences: int = 6000
     validation_sentences: int = 400
     validation_every: int = 12
@@ -89,7 +92,7 @@ class Speaker(Protocol):
 
 def plan_items(config: CorpusConfig) -> Iterator[ItemPlan]:
     """The endless list of items, always the same for the same configuration."""
-    pool = sentence_pool(config.seed, config.sentences)
+    pool = sentence_pool(config.seed, config.sentences, config.collection)
     pools = {"val": pool[: config.validation_sentences], "train": pool[config.validation_sentences :]}
     cursors = {"val": 0, "train": 0}
     singles = [voice for voice in (*AMERICAN_VOICES, *BRITISH_VOICES) if voice not in VALIDATION_VOICES]
@@ -113,7 +116,7 @@ def plan_items(config: CorpusConfig) -> Iterator[ItemPlan]:
         base = rng.uniform(*config.speed_range)
         speeds = tuple(float(np.clip(base * rng.uniform(0.95, 1.05), *config.speed_range)) for _ in sentences)
         yield ItemPlan(
-            f"{index:05d}", voice, split, tuple(sentences), speeds, _pauses(len(sentences), config, rng), float(rng.uniform(*config.level_db))
+            f"{config.prefix}{index:05d}", voice, split, tuple(sentences), speeds, _pauses(len(sentences), config, rng), float(rng.uniform(*config.level_db))
         )
         index += 1
 
@@ -135,7 +138,7 @@ def _pauses(sentences: int, config: CorpusConfig, rng: np.random.Generator) -> t
 
 def make_item(plan: ItemPlan, speaker: Speaker) -> Item:
     """Speak the plan. The level of the whole is set to ``level_db`` (of the speech, RMS below full scale), and a faint noise floor fills the pauses."""
-    rng = np.random.default_rng([int(plan.name), 2])
+    rng = np.random.default_rng([int("".join(filter(str.isdigit, plan.name))), 2])
     pieces: list[NDArray[np.float64]] = []
     phones: list[Phone] = []
     position = 0

@@ -4,7 +4,11 @@ They come from a small template grammar and a hand-written list, all made for th
 frequent on purpose: they are what a viewer sees first.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+
+from visavis.data.rare_sounds import HAND_WRITTEN_RARE, rare_sentence
 
 _NAMES = (
     "Mary", "Bob", "Peter", "Emma", "Victor", "Barbara", "Robert", "Amy", "Ben", "Sophie", "William", "Grace", "Tom", "Violet", "Max", "Alice", "Philip", "Ruby",
@@ -168,7 +172,10 @@ HAND_WRITTEN: tuple[str, ...] = tuple(
 
 def template_sentence(rng: np.random.Generator) -> str:
     """One sentence of the template grammar."""
-    pick = lambda bank: str(bank[rng.integers(len(bank))])  # noqa: E731
+
+    def pick(bank: tuple[str, ...]) -> str:
+        return str(bank[rng.integers(len(bank))])
+
     who = pick(_PEOPLE if rng.random() < 0.6 else _NAMES)
     cap = who[0].upper() + who[1:]
     food = [str(word) for word in rng.choice(_FOODS, size=4, replace=False)]
@@ -220,14 +227,24 @@ def _lower_first(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def sentence_pool(seed: int, size: int) -> list[str]:
-    """``size`` distinct sentences in a random order that only ``seed`` decides; the hand-written ones are all among them."""
-    if size < len(HAND_WRITTEN):
-        raise ValueError(f"a pool has at least the {len(HAND_WRITTEN)} hand-written sentences, got size {size}")
+COLLECTIONS: dict[str, tuple[tuple[str, ...], Callable[[np.random.Generator], str]]] = {
+    "everyday": (HAND_WRITTEN, template_sentence),
+    "rare_sounds": (HAND_WRITTEN_RARE, rare_sentence),
+}
+"""Name of a collection -> its hand-written sentences and its grammar."""
+
+
+def sentence_pool(seed: int, size: int, collection: str = "everyday") -> list[str]:
+    """``size`` distinct sentences in a random order that only ``seed`` decides; the collection's hand-written ones are all among them."""
+    if collection not in COLLECTIONS:
+        raise ValueError(f"there is no collection {collection!r}: use one of {', '.join(COLLECTIONS)}")
+    written, make = COLLECTIONS[collection]
+    if size < len(written):
+        raise ValueError(f"a pool of {collection!r} has at least its {len(written)} hand-written sentences, got size {size}")
     rng = np.random.default_rng(seed)
-    pool = dict.fromkeys(HAND_WRITTEN)
+    pool = dict.fromkeys(written)
     while len(pool) < size:
-        pool.setdefault(template_sentence(rng))
+        pool.setdefault(make(rng))
     sentences = list(pool)
     rng.shuffle(sentences)
     return sentences
