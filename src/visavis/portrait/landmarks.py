@@ -160,6 +160,34 @@ class FaceFinder:
         return Face(landmarks, upright @ nearest.rotation)
 
 
+class FaceTracker:
+    """Follows one face through the pictures of a film (MediaPipe's video mode). Use as a context manager: it holds threads."""
+
+    def __init__(self, model: Path) -> None:
+        with _quiet_stderr():
+            self._mediapipe = mediapipe = _import_mediapipe()
+            vision = mediapipe.tasks.vision
+            options = vision.FaceLandmarkerOptions(
+                base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(model)), running_mode=vision.RunningMode.VIDEO, num_faces=1
+            )
+            self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
+
+    def __enter__(self) -> FaceTracker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._landmarker.close()
+
+    def follow(self, image: NDArray[np.uint8], milliseconds: int) -> NDArray[np.float64] | None:
+        """Landmarks (478, 2) in pixels of the next picture, uint8 (height, width, 3) RGB, at an increasing time; None where no face is seen."""
+        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        result = self._landmarker.detect_for_video(picture, milliseconds)
+        if not result.face_landmarks:
+            return None
+        height, width = image.shape[:2]
+        return np.array([[point.x * width - 0.5, point.y * height - 0.5] for point in result.face_landmarks[0]], np.float64)
+
+
 def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the photo") -> Face:
     """The one face of a portrait, checked to be usable. Raises PortraitError that says what to do."""
     faces = finder.search(image)

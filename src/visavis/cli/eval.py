@@ -1,0 +1,148 @@
+"""``visavis eval``: measures on speech that no network was trained on.
+
+``lips``: five sentences read by a person drive the portrait three times: by a plain loudness-to-jaw mapping, by the teacher that is given the phones (oracle), and by the
+streaming model that only hears the sound. A face tracker looks at the rendered pictures and the lip gap is compared with the phones.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from visavis.evaluation.lip_score import LipScore
+    from visavis.evaluation.recordings import Recording
+
+DRIVERS = ("loudness", "oracle", "model")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("eval", help="measure on held-out speech", description=__doc__)
+    measures = parser.add_subparsers(dest="measure", metavar="WHAT", required=True)
+    lips = measures.add_parser("lips", help="lips in the rendered picture against the phones that were said")
+    lips.add_argument("--drivers", default=",".join(DRIVERS), help=f"which of {', '.join(DRIVERS)}, with commas (default: all)")
+    lips.add_argument("--portrait", type=Path, default=None, help="photo (default: the one that comes with visavis)")
+    lips.add_argument("--weights", type=Path, default=None, help="folder of motion weights (default: those that come with visavis)")
+    lips.add_argument("--seed", type=int, default=0, help="seed of the motion (default 0)")
+    lips.add_argument("--curves", action="store_true", help="quick: score the face curves by a proxy of the lip gap, without rendering")
+    lips.add_argument("--keep", type=Path, default=None, help="folder to leave each film and phones.json in")
+    lips.add_argument("--json", action="store_true", help="print JSON instead of the table")
+
+
+def run(args: argparse.Namespace) -> int:
+    from visavis.runtime.weights import WeightsError
+    from visavis.store import AssetError
+    from visavis.types_portrait import PortraitError
+
+    try:
+        return _lips(args)
+    except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
+        print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
+        return 1
+
+
+def _lips(args: argparse.Namespace) -> int:
+    from visavis.evaluation.recordings import join, librivox
+
+    wanted = [name for name in args.drivers.split(",") if name]
+    unknown = sorted(set(wanted) - set(DRIVERS))
+    if unknown or not wanted:
+        raise ValueError(f"--drivers takes {', '.join(DRIVERS)}, got {args.drivers!r}")
+    make = {name: _driver(name, args) for name in wanted}  # weights first: what is missing shows before minutes of rendering
+    recording = join(librivox())
+    scores = {name: _score(name, make[name](recording), recording, args) for name in wanted}
+    if args.keep is not None:
+        phones = [[phone.name, phone.start, phone.end] for phone in recording.phones if phone.name != "SIL"]
+        (args.keep / "phones.json").write_text(json.dumps(phones) + "\n")
+    if args.json:
+        where = "curves" if args.curves else "rendered"
+        print(json.dumps({"where": where, "recording": "librivox", "lips": {name: dataclasses.asdict(score) for name, score in scores.items()}}))
+    else:
+        _print_table(scores, args.curves)
+    return 0
+
+
+def _driver(name: str, args: argparse.Namespace) -> "Callable[[Recording], NDArray[np.float32]]":
+    from visavis.evaluation import drivers
+
+    if name == "loudness":
+        return drivers.loudness_motion
+    if name == "oracle":
+        return lambda recording: drivers.oracle_motion(recording, args.seed)
+    from visavis.motion.stage import MotionConfig
+    from visavis.runtime.motion import load_motion_stage
+    from visavis.runtime.weights import DEFAULT_WEIGHTS
+
+    stage = load_motion_stage(args.weights or DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
+    return lambda recording: drivers.model_motion(recording, stage)
+
+
+def _score(name: str, motion: "NDArray[np.float32]", recording: "Recording", args: argparse.Namespace) -> "LipScore":
+    from visavis.motion.layout import FACE
+
+    if args.curves:
+        from visavis.evaluation.curves import score_curves
+
+        return score_curves(motion[:, FACE], recording.phones)
+    from visavis.cli.defaults import default_portrait
+    from visavis.evaluation.lips import score_rendered
+    from visavis.portrait.cache import load_portrait
+    from visavis.store import asset_path
+
+    portrait = load_portrait(args.portrait or default_portrait())
+    with _film(args.keep, name, recording) as write, _progress(name, len(motion)) as tick:
+
+        def on_picture(picture: "NDArray[np.uint8]") -> None:
+            write(picture)
+            tick()
+
+        return score_rendered(motion, recording, portrait, asset_path("face_landmarker.task"), on_picture)
+
+
+@contextlib.contextmanager
+def _film(folder: Path | None, name: str, recording: "Recording") -> "Iterator[Callable[[NDArray[np.uint8]], None]]":
+    """Keeps the pictures with their sound as ``<folder>/<name>.mp4`` if there is a folder."""
+    if folder is None:
+        yield lambda _picture: None
+        return
+    from visavis.film.mark import mark_text
+    from visavis.film.writer import FilmWriter
+    from visavis.timing import SAMPLE_RATE
+    from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with FilmWriter(folder / f"{name}.mp4", PICTURE_WIDTH, PICTURE_HEIGHT, SAMPLE_RATE, mark=mark_text(driver=name)) as film:
+        film.write_sound((recording.samples.astype("float32") / 32768)[:, None])
+        yield film.write_picture
+
+
+@contextlib.contextmanager
+def _progress(name: str, frames: int) -> "Iterator[Callable[[], None]]":
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"rendering and tracking: {name}", total=frames)
+        yield lambda: progress.advance(task)
+
+
+def _print_table(scores: "dict[str, LipScore]", curves: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    source = "face curves (proxy of the lip gap, nothing rendered)" if curves else "rendered pictures, tracked"
+    table = Table(title=f"Lips on five LibriVox sentences, {source}")
+    for column in ("driver", "closed on P B M", "correlation", "lag (frames)", "jitter", "open in silence", "gap 10/50/95 %"):
+        table.add_column(column, justify="left" if column == "driver" else "right")
+    for name, score in scores.items():
+        gap = " / ".join(f"{value:.3f}" for value in score.gap)
+        cells = (f"{100 * score.closed:.0f} %", f"{score.correlation:.2f}", f"{score.lag:+d}", f"{score.jitter:.3f}", f"{100 * score.silent_open:.0f} %", gap)
+        table.add_row(name, *cells)
+    Console(width=120).print(table)
