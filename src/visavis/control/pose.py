@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
 from visavis.control.torso import TorsoPose, torso_at
-from visavis.motion.layout import BODY, BODY_JOINTS, FACE, HEAD_POSITION, HEAD_ROTATION, check_motion, rotation_from_6d
+from visavis.motion.layout import ARKIT_INDEX, BODY, BODY_JOINTS, FACE, HEAD_POSITION, HEAD_ROTATION, check_motion, rotation_from_6d
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
-SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap")
-"""Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances."""
+SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light")
+"""Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances,
+light that falls between the lips, 0..1."""
 
 KEYPOINT_NAMES: tuple[str, ...] = (
     *(f"jaw_{i}" for i in range(17)), *(f"right_brow_{i}" for i in range(5)), *(f"left_brow_{i}" for i in range(5)), *(f"nose_{i}" for i in range(9)),
@@ -24,6 +25,8 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 """Rows of ``ControlFrame.keypoints``: the 68 usual face points (the person's own right first), the shoulders, the pivot of the head."""
 
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
+
+_ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
 
 @dataclass(frozen=True)
@@ -122,12 +125,19 @@ class ControlStage:
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
         vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
-        shading = np.array([*face.closure, gap], np.float32)
+        shading = np.array([*face.closure, gap, mouth_light(gap, motion)], np.float32)
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * np.float32([1 / 32, 1 / 32, 1 / 10_000])
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot
         pivot_pixel = [pivot[0] / pivot[2] * rig.focal + rig.principal[0], pivot[1] / pivot[2] * rig.focal + rig.principal[1], pivot[2]]
         return vertices, shading, np.concatenate([keypoints, np.float32([pivot_pixel])])
+
+
+def mouth_light(gap: float, motion: NDArray[np.float32]) -> float:
+    """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips, which stand out."""
+    share = min(gap / 0.20, 1.0)
+    rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
+    return (0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ from visavis.control.torso import TorsoPose
 from visavis.motion.layout import head_rotation_from_euler
 from visavis.types_portrait import EyeRig, PortraitRig
 
-STICKING = 0.012
+STICKING = 0.016
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
 
 CLOSED_LINE = 0.86
@@ -44,6 +44,8 @@ class Poser:
         metres = rig.eye_distance / rig.focal * float(rig.vertices[lips.upper, 2].mean())
         self._sticking = np.float32(STICKING * metres)
         self._eye_distance = np.float32(metres)
+        behind = np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0))
+        self._tuck = (0.02 * metres * behind).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
         """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own gap."""
@@ -65,21 +67,28 @@ class Poser:
 
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
         lips = self._rig.lips
-        gap = points[lips.lower, 1] - points[lips.upper, 1]
+        apart = points[lips.lower] - points[lips.upper]
         if not seal:
-            return float(gap.max() / self._eye_distance)
-        wanted = np.maximum(gap - lips.rest_gap, 0)
+            return float(apart[:, 1].max() / self._eye_distance)
+        wanted = np.maximum(apart[:, 1] - lips.rest_gap, 0)
         wanted = wanted * wanted / (wanted + self._sticking)
-        change = wanted - gap
-        moved = change[self._lip_column] * (1 - self._lip_fraction) + change[self._lip_column + 1] * self._lip_fraction
-        points[lips.vertices, 1] += lips.share * moved
+        # Shut lips meet in all directions, or a slit would open where one edge slides along the other.
+        change = -apart * np.maximum(1 - wanted / (4 * self._sticking), 0)[:, None]
+        change[:, 1] = wanted - apart[:, 1]
+        fraction = self._lip_fraction[:, None]
+        moved = change[self._lip_column] * (1 - fraction) + change[self._lip_column + 1] * fraction
+        points[lips.vertices] += lips.share[:, None] * moved
         return float(wanted.max() / self._eye_distance)
 
     def _line_mouth(self, points: NDArray[np.float32]) -> None:
         rig = self._rig
         column = rig.lining_column.astype(np.int64)
         upper, lower = points[rig.lips.upper][column], points[rig.lips.lower][column]
-        points[rig.mouth_lining] = upper + rig.lining_row[:, None] * (lower - upper) + np.float32([0, 0, 0.004])
+        place = upper + rig.lining_row[:, None] * (lower - upper)
+        # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
+        place[:, 1] += self._tuck
+        place[:, 2] += np.float32(0.004)
+        points[rig.mouth_lining] = place
 
     def _quantise(self, points: NDArray[np.float32]) -> NDArray[np.int16]:
         rig = self._rig

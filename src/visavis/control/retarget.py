@@ -13,10 +13,14 @@ GAZE_DEGREES = (28.0, 20.0, 24.0)
 LID_FOLLOWS_GAZE = 0.42
 """Lid closure at full eyeLookDown: the upper lid rests on the eyeball and sinks with it."""
 
+LID_RISES_WITH_GAZE = 0.5
+"""Weight of eyeWide at full eyeLookUp."""
+
 _LOOK = {
     side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")
 }
 _BLINK = {side: ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Right", "Left")}
+_WIDE = {side: ARKIT_INDEX[f"eyeWide{side}"] for side in ("Right", "Left")}
 _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.startswith(("eyeBlink", "eyeLook"))])
 
 
@@ -45,5 +49,6 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
         to_right = outward - inward if side == "Right" else inward - outward  # towards the person's right: the viewer's left, positive yaw
         gaze.append((horizontal * to_right, down_degrees * down - up_degrees * up))
         sunk = LID_FOLLOWS_GAZE * max(down - up, 0.0)
+        weights[_WIDE[side]] += LID_RISES_WITH_GAZE * max(up - down, 0.0)
         closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
     return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]))

@@ -55,11 +55,14 @@ def eyeball_texture(
     if white.sum() < 20:
         white = (opening > 0) & (distance > rim)
     if white.sum() >= 20:
+        # Lashes, shadow and the tear duct are not what the white looks like behind the lid: the brightest, least coloured part of what is seen is.
+        score = box.mean(-1) - 0.9 * np.ptp(box, axis=-1)
+        white = white & (score >= np.percentile(score[white], 65))
         weight = cv2.GaussianBlur(white.astype(np.float32), (0, 0), 3.0 * SCALE)
         spread = cv2.GaussianBlur(box * white[..., None], (0, 0), 3.0 * SCALE) / np.maximum(weight[..., None], 1e-4)
         mean = box[white].mean(0)
-        trust = np.clip(weight / 0.02, 0, 1)[..., None]
-        sclera = spread * trust + mean * (1 - trust)
+        trust = 0.5 * np.clip(weight / 0.02, 0, 1)[..., None]
+        sclera = (spread * trust + mean * (1 - trust)) * 0.97
     else:
         sclera = np.broadcast_to(np.float32([170, 160, 155]), box.shape)
     edge = np.clip((rim - distance) / (0.18 * radius) + 0.5, 0, 1)[..., None]
@@ -91,12 +94,12 @@ def lid_texture(
     below = along(lower + [0, 3.0 * unit])
     smooth = lambda rows: cv2.GaussianBlur(np.ascontiguousarray(rows[None]), (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]  # noqa: E731
     skin = 0.6 * smooth(platform) + 0.4 * smooth(below)
-    # Lid skin is a little darker and redder than what surrounds it; never brighter than the cheek.
-    skin = np.minimum(skin, smooth(below) * 1.04) * np.float32([0.97, 0.94, 0.93])
+    # Lid skin is thin: a little redder than what surrounds it.
+    skin = skin * np.float32([0.99, 0.97, 0.965])
     t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
     s = (np.arange(LID_COLUMNS) / (LID_COLUMNS - 1))[None, :, None].astype(np.float32)
     bulge = np.sin(np.pi * np.clip(t, 0, 1)) * np.sin(np.pi * s)
-    colour = skin[None] * (0.94 + 0.09 * bulge)
+    colour = skin[None] * (0.95 + 0.10 * bulge)
     top = np.clip(1 - t / 0.4, 0, 1)
     colour = colour * (1 - top) + above[None] * top
     # Under the brow's shadow at the inner corner the lid follows the photo.

@@ -22,6 +22,15 @@ TEXTURE_SCALE = 2
 JAW_OPENING = 0.40
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
 
+STEEPEST_FACE, STEEPEST_BESIDE = 3.3, 1.8
+"""Steepest slopes of the sheet in depth, metres per metre. A turn by 14 degrees folds slopes above 4."""
+
+PUCKER_NARROWING = 0.29
+"""How much narrower the mouth gets at mouthPucker 1."""
+
+FUNNEL_LIFT = 0.05
+"""How far mouthFunnel at 1 may lift the upper lip, in mouth widths."""
+
 _GRID = 8
 _SIX_TENTHS = 0.6
 
@@ -50,12 +59,13 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     photo_face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
     seen = _SeenFace(photo_face, mesh, camera)
     head_pivot = _head_pivot(fitted, mesh, landmarks)
-    depth, head_weight = _depth_and_weight(seen, pixels, outline, landmarks, fitted.alpha, float(head_pivot[2]), shoulder_line)
+    depth, head_weight = _depth_and_weight(seen, pixels, outline, landmarks, fitted.alpha, float(head_pivot[2]), shoulder_line, face_height)
+    depth = _without_cliffs(depth, sheet.triangles, pixels, outline, float(head_pivot[2]) / camera.focal)
     displacement = _displacement(seen, sheet, pixels, outline, face_height)
 
     eye_distance = float(np.linalg.norm(landmarks[468] - landmarks[473]))
-    right_parts = _eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, seen, mesh, photo_face, "eye_right", camera)
-    left_parts = _eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, seen, mesh, photo_face, "eye_left", camera)
+    right_parts = _eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, seen, camera)
+    left_parts = _eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, seen, camera)
     middle = (lips[0] + lips[1]) / 2
     mouth_cards, mouth_shapes, mouth_textures = _mouth_cards(image, landmarks, middle, seen, mesh, camera)
 
@@ -88,12 +98,15 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         column = np.clip(np.round(parts.lid_column), 0, len(upper) - 1).astype(int)
         join(f"lid_{side}", parts.lid, displacement[:, upper[column]])
         textures[f"eyeball_{side}"], textures[f"lid_{side}"] = parts.eyeball_texture, parts.lid_texture
+        triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
     for name in ("lining", "teeth_lower", "tongue", "teeth_upper"):
         join(name, mouth_cards[name], mouth_shapes.get(name))
     triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
+    shape_stack = _round_lips(shape_stack, sheet, float(vertices[sheet.lips_upper, 2].mean()) / camera.focal)
+    shape_stack = _round_opening(shape_stack, sheet, pixels, lips)
     shape_stack = _calibrate_jaw(shape_stack, vertices, sheet, eye_distance, camera)
     rest = _rest_expression(fitted.expression, lips, eye_distance)
     moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
@@ -209,7 +222,7 @@ def _relax(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.
 
 def _depth_and_weight(
     seen: _SeenFace, pixels: NDArray[np.float64], outline: NDArray[np.float64], landmarks: NDArray[np.float64], alpha: NDArray[np.float32],
-    pivot_depth: float, shoulder_line: float,
+    pivot_depth: float, shoulder_line: float, face_height: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
     """Depth in metres and head weight 0..1 at each vertex of the sheet.
 
@@ -224,7 +237,8 @@ def _depth_and_weight(
     values = np.where(known, seen.depth[yi, xi], 0.0).astype(np.float64)
     chin = float(landmarks[152, 1])
     outside = cv2.dilate((alpha > 0.3).astype(np.uint8), np.ones((9, 9), np.uint8))[yi, xi] == 0
-    rim = outside & (y < chin) & ~known
+    far = cv2.distanceTransform((~hit).astype(np.uint8), cv2.DIST_L2, 5)[yi, xi] > 0.12 * face_height
+    rim = outside & (y < chin) & far & ~known
     torso = (y > shoulder_line + 8) & ~known
     values[rim], values[torso] = pivot_depth, pivot_depth - 0.035
     depth_grid = _relax(values, known | rim | torso)
@@ -240,13 +254,38 @@ def _depth_and_weight(
         at = ((pixels + MARGIN) / _GRID).astype(np.float32)
         return cv2.remap(grid.astype(np.float32), at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
 
-    signed, _ = contours.distance_to(pixels, outline)
-    on_mesh = np.clip((4.0 - signed) / 12.0, 0, 1)
+    signed, nearest = contours.distance_to(pixels, outline)
+    # Near its outline the face turns away steeply, and beside it neck and background lie centimetres behind. Both steps are spread out, so that
+    # the sheet never folds over within the turns a head makes: an edge of a fold would be jagged, the matte's edge is smooth.
+    inset = 0.004 * face_height
+    centre = outline.mean(0)
+    inward = nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * inset
+    beside = np.clip(signed / (0.17 * face_height), 0, 1)
+    beside = beside * beside * (3 - 2 * beside)
     depth = sample(depth_grid)
-    face = signed < 4.0
-    depth[face] = depth[face] * (1 - on_mesh[face]) + seen.depth_field(pixels[face])[:, 0] * on_mesh[face]
+    near = beside < 1
+    at = np.where((signed > -inset)[:, None], inward, pixels)[near]
+    depth[near] = seen.depth_field(at)[:, 0] * (1 - beside[near]) + depth[near] * beside[near]
     weight = np.clip(np.maximum(sample(weight_grid), np.clip((2.0 - signed) / 8.0, 0, 1)), 0, 1)
     return depth, weight
+
+
+def _without_cliffs(
+    depth: NDArray[np.float64], triangles: NDArray[np.int32], pixels: NDArray[np.float64], outline: NDArray[np.float64], metres_per_pixel: float
+) -> NDArray[np.float64]:
+    """Bring forward what lies behind a step in depth, until no slope is steeper than allowed: turned by a head's range, no part of the sheet folds over,
+    and beside the face, where the matte's edge is, none is squeezed so much that the edge would be undersampled."""
+    a, b = np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1), axis=0).T
+    steepest = np.where(contours.inside((pixels[a] + pixels[b]) / 2, outline), STEEPEST_FACE, STEEPEST_BESIDE)
+    reach = np.linalg.norm(pixels[a] - pixels[b], axis=1) * metres_per_pixel * steepest
+    depth = depth.copy()
+    for _ in range(60):
+        before = depth.copy()
+        np.minimum.at(depth, a, before[b] + reach)
+        np.minimum.at(depth, b, before[a] + reach)
+        if np.array_equal(before, depth):
+            break
+    return depth
 
 
 def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], outline: NDArray[np.float64], face_height: float) -> NDArray[np.float64]:
@@ -255,19 +294,25 @@ def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], ou
     corners = middle[0, 0], middle[-1, 0]
     width = corners[1] - corners[0]
     line = contours.height_on(middle, seen.points[:, 0])
-    near_mouth = (seen.points[:, 0] > corners[0]) & (seen.points[:, 0] < corners[1])
     values = np.moveaxis(seen.shapes, 0, 1).reshape(len(seen.points), -1)
-    unsure = 0.02 * width
-    gap = contours.height_on(pixels[sheet.lips_lower], seen.points[:, 0]) - contours.height_on(pixels[sheet.lips_upper], seen.points[:, 0])
-    over = ~near_mouth | (seen.points[:, 1] < line - gap / 2 - unsure)
-    under = ~near_mouth | (seen.points[:, 1] > line + gap / 2 + unsure)
-    # Each lip's field knows only its own side, so the upper lip is not dragged along by the lower one.
-    over &= ~((seen.points[:, 1] > line) & (np.abs(seen.points[:, 0] - np.mean(corners)) < 0.75 * width))
-    under &= ~((seen.points[:, 1] < line) & (np.abs(seen.points[:, 0] - np.mean(corners)) < 0.75 * width))
+    # Each lip's field knows only its own side, so that neither is dragged along by the other; how far a vertex follows the jaw tells the lips apart.
+    jaw = seen.shapes[ARKIT_INDEX["jawOpen"], :, 1]
+    follows = jaw / max(float(np.percentile(jaw, 99)), 1e-6)
+    centre_x = float(np.mean(corners))
+    beside = np.abs(seen.points[:, 0] - centre_x)
+    inner = beside < 0.36 * width
+    around = beside < 0.75 * width
+    over = ~around | ((seen.points[:, 1] < line) & ~(inner & (follows > 0.4)))
+    under = ~around | ((seen.points[:, 1] > line) & ~(inner & (follows < 0.5)))
     signed, nearest = contours.distance_to(pixels, outline)
     # On the outline itself the mesh may already show the neck: read a little inside.
     centre = outline.mean(0)
     target = np.where((signed > -2.0)[:, None], nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * 2.0, pixels)
+    # The rim of each lip moves as one piece: read where the fitted lip surely is.
+    inset = 0.05 * width * np.clip((0.5 * width - np.abs(pixels[:, 0] - centre_x)) / (0.12 * width), 0, 1)
+    upper_edge, lower_edge = (contours.height_on(pixels[edge], pixels[:, 0]) for edge in (sheet.lips_upper, sheet.lips_lower))
+    target[:, 1] = np.where(sheet.below, np.maximum(target[:, 1], np.where(inset > 0, lower_edge + inset, -np.inf)),
+                            np.minimum(target[:, 1], np.where(inset > 0, upper_edge - inset, np.inf)))  # fmt: skip
     result = np.empty((len(pixels), values.shape[1]))
     below = sheet.below
     for side, mask in ((below, under), (~below, over)):
@@ -324,27 +369,25 @@ def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
 
 def _eye_cards(
     image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening: tuple[NDArray[np.float64], NDArray[np.float64]], iris_numbers: tuple[int, ...],
-    seen: _SeenFace, mesh: RigMesh, photo_face: NDArray[np.floating], part: str, camera: Camera,
+    seen: _SeenFace, camera: Camera,
 ) -> _EyeParts:  # fmt: skip
     upper, lower = opening
     iris = landmarks[list(iris_numbers)]
     texture, origin = eyes.eyeball_texture(image, upper, lower, iris)
-    ball = np.unique(mesh.triangles_of(part))
-    fitted_ball = camera.to_camera(photo_face[ball])
-    radius = float(np.linalg.norm(fitted_ball - fitted_ball.mean(0), axis=1).max())
-    radius = float(np.clip(radius, 0.008, 0.018))
+    # A grown person's iris is 11.7 mm wide and the eyeball 24 mm, whoever it is (Forrester, The Eye): the iris seen tells the eyeball's size.
+    iris_depth = float(seen.depth_field(iris[:1])[0, 0])
+    radius = 2.05 * float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()) / camera.focal * iris_depth
     # The eyeball sits right behind the iris seen in the photo, its front just behind the lids.
     lid_depth = float(seen.depth_field(np.stack([upper[len(upper) // 2], lower[len(lower) // 2]])).mean())
     front = lid_depth - 0.001
     middle = (upper.mean(0) + lower.mean(0)) / 2
     towards = 0.8 * iris[0] + 0.2 * middle
     centre = _unproject(towards[None], np.array([front + radius]), camera)[0]
-    span = np.linspace(-1.0, 1.0, 9)
+    # A cap wide enough to fill the opening at any gaze: a sphere in front that runs out flat behind the lids.
+    span = np.linspace(-1.9, 1.9, 9)
     a, b = np.meshgrid(span, span)
-    reach = np.radians(58.0)
-    direction = np.stack([np.sin(a * reach), np.sin(b * reach), -np.sqrt(np.clip(1 - np.sin(a * reach) ** 2 - np.sin(b * reach) ** 2, 0.05, 1))], -1)
-    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    points = (centre + radius * direction).reshape(-1, 3)
+    back = np.minimum((a**2 + b**2) / 2, 0.75)
+    points = (centre + radius * np.stack([a, b, back - 1.0], -1)).reshape(-1, 3)
     projected = points[:, :2] / points[:, 2:] * camera.focal + camera.principal
     uv = np.clip(eyes.to_texels(projected, origin), 0, np.array(texture.shape[1::-1]) - 2.01)
     eyeball = _Cards(points, uv, _grid_triangles(9, 9))
@@ -420,20 +463,68 @@ def _mouth_cards(
         uv = np.stack([(u + 1) / 2 * (texture.shape[1] - 2.02) + 0.5, v * (texture.shape[0] - 2.02) + 0.5], -1)
         cards[name] = _Cards(_unproject(place.reshape(-1, 2), z.ravel(), camera), uv.reshape(-1, 2), _grid_triangles(rows, columns))
 
-    card("teeth_upper", mouth.TOOTH_SPAN / 2, 0.075 - mouth.UPPER_HEIGHT, 0.075, 0.007, 0.016)
-    card("teeth_lower", mouth.TOOTH_SPAN / 2, 0.045, 0.045 + mouth.LOWER_HEIGHT, 0.010, 0.016)
-    card("tongue", 0.40, 0.02, 0.40, 0.018, 0.006)
+    card("teeth_upper", mouth.TOOTH_SPAN / 2, 0.085 - mouth.UPPER_HEIGHT, 0.085, 0.007, 0.016)
+    card("teeth_lower", mouth.TOOTH_SPAN / 2, 0.08, 0.08 + mouth.LOWER_HEIGHT, 0.010, 0.016)
+    card("tongue", 0.40, 0.02, 0.42, 0.018, 0.006)
     v = np.repeat(np.linspace(0, 1, _LINING_ROWS), len(line))
     uv = np.stack([np.full(len(v), 7.0), v * 62.0], 1)
     cards["lining"] = _Cards(_unproject(np.tile(line, (_LINING_ROWS, 1)), np.full(len(v), lip_depth + 0.02), camera), uv, _grid_triangles(_LINING_ROWS, len(line)))
     shapes: dict[str, NDArray[np.float64]] = {}
     for name, part, share in (("teeth_lower", "teeth_lower", 1.0), ("tongue", "tongue", 0.92)):
-        mean = (mesh.expressions[:, np.unique(mesh.triangles_of(part))].mean(1) @ camera.rotation.T) * share
+        vertices = np.unique(mesh.triangles_of(part))
+        front = vertices[np.argsort(seen.picture[vertices, 2])[: max(len(vertices) // 4, 1)]]  # what is seen: incisors, tip of the tongue
+        mean = (mesh.expressions[:, front].mean(1) @ camera.rotation.T) * share
         shapes[name] = np.repeat(mean[:, None], len(cards[name].points), axis=1).astype(np.float64)
         for shape_name, index in ARKIT_INDEX.items():
             if not shape_name.startswith(("jaw", "tongue")):
                 shapes[name][index] = 0
+    # Rounded lips come forward; seen from the front they then hide more of the teeth than the flat sheet can show.
+    hide = np.zeros((52, len(cards["teeth_upper"].points), 3))
+    for name in ("mouthPucker", "mouthFunnel"):
+        hide[ARKIT_INDEX[name], :, 1] = -0.08 * width * lip_depth / camera.focal
+    shapes["teeth_upper"] = hide
     return cards, shapes, textures
+
+
+def _round_lips(shapes: NDArray[np.float64], sheet: Sheet, metres_per_pixel: float) -> NDArray[np.float64]:
+    """Pucker and funnel as people do them: the mouth gets clearly narrower, and the lips come forward without baring the teeth."""
+    shapes = shapes.copy()
+    pucker, funnel = ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]
+    right, left = sheet.lips_upper[0], sheet.lips_upper[-1]
+    width = float(sheet.points[left, 0] - sheet.points[right, 0])
+    metres = float(np.linalg.norm(shapes[pucker, right, 0] - shapes[pucker, left, 0]))
+    wanted = PUCKER_NARROWING * width * metres_per_pixel
+    shapes[pucker] *= np.clip(wanted / max(metres, 1e-5), 0.8, 2.0)
+    middle = slice(contours.MOUTH_COLUMNS // 4, -contours.MOUTH_COLUMNS // 4)
+    lift = -float(shapes[funnel, sheet.lips_upper[middle], 1].min())
+    shapes[funnel, :, 1] *= min(1.0, FUNNEL_LIFT * width * metres_per_pixel / max(lift, 1e-5))
+    return shapes
+
+
+def _round_opening(
+    shapes: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], lips: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Let jawOpen lower the rim of the lower lip along a round arc: the fitted mesh has too few vertices there and would open to a point."""
+    jaw = ARKIT_INDEX["jawOpen"]
+    columns = len(sheet.lips_lower)
+    across = np.linspace(-1, 1, columns)
+    drop = shapes[jaw, sheet.lips_lower]
+    ends = drop[0] + (drop[-1] - drop[0]) * (across[:, None] + 1) / 2
+    deepest = np.sort(drop[columns // 4 : -columns // 4] - ends[columns // 4 : -columns // 4], axis=0)
+    depth = np.array([0.0, float(deepest[-len(deepest) // 2 :, 1].mean()), float(np.median(deepest[:, 2]))])
+    change = ends + (1 - np.abs(across[:, None]) ** 2.6) * depth - drop
+    x = pixels[:, 0]
+    width = float(np.linalg.norm(lips[0][-1] - lips[0][0]))
+    away = np.maximum(pixels[:, 1] - contours.height_on(lips[1], x), 0)
+    strength = np.where(sheet.below & (x > lips[0][0, 0]) & (x < lips[0][-1, 0]), np.exp(-((away / (0.35 * width)) ** 2)), 0.0)
+    strength[sheet.lips_lower[1:-1]] = 1.0
+    column = contours.column_on((lips[0] + lips[1]) / 2, x)
+    column[sheet.lips_lower] = np.arange(columns)
+    index = np.arange(columns)
+    moved = np.stack([np.interp(column, index, change[:, c]) for c in range(3)], -1) * strength[:, None]
+    shapes = shapes.copy()
+    shapes[jaw, : len(pixels)] += moved
+    return shapes
 
 
 def _calibrate_jaw(shapes: NDArray[np.float64], vertices: NDArray[np.float64], sheet: Sheet, eye_distance: float, camera: Camera) -> NDArray[np.float64]:
@@ -530,6 +621,14 @@ def _double(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
     out = np.empty((2 * len(v), *v.shape[1:]), values.dtype)
     out[::2], out[1::2] = v, between
     return np.moveaxis(out, 0, axis)
+
+
+def _between(upper: NDArray[np.int32], lower: NDArray[np.int32], pixels: NDArray[np.float64]) -> NDArray[np.int32]:
+    """The opening between two edges as triangles on their vertices, clockwise on the screen."""
+    if pixels[upper[0], 0] > pixels[upper[-1], 0]:
+        upper, lower = upper[::-1], lower[::-1]
+    a, b, c, d = upper[:-1], upper[1:], lower[1:], lower[:-1]
+    return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
 
 
 def _near(triangles: NDArray[np.int32], pixels: NDArray[np.float64], curve: NDArray[np.float64], reach: float) -> NDArray[np.int32]:

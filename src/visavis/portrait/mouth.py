@@ -33,9 +33,9 @@ def mouth_light(image: NDArray[np.uint8], skin_points: NDArray[np.float64], lip_
     lit = np.percentile(skin, 75, axis=0)
     grey = float(lit @ np.float32([0.3, 0.6, 0.1]))
     # Teeth reflect about as a light skin does; in dark skin the camera's exposure, seen in the brightest skin, still tells the light.
-    level = np.clip(120 + 0.48 * grey, 150, 222)
+    level = np.clip(138 + 0.46 * grey, 165, 228)
     warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.35
-    tooth = (np.float32([1.0, 0.965, 0.90]) * warm * level).clip(0, 235).astype(np.float32)
+    tooth = (np.float32([1.0, 0.96, 0.885]) * warm * level).clip(0, 235).astype(np.float32)
     flesh = (np.float32([0.62, 0.30, 0.30]) * np.clip(grey, 90, 200) * 0.9 + 0.15 * lip).astype(np.float32)
     return MouthLight(tooth, lip.astype(np.float32), flesh)
 
@@ -64,14 +64,14 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     number = np.minimum(np.searchsorted(right, side), len(widths) - 1)
     local = np.clip((side - left[number]) / (right[number] - left[number]) * 2 - 1, -1, 1)
     lengths = np.array([1.0, 0.94, 1.0, 0.92, 0.86, 0.8]) if upper else np.array([0.95, 0.97, 1.0, 0.95, 0.9, 0.85])
-    end = (0.985 - (1 - lengths[number]) * 0.55) - 0.055 * np.abs(local) ** 4 - 0.05 * side**2
+    end = (0.985 - (1 - lengths[number]) * 0.55) - 0.035 * np.abs(local) ** 4 - 0.05 * side**2
     edge = np.clip((end[None] - y[:, None]) * h / (1.2 * over) + 0.5, 0, 1)
     between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.012) ** 2))
-    round_tooth = 1 - 0.16 * local**2
+    round_tooth = 1 - 0.13 * local**2
     depth = np.clip(1 - 0.62 * (side / 0.80) ** 2, 0.16, 1)
     lip_shadow = 0.66 + 0.34 * np.clip((y - 0.35) / 0.5, 0, 1)
     translucent = 1 - 0.10 * np.clip((y - 0.90) / 0.1, 0, 1)
-    shade = lip_shadow[:, None] * translucent[:, None] * (round_tooth * depth * (1 - 0.38 * between))[None]
+    shade = lip_shadow[:, None] * translucent[:, None] * (round_tooth * depth * (1 - 0.26 * between))[None]
     if not upper:
         shade = shade * 0.66
     colour = light.tooth[None, None] * shade[..., None]
@@ -92,7 +92,7 @@ def tongue(light: MouthLight) -> NDArray[np.uint8]:
     y, x = np.mgrid[:48, :96].astype(np.float32)
     x, y = (x - 47.5) / 48, y / 47
     outline = np.clip((1 - np.abs(x) ** 2.6 - (1 - y) ** 3.0 * 0.55 - 0.25 * (1 - y)) / 0.22, 0, 1)
-    shade = 0.62 + 0.36 * np.exp(-((x / 0.6) ** 2)) * np.exp(-(((y - 0.55) / 0.5) ** 2)) - 0.10 * np.exp(-((x / 0.07) ** 2))
+    shade = 0.62 + 0.34 * np.exp(-((x / 0.6) ** 2)) * np.exp(-(((y - 0.55) / 0.5) ** 2)) - 0.06 * np.exp(-((x / 0.09) ** 2))
     colour = light.flesh[None, None] * shade[..., None]
     return np.concatenate([colour, outline[..., None] * 255], -1).round().clip(0, 255).astype(np.uint8)
 

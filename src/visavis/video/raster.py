@@ -15,14 +15,15 @@ SUBPIXEL = 32
 SUPERSAMPLING = 4
 """Samples along each side of a pixel in the regions where edges must be smooth (eyes and mouth). Divides SUBPIXEL."""
 
-_DRAW_SIGNATURE = "void(uint8[:,:,::1], uint8[:,::1], int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], int64[::1], int64)"
+_DRAW_SIGNATURE = "void(uint8[:,:,::1], uint8[:,::1], int64, int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], int64[::1], int64)"
 
 
 @numba.njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
-def draw_triangles(target, touched, mark, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
+def draw_triangles(target, touched, mark, within, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
     """Draw triangles in the order given, later ones over earlier ones.
 
-    target: uint8 (h, w, 3 or 4), changed in place. touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0.
+    target: uint8 (h, w, 3 or 4), changed in place. touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0; nothing is
+    drawn where it is not ``within``, if within >= 0 (a stencil).
     positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are skipped.
     uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is one.
     opacity: 0..256, times the texture's alpha.
@@ -142,6 +143,8 @@ def draw_triangles(target, touched, mark, positions, triangles, uv, texture, tin
                 alpha = np.int64((total >> np.uint64(56)) & low)
                 if alpha < 2:
                     continue
+                if within >= 0 and touched[y, x] != within:
+                    continue
                 red = np.int64((total >> np.uint64(8)) & low)
                 blue = np.int64((total >> np.uint64(24)) & low)
                 green = np.int64((total >> np.uint64(40)) & low)
@@ -212,5 +215,5 @@ def warm_up() -> None:
     positions = np.empty((3, 2), np.int32)
     to_samples(vertices, 0, 0, 1, positions)
     texture = np.full((4, 4), 0xFFFFFFFF, np.uint32)
-    draw_triangles(target, touched, 1, positions, np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32), texture, NO_TINT, 256)
+    draw_triangles(target, touched, 1, -1, positions, np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32), texture, NO_TINT, 256)
     resolve_region(target, touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))

@@ -9,7 +9,7 @@ from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 
-LID_RIGHT, LID_LEFT, MOUTH_GAP = range(3)
+LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT = range(4)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 
@@ -69,33 +69,31 @@ class VideoStage:
         raster.to_samples(vertices, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left", "person"):
-            self._draw(image, self._no_touch, -1, name, name)
-        gap = float(shading[MOUTH_GAP])
-        if gap > 1e-4:
-            self._mouth(image, vertices, gap)
+            self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
+        if shading[MOUTH_GAP] > 1e-4:
+            self._mouth(image, vertices, float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
             self._eye(image, vertices, side, edge, float(shading[number]))
         return image
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float) -> None:
-        # Little light falls through a small opening.
-        open_share = min(gap / 0.22, 1.0)
-        light = 0.50 + 0.50 * open_share * (2 - open_share)
-        layers = (("lining", "lining", 0.75 + 0.25 * light, 1.0, 1), ("tongue", "tongue", light, 1.0, 1), ("teeth_lower", "teeth_lower", light, 1.0, 1),
-                  ("teeth_upper", "teeth_upper", light, 1.0, 1), ("skin_mouth", "person", 1.0, 1.0, 0))  # fmt: skip
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], light: float) -> None:
+        # The lining spans the opening; teeth and tongue are seen only within it.
+        layers = (
+            _Layer("lining", "lining", tint=0.6 + 0.4 * light),
+            *(_Layer(name, name, tint=light, within=1) for name in ("tongue", "teeth_lower", "teeth_upper")),
+            _Layer("skin_mouth", "person", mark=0),
+        )
         self._region(image, vertices, self._mouth_edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
-        layers = [(f"eyeball_{side}", f"eyeball_{side}", 1.0, 1.0, 1), (f"skin_{side}", "person", 1.0, 1.0, 0)]
+        layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1), _Layer(f"skin_{side}", "person", mark=0)]
         if closure > 0.0:
             shown = min(closure / 0.30, 1.0)
-            layers.append((f"lid_{side}", f"lid_{side}", 1.0, shown * shown * (3 - 2 * shown), 1))
+            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=shown * shown * (3 - 2 * shown)))
         self._region(image, vertices, edge, tuple(layers))
 
-    def _region(
-        self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple[tuple[str, str, float, float, int], ...]
-    ) -> None:
-        """Draw layers (triangles, texture, tint, opacity, mark) around ``edge`` with several samples a pixel, and average them into the picture."""
+    def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
+        """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
         sampling = self.config.sampling
         box = vertices[edge, :2]
         x0, y0 = np.maximum(box.min(0).astype(int) // 32 - 2, 0)
@@ -105,12 +103,25 @@ class VideoStage:
         samples = np.repeat(np.repeat(image[y0:y1, x0:x1], sampling, 0), sampling, 1)
         touched = np.zeros(samples.shape[:2], np.uint8)
         raster.to_samples(vertices, x0, y0, sampling, self._positions)
-        for triangles, texture, tint, opacity, mark in layers:
-            self._draw(samples, touched, mark, triangles, texture, tint, opacity)
+        for layer in layers:
+            self._draw(samples, touched, layer)
         raster.resolve_region(samples, touched, sampling, x0, y0, image)
 
-    def _draw(
-        self, target: NDArray[np.uint8], touched: NDArray[np.uint8], mark: int, triangles: str, texture: str, tint: float = 1.0, opacity: float = 1.0
-    ) -> None:
-        factor = np.full(3, round(256 * tint), np.int64)
-        raster.draw_triangles(target, touched, mark, self._positions, self._triangles[triangles], self._uv, self._textures[texture], factor, round(256 * opacity))
+    def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer") -> None:
+        tint = np.full(3, round(256 * layer.tint), np.int64)
+        raster.draw_triangles(
+            target, touched, layer.mark, layer.within, self._positions, self._triangles[layer.triangles], self._uv,
+            self._textures[layer.texture], tint, round(256 * layer.opacity),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What to draw: names of triangles and texture in the rig, brightness and opacity (1 as they are), mark and stencil of ``raster.draw_triangles``."""
+
+    triangles: str
+    texture: str
+    tint: float = 1.0
+    opacity: float = 1.0
+    mark: int = 1
+    within: int = -1
