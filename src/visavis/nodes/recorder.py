@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -102,22 +101,13 @@ class Recorder(Node):
             reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
             durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
         )
-        callback: Callable[..., None] = partial(self._record, topic, type_name(kind))
-        self.create_subscription(kind, topic, _two_arguments(callback), profile, raw=True)
+        # EventsExecutor gives raw messages only to callbacks of one argument; with the message's times as a second one it fails.
+        self.create_subscription(kind, topic, partial(self._record, topic, type_name(kind)), profile, raw=True)
 
-    def _record(self, topic: str, kind: str, data: bytes, info: dict[str, int]) -> None:
+    def _record(self, topic: str, kind: str, data: bytes) -> None:
         if topic not in self._offered:
             self._offered[topic] = [publisher.qos_profile for publisher in self.get_publishers_info_by_topic(topic)]
-        self._writer.write(topic, kind, self._offered[topic], info["received_timestamp"] or time.time_ns(), data)
-
-
-def _two_arguments(callback: Callable[..., None]) -> Callable[[Any, Any], None]:
-    """rclpy asks a callback for its signature to know whether it wants the message's times, and cannot see through ``partial``."""
-
-    def received(data: Any, info: Any) -> None:
-        callback(data, info)
-
-    return received
+        self._writer.write(topic, kind, self._offered[topic], time.time_ns(), data)
 
 
 def main() -> int:
