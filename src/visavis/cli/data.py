@@ -1,6 +1,7 @@
 """``visavis data``: makes the training corpus, in two steps that both go on where they were stopped.
 
-``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them (cheap: run it again whenever the teacher changes).
+``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them (cheap: run it
+again whenever the teacher changes).
 """
 
 import argparse
@@ -15,19 +16,25 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     kokoro = steps.add_parser("kokoro", help="speak sentences with Kokoro-82M: sound and phones")
     kokoro.add_argument("--output", type=Path, required=True, help="folder of the corpus, outside of git")
     kokoro.add_argument("--minutes", type=float, default=120.0, help="how much sound the corpus should have (default 120)")
-    kokoro.add_argument("--config", type=Path, default=None, help="what is said how, e.g. config/train/corpus.yaml (default: the same values)")
+    kokoro.add_argument(
+        "--config", type=Path, default=None, help="what is said how, e.g. config/train/corpus.yaml (default: the same values)"
+    )
     kokoro.add_argument("--threads", type=int, default=2, help="threads of the speech network (default 2)")
 
     teacher = steps.add_parser("teacher", help="add face and head motion to every item of a corpus")
     teacher.add_argument("corpus", type=Path, help="folder of the corpus")
     teacher.add_argument("--force", action="store_true", help="make the motion again even where this teacher's version of it is there")
 
-    speak = steps.add_parser("speak", help="speak one text into a sound file (16 kHz; .flac, .wav or .ogg), with its phones as JSON beside it")
+    speak = steps.add_parser(
+        "speak", help="speak one text into a sound file (16 kHz; .flac, .wav or .ogg), with its phones as JSON beside it"
+    )
     speak.add_argument("text", help="file with one sentence a line, numbers written as words")
     speak.add_argument("--output", type=Path, required=True, help="sound file to write")
     speak.add_argument("--voice", default="af_heart", help="a voice of Kokoro, or a blend FIRST+SECOND@SHARE (default af_heart)")
     speak.add_argument("--speed", type=float, default=1.0, help="0.8 slow, 1.25 fast (default 1)")
-    speak.add_argument("--pause", type=float, default=0.35, help="seconds of silence before, between and after the sentences (default 0.35)")
+    speak.add_argument(
+        "--pause", type=float, default=0.35, help="seconds of silence before, between and after the sentences (default 0.35)"
+    )
 
     info = steps.add_parser("info", help="count items, minutes, voices and phones of a corpus")
     info.add_argument("corpus", type=Path, help="folder of the corpus")
@@ -55,7 +62,13 @@ def _kokoro(args: argparse.Namespace) -> int:
         raise ValueError(f"--minutes must be more than 0, got {args.minutes}")
     config = load_config(args.config)
     kokoro = Kokoro(with_durations(asset_path("kokoro.onnx"), store_dir()), asset_path("kokoro_voices"), args.threads)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.1f} of {task.total:.0f} min"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.1f} of {task.total:.0f} min"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task("speaking", total=args.minutes)
         made = 0.0
@@ -104,7 +117,9 @@ def _speak(args: argparse.Namespace) -> int:
         raise ValueError(f"{args.text} has no text")
     kokoro = Kokoro(with_durations(asset_path("kokoro.onnx"), store_dir()), asset_path("kokoro_voices"))
     count = len(sentences)
-    item = make_item(ItemPlan("0", args.voice, "train", sentences, (args.speed,) * count, (args.pause,) * (count + 1), level_db=-20.0), kokoro)
+    item = make_item(
+        ItemPlan("0", args.voice, "train", sentences, (args.speed,) * count, (args.pause,) * (count + 1), level_db=-20.0), kokoro
+    )
     args.output.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(args.output, item.samples, SAMPLE_RATE)
     phones = [[phone.name, round(phone.start, 4), round(phone.end, 4)] for phone in item.phones]
@@ -135,5 +150,8 @@ def _info(args: argparse.Namespace) -> int:
     taught = sum(motion_path(path).exists() for path in paths)
     print(f"{len(paths)} items, {taught} with motion; " + ", ".join(f"{split} {value:.1f} min" for split, value in minutes.items()))
     print(f"{len(voices)} voices and blends; silence {100 * phones['SIL'] / sum(phones.values()):.0f} % of the time")
-    print("minutes of sound a phone: " + ", ".join(f"{name} {seconds / 60:.2f}" for name, seconds in sorted(phones.items(), key=lambda pair: -pair[1])))
+    print(
+        "minutes of sound a phone: "
+        + ", ".join(f"{name} {seconds / 60:.2f}" for name, seconds in sorted(phones.items(), key=lambda pair: -pair[1]))
+    )
     return 0

@@ -1,7 +1,8 @@
 """``visavis eval``: measures on speech that no network was trained on.
 
-``lips``: five sentences read by a person drive the portrait three times: by a plain loudness-to-jaw mapping, by the teacher that is given the phones (oracle), and by the
-streaming model that only hears the sound. A face tracker looks at the rendered pictures and the lip gap is compared with the phones.
+``lips``: five sentences read by a person drive the portrait three times: by a plain loudness-to-jaw mapping, by the teacher that is given
+the phones (oracle), and by the streaming model that only hears the sound. A face tracker looks at the rendered pictures and the lip gap is
+compared with the phones.
 """
 
 import argparse
@@ -63,7 +64,11 @@ def _lips(args: argparse.Namespace) -> int:
         (args.keep / "phones.json").write_text(json.dumps(phones) + "\n")
     if args.json:
         where = "curves" if args.curves else "rendered"
-        print(json.dumps({"where": where, "recording": "librivox", "lips": {name: dataclasses.asdict(score) for name, score in scores.items()}}))
+        print(
+            json.dumps(
+                {"where": where, "recording": "librivox", "lips": {name: dataclasses.asdict(score) for name, score in scores.items()}}
+            )
+        )
     else:
         _print_table(scores, args.curves)
     return 0
@@ -112,6 +117,8 @@ def _film(folder: Path | None, name: str, recording: "Recording") -> "Iterator[C
     if folder is None:
         yield lambda _picture: None
         return
+    import numpy as np
+
     from visavis.film.mark import mark_text
     from visavis.film.writer import FilmWriter
     from visavis.timing import SAMPLE_RATE
@@ -119,7 +126,7 @@ def _film(folder: Path | None, name: str, recording: "Recording") -> "Iterator[C
 
     folder.mkdir(parents=True, exist_ok=True)
     with FilmWriter(folder / f"{name}.mp4", PICTURE_WIDTH, PICTURE_HEIGHT, SAMPLE_RATE, mark=mark_text(driver=name)) as film:
-        film.write_sound((recording.samples.astype("float32") / 32768)[:, None])
+        film.write_sound((recording.samples.astype(np.float32) / np.float32(32768))[:, None])
         yield film.write_picture
 
 
@@ -143,6 +150,13 @@ def _print_table(scores: "dict[str, LipScore]", curves: bool) -> None:
         table.add_column(column, justify="left" if column == "driver" else "right")
     for name, score in scores.items():
         gap = " / ".join(f"{value:.3f}" for value in score.gap)
-        cells = (f"{100 * score.closed:.0f} %", f"{score.correlation:.2f}", f"{score.lag:+d}", f"{score.jitter:.3f}", f"{100 * score.silent_open:.0f} %", gap)
+        cells = (
+            f"{100 * score.closed:.0f} %",
+            f"{score.correlation:.2f}",
+            f"{score.lag:+d}",
+            f"{score.jitter:.3f}",
+            f"{100 * score.silent_open:.0f} %",
+            gap,
+        )
         table.add_row(name, *cells)
     Console(width=120).print(table)

@@ -1,7 +1,8 @@
 """The corpus: which item says what in which voice, and the file each item is kept in.
 
-An item is a short session of one voice: a few sentences with natural pauses, sometimes a long silence. Item k depends on (seed, k) only, so that making a corpus can
-stop and go on, and any prefix of it is balanced over the voices. Files: ``<item>.npz`` (sound and phones), ``<item>.motion.npz`` (face and head, see ``teacher``).
+An item is a short session of one voice: a few sentences with natural pauses, sometimes a long silence. Item k depends on (seed, k) only,
+so that making a corpus can stop and go on, and any prefix of it is balanced over the voices. Files: ``<item>.npz`` (sound and phones),
+``<item>.motion.npz`` (face and head, see ``teacher``).
 """
 
 import dataclasses
@@ -9,7 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import yaml
@@ -26,8 +27,8 @@ VALIDATION_VOICES: tuple[str, ...] = ("af_kore", "am_eric", "bf_alice", "bm_lewi
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """What the corpus is made of. Seconds and shares; ``validation_every``: each such item is a validation item. collection: which sentences (``sentences.COLLECTIONS``);
-    prefix: begins the names of its items, so that several collections can lie in one folder."""
+    """What the corpus is made of. Seconds and shares; ``validation_every``: each such item is a validation item. collection: which
+    sentences (``sentences.COLLECTIONS``); prefix: begins the names of its items, so that several collections can lie in one folder."""
 
     seed: int = 1
     collection: str = "everyday"
@@ -54,11 +55,12 @@ def load_config(path: Path | None) -> CorpusConfig:
     """Configuration from a YAML file; the defaults without one. ValueError names unknown keys."""
     if path is None:
         return CorpusConfig()
-    values = yaml.safe_load(path.read_text()) or {}
+    values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     unknown = sorted(set(values) - {field.name for field in dataclasses.fields(CorpusConfig)})
     if unknown:
         raise ValueError(f"{path} has unknown keys {unknown}")
-    return CorpusConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    return CorpusConfig(**values)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,13 @@ def plan_items(config: CorpusConfig) -> Iterator[ItemPlan]:
         base = rng.uniform(*config.speed_range)
         speeds = tuple(float(np.clip(base * rng.uniform(0.95, 1.05), *config.speed_range)) for _ in sentences)
         yield ItemPlan(
-            f"{config.prefix}{index:05d}", voice, split, tuple(sentences), speeds, _pauses(len(sentences), config, rng), float(rng.uniform(*config.level_db))
+            f"{config.prefix}{index:05d}",
+            voice,
+            split,
+            tuple(sentences),
+            speeds,
+            _pauses(len(sentences), config, rng),
+            float(rng.uniform(*config.level_db)),
         )
         index += 1
 
@@ -137,7 +145,8 @@ def _pauses(sentences: int, config: CorpusConfig, rng: np.random.Generator) -> t
 
 
 def make_item(plan: ItemPlan, speaker: Speaker) -> Item:
-    """Speak the plan. The level of the whole is set to ``level_db`` (of the speech, RMS below full scale), and a faint noise floor fills the pauses."""
+    """Speak the plan. The level of the whole is set to ``level_db`` (of the speech, RMS below full scale), and a faint noise floor fills
+    the pauses."""
     rng = np.random.default_rng([int("".join(filter(str.isdigit, plan.name))), 2])
     pieces: list[NDArray[np.float64]] = []
     phones: list[Phone] = []
@@ -205,7 +214,10 @@ def save_item(folder: Path, item: Item) -> Path:
 def load_item(path: Path) -> Item:
     """Read an item; ValueError names the file and what is wrong with it."""
     with np.load(path) as data:
-        phones = tuple(Phone(str(name), float(start), float(end)) for name, start, end in zip(data["phones"], data["starts"], data["ends"], strict=True))
+        phones = tuple(
+            Phone(str(name), float(start), float(end))
+            for name, start, end in zip(data["phones"], data["starts"], data["ends"], strict=True)
+        )
         unknown = {phone.name for phone in phones} - set(PHONES)
         if unknown:
             raise ValueError(f"{path} has unknown phones {sorted(unknown)}")
@@ -225,7 +237,7 @@ def motion_path(item: Path) -> Path:
     return item.with_name(f"{item.stem}.motion.npz")
 
 
-def write_npz(path: Path, **arrays: NDArray) -> Path:  # type: ignore[type-arg]
+def write_npz(path: Path, **arrays: Any) -> Path:
     """``np.savez_compressed`` that never leaves half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")

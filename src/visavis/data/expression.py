@@ -1,5 +1,7 @@
 """Eyes, brows and smiles of a speaker. Gaze stays on the viewer while the head turns (the eyes turn back), with glances away."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +40,8 @@ def blink_curve(times: NDArray[np.float64], starts: list[float], rng: np.random.
 
 
 def gaze_targets(prosody: Prosody, seconds: float, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """(time, yaw, pitch) in degrees of each fixation in the picture's axes (positive yaw to the viewer's left, positive pitch down); (0, 0) is the viewer."""
+    """(time, yaw, pitch) in degrees of each fixation in the picture's axes (positive yaw to the viewer's left, positive pitch down); (0,
+    0) is the viewer."""
     targets: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)]
     time = rng.uniform(1.0, 4.0)
     while time < seconds:
@@ -66,12 +69,14 @@ def gaze_angles(times: NDArray[np.float64], targets: list[tuple[float, float, fl
     return angles
 
 
-def eye_curves(head: NDArray[np.float64], prosody: Prosody, frames: int, per_minute: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def eye_curves(
+    head: NDArray[np.float64], prosody: Prosody, frames: int, per_minute: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """(frames, 52) with blinks and gaze filled. head: (frames, 3) degrees, which the eyes undo to stay on their target."""
     times = (np.arange(frames) + 0.5) / FRAME_RATE
     targets = gaze_targets(prosody, frames / FRAME_RATE, rng)
     eyes = gaze_angles(times, targets, rng) - head[:, :2]
-    glances = [b[0] for a, b in zip(targets, targets[1:], strict=False) if np.hypot(b[1] - a[1], b[2] - a[2]) > 6]
+    glances = [b[0] for a, b in pairwise(targets) if np.hypot(b[1] - a[1], b[2] - a[2]) > 6]
     lids = blink_curve(times, blink_times(prosody, frames / FRAME_RATE, per_minute, glances, rng), rng)
     aside, above, below = LOOK_DEG
     yaw = np.clip(eyes[:, 0] / aside, -0.8, 0.8)
@@ -94,7 +99,11 @@ def brow_curves(prosody: Prosody, frames: int, activity: float, rng: np.random.G
     inner, outer, down, smile = (np.zeros(frames) for _ in range(4))
     for accent in prosody.accents:
         if rng.random() < 0.25 + 0.5 * accent.strength:
-            shape = pulse(times, accent.time, rng.uniform(0.14, 0.22), rng.uniform(0.3, 0.55), rng.uniform(0.0, 0.15)) * accent.strength * activity
+            shape = (
+                pulse(times, accent.time, rng.uniform(0.14, 0.22), rng.uniform(0.3, 0.55), rng.uniform(0.0, 0.15))
+                * accent.strength
+                * activity
+            )
             if rng.random() < 0.85:
                 inner += rng.uniform(0.12, 0.38) * shape
                 outer += rng.uniform(0.10, 0.35) * shape

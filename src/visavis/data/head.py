@@ -61,7 +61,8 @@ def head_angles(prosody: Prosody, phones: tuple[Phone, ...], frames: int, activi
 
 
 def head_motion(angles: NDArray[np.float64], frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(frames, 9) HEAD_ROTATION and HEAD_POSITION of angles in degrees: the head moves a little with its turns, and sways by millimetres."""
+    """(frames, 9) HEAD_ROTATION and HEAD_POSITION of angles in degrees: the head moves a little with its turns, and sways by
+    millimetres."""
     rotation = rotation_to_6d(head_rotation_from_euler(angles[:, 0], angles[:, 1], angles[:, 2]))
     sway = np.stack([slow_noise(frames, 3.0, rng) for _ in range(3)], axis=1) * np.array([0.0015, 0.0008, 0.0025])
     turned = np.stack([-0.00045 * angles[:, 0], 0.00035 * angles[:, 1], -0.0006 * angles[:, 1]], axis=1)

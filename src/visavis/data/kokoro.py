@@ -1,7 +1,8 @@
 """Kokoro-82M (Apache-2.0) as a source of natural speech whose phone durations are known exactly.
 
-The text-to-speech network predicts how many 25 ms frames each input symbol gets and then speaks exactly so. The ONNX file does not give that prediction as an
-output; ``with_durations`` adds it. Source of names and sizes: the graph itself (``/encoder/Clip_output_0``, 600 samples at 24 kHz a frame).
+The text-to-speech network predicts how many 25 ms frames each input symbol gets and then speaks exactly so. The ONNX file does not give
+that prediction as an output; ``with_durations`` adds it. Source of names and sizes: the graph itself (``/encoder/Clip_output_0``, 600
+samples at 24 kHz a frame).
 """
 
 from dataclasses import dataclass
@@ -50,7 +51,9 @@ def with_durations(model: Path, folder: Path) -> Path:
             raise RuntimeError('making a corpus needs the data extra: pip install "visavis[data]"') from error
         graph = onnx.load(str(model))
         if not any(DURATION_OUTPUT in node.output for node in graph.graph.node):
-            raise RuntimeError(f"{model} has no node output {DURATION_OUTPUT}: it is not the Kokoro-82M fp32 file that this command is made for")
+            raise RuntimeError(
+                f"{model} has no node output {DURATION_OUTPUT}: it is not the Kokoro-82M fp32 file that this command is made for"
+            )
         graph.graph.output.append(onnx.helper.make_tensor_value_info(DURATION_OUTPUT, onnx.TensorProto.FLOAT, None))
         folder.mkdir(parents=True, exist_ok=True)
         partial = copy.with_suffix(".part")
@@ -71,7 +74,8 @@ class Kokoro:
         self._tables: dict[str, NDArray[np.float32]] = {}
 
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
-        """Speak ``text``. ``voice`` is a name, or a blend ``first+second@share`` with the share of the second, 0..1. Speed 1 is natural, 0.8 slow, 1.25 fast."""
+        """Speak ``text``. ``voice`` is a name, or a blend ``first+second@share`` with the share of the second, 0..1. Speed 1 is natural,
+        0.8 slow, 1.25 fast."""
         table, british = self._style(voice)
         symbols = text_to_symbols(text, british)
         if len(symbols) > MAX_SYMBOLS - 2:
@@ -84,7 +88,9 @@ class Kokoro:
         wave = np.asarray(waveform, np.float32).ravel()
         counts = np.rint(np.asarray(frames, np.float64).ravel())
         if len(wave) != int(counts.sum()) * FRAME_SAMPLES:
-            raise RuntimeError(f"{len(wave)} samples do not match {int(counts.sum())} frames of {FRAME_SAMPLES}: the model file is not the expected one")
+            raise RuntimeError(
+                f"{len(wave)} samples do not match {int(counts.sum())} frames of {FRAME_SAMPLES}: the model file is not the expected one"
+            )
         phones = symbols_to_phones(symbols, counts, FRAME_S, quiet_frames(wave))
         return _trim(wave, phones)
 
@@ -121,5 +127,9 @@ def _trim(wave: NDArray[np.float32], phones: list[Phone], keep_s: float = 0.05) 
         end = min(phones[-1].start + keep_s, end)
     cut = wave[round(start * KOKORO_RATE) : round(end * KOKORO_RATE)]
     samples = soxr.resample(cut, KOKORO_RATE, SAMPLE_RATE)
-    moved = tuple(Phone(phone.name, max(phone.start - start, 0.0), min(phone.end, end) - start) for phone in phones if phone.end > start and phone.start < end)
+    moved = tuple(
+        Phone(phone.name, max(phone.start - start, 0.0), min(phone.end, end) - start)
+        for phone in phones
+        if phone.end > start and phone.start < end
+    )
     return Spoken(np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16), moved)

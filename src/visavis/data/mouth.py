@@ -1,8 +1,9 @@
 """Mouth curves of known phones: trajectories of least acceleration through what the phones ask for, with lip closure as a constraint.
 
-Each phone asks for an opening between the lips, a height of the jaw, rounding, spreading and bared teeth, and says how firmly. Each of these is then the curve that
-follows the wishes while it accelerates least (a weighted smoothing spline), so that coarticulation comes by itself: what a phone does not insist on is taken from its
-neighbours, before and after. P, B and M insist on shut lips and silence on rest far more than a vowel insists on its opening; the jaw, which is
+Each phone asks for an opening between the lips, a height of the jaw, rounding, spreading and bared teeth, and says how firmly. Each of
+these is then the curve that follows the wishes while it accelerates least (a weighted smoothing spline), so that coarticulation comes by
+itself: what a phone does not insist on is taken from its neighbours, before and after. P, B and M insist on shut lips and silence on rest
+far more than a vowel insists on its opening; the jaw, which is
 heavier, follows more slowly than the lips. F and V bring the lower lip to the upper teeth; rounding begins early.
 """
 
@@ -24,7 +25,8 @@ OPEN_FULL = 0.54
 """jawOpen at which the lips are as far apart as the widest vowel at full loudness asks for."""
 
 JAW_SHARE = 0.3
-"""How much of the way that the jaw stays open while the lips are nearer than it shows as an open jaw with closed lips; the rest shuts the jaw with the lips."""
+"""How much of the way that the jaw stays open while the lips are nearer than it shows as an open jaw with closed lips; the rest shuts the
+jaw with the lips."""
 
 QUIETER = 0.45
 """Share of the opening that is lost where the voice is silent; a loud voice opens wider."""
@@ -32,13 +34,17 @@ QUIETER = 0.45
 LIPS_S, JAW_S, SHAPE_S = 0.042, 0.060, 0.048
 """Time scale of the lips' opening, of the jaw, and of rounding, spreading and the rest: the larger, the slower."""
 
+SHUT, SHUT_WEIGHT = -0.04, 40.0
+"""Shut lips are pressed together a little, which the opening shows as a value below 0."""
+
 EARLY_ROUND_S = 0.06
 """Rounding is wanted this long before its phone begins."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one phone asks of the mouth, each 0..1. The weights say how firmly; ``glide``: the phone that the second half of a diphthong moves to."""
+    """What one phone asks of the mouth, each 0..1. The weights say how firmly; ``glide``: the phone that the second half of a diphthong
+    moves to."""
 
     jaw: float
     round: float = 0.0
@@ -126,13 +132,15 @@ def mouth_curves(phones: tuple[Phone, ...], prosody: Prosody, frames: int, style
 
     lips = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=True), openness), LIPS_S)
     jaw = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=False), openness), JAW_S)
-    shapes = {name: np.clip(at_frames(least_acceleration(_shape(times, spoken, name), SHAPE_S)), 0, 1) for name in ("round", "spread", "teeth", "funnel", "tongue")}
+    names = ("round", "spread", "teeth", "funnel", "tongue")
+    shapes = {name: np.clip(at_frames(least_acceleration(_shape(times, spoken, name), SHAPE_S)), 0, 1) for name in names}
     bitten = np.clip(at_frames(least_acceleration(_bite(times, spoken), LIPS_S)), 0, 1)
-    return _to_shapes(at_frames(lips), at_frames(jaw), shapes, bitten, _rest(at_frames, times, spoken), style)
+    return _to_shapes(at_frames(lips), at_frames(jaw), shapes, bitten, at_frames(_rest(times, spoken)), style)
 
 
 def least_acceleration(wishes: Wishes, scale_s: float) -> NDArray[np.float64]:
-    """The curve c that minimises sum weight (c - wanted)^2 + (scale_s * rate)^4 sum c''^2 (a smoothing spline; Whittaker 1923), one banded solve."""
+    """The curve c that minimises sum weight (c - wanted)^2 + (scale_s * rate)^4 sum c''^2 (a smoothing spline; Whittaker 1923), one banded
+    solve."""
     points = len(wishes.wanted)
     stiffness = (scale_s * FINE_HZ) ** 4
     bands = np.zeros((3, points))
@@ -171,15 +179,11 @@ def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) 
     if lips:
         for phone in phones:
             if phone.name in BILABIALS:
-                middle, half = (phone.start + phone.end) / 2, max(0.2 * (phone.end - phone.start), 0.5 / FINE_HZ)
+                middle, around = (phone.start + phone.end) / 2, max(0.2 * (phone.end - phone.start), 0.5 / FINE_HZ)
                 weight[_span(times, phone.start, phone.end)] = 0.3
-                held = slice(max(int(np.floor((middle - half) * FINE_HZ)), 0), int(np.ceil((middle + half) * FINE_HZ)) + 1)
+                held = slice(max(int(np.floor((middle - around) * FINE_HZ)), 0), int(np.ceil((middle + around) * FINE_HZ)) + 1)
                 wanted[held], weight[held] = SHUT, SHUT_WEIGHT
     return Wishes(wanted, weight)
-
-
-SHUT, SHUT_WEIGHT = -0.04, 40.0
-"""Shut lips are pressed together a little, which the opening shows as a value below 0."""
 
 
 def _shape(times: NDArray[np.float64], phones: tuple[Phone, ...], name: str) -> Wishes:
@@ -207,13 +211,13 @@ def _bite(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
     return Wishes(wanted, weight)
 
 
-def _rest(at_frames, times: NDArray[np.float64], phones: tuple[Phone, ...]) -> NDArray[np.float64]:  # type: ignore[no-untyped-def]
-    """(frames,) 1 where the mouth rests: inside silences of more than 0.3 s."""
+def _rest(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> NDArray[np.float64]:
+    """(points,) 1 where the mouth rests: inside silences of more than 0.3 s."""
     wanted = np.zeros(len(times))
     for phone in phones:
         if phone.name == SILENCE and phone.end - phone.start > 0.3:
             wanted[_span(times, phone.start + 0.1, phone.end - 0.1)] = 1
-    return np.clip(at_frames(least_acceleration(Wishes(wanted, np.ones(len(times))), 0.06)), 0, 1)
+    return np.clip(least_acceleration(Wishes(wanted, np.ones(len(times))), 0.06), 0, 1)
 
 
 def _to_shapes(

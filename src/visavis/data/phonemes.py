@@ -11,21 +11,28 @@ from numpy.typing import NDArray
 from visavis.data.phones import SILENCE, VOWELS, Phone
 
 KOKORO_IDS: dict[str, int] = {
-    ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, " ": 16, "A": 24, "I": 25, "O": 31, "Q": 33, "T": 36, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44,
-    "d": 46, "f": 48, "h": 50, "i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "p": 58, "s": 61, "t": 62, "u": 63, "v": 64, "w": 65, "z": 68, "ɑ": 69, "ɐ": 70, "ɒ": 71,
-    "æ": 72, "ɔ": 76, "ð": 81, "ʤ": 82, "ə": 83, "ɛ": 86, "ɜ": 87, "ɡ": 92, "ɪ": 102, "ŋ": 112, "θ": 119, "ɹ": 123, "ʃ": 131, "ʧ": 133, "ʊ": 135, "ʌ": 138, "ʒ": 147,
+    ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, " ": 16, "A": 24, "I": 25, "O": 31, "Q": 33, "T": 36, "W": 39,
+    "Y": 41, "ᵊ": 42, "a": 43, "b": 44,
+    "d": 46, "f": 48, "h": 50, "i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "p": 58, "s": 61, "t": 62, "u": 63, "v": 64,
+    "w": 65, "z": 68, "ɑ": 69, "ɐ": 70, "ɒ": 71,
+    "æ": 72, "ɔ": 76, "ð": 81, "ʤ": 82, "ə": 83, "ɛ": 86, "ɜ": 87, "ɡ": 92, "ɪ": 102, "ŋ": 112, "θ": 119, "ɹ": 123, "ʃ": 131, "ʧ": 133,
+    "ʊ": 135, "ʌ": 138, "ʒ": 147,
     "ʔ": 148, "ˈ": 156, "ˌ": 157, "ː": 158, "ᵻ": 177,
 }  # fmt: skip
 """Token numbers of Kokoro-82M v1.0 (its config.json), for the symbols that misaki's English lexicons use."""
 
 _ARPABET: dict[str, str] = {
-    "A": "EY", "I": "AY", "O": "OW", "Q": "OW", "W": "AW", "Y": "OY", "ᵊ": "AH", "a": "AE", "i": "IY", "u": "UW", "ɑ": "AA", "ɐ": "AH", "ɒ": "AA", "æ": "AE", "ɔ": "AO", "ə": "AH",
-    "ɛ": "EH", "ɜ": "ER", "ɪ": "IH", "ʊ": "UH", "ʌ": "AH", "ᵻ": "IH", "b": "B", "d": "D", "f": "F", "h": "HH", "j": "Y", "k": "K", "l": "L", "m": "M", "n": "N", "p": "P",
-    "s": "S", "t": "T", "v": "V", "w": "W", "z": "Z", "ð": "DH", "ʤ": "JH", "ɡ": "G", "ŋ": "NG", "θ": "TH", "ɹ": "R", "ʃ": "SH", "ʧ": "CH", "ʒ": "ZH", "T": "D", "ʔ": "T",
+    "A": "EY", "I": "AY", "O": "OW", "Q": "OW", "W": "AW", "Y": "OY", "ᵊ": "AH", "a": "AE", "i": "IY", "u": "UW", "ɑ": "AA", "ɐ": "AH",
+    "ɒ": "AA", "æ": "AE", "ɔ": "AO", "ə": "AH",
+    "ɛ": "EH", "ɜ": "ER", "ɪ": "IH", "ʊ": "UH", "ʌ": "AH", "ᵻ": "IH", "b": "B", "d": "D", "f": "F", "h": "HH", "j": "Y", "k": "K",
+    "l": "L", "m": "M", "n": "N", "p": "P",
+    "s": "S", "t": "T", "v": "V", "w": "W", "z": "Z", "ð": "DH", "ʤ": "JH", "ɡ": "G", "ŋ": "NG", "θ": "TH", "ɹ": "R", "ʃ": "SH",
+    "ʧ": "CH", "ʒ": "ZH", "T": "D", "ʔ": "T",
 }  # fmt: skip
 LEAD_FRAMES = 2.5
-"""The sound of a token comes this many frames before the sum of the durations says (62 ms): measured as the shift that lines up S, Z, SH and CH with the energy
-above 3.5 kHz (-55 to -75 ms over five voices), and as the median difference to pocketsphinx's alignment of the same sound (-50 to -80 ms)."""
+"""The sound of a token comes this many frames before the sum of the durations says (62 ms): measured as the shift that lines up S, Z, SH
+and CH with the energy above 3.5 kHz (-55 to -75 ms over five voices), and as the median difference to pocketsphinx's alignment of the same
+sound (-50 to -80 ms)."""
 _JOINED = "ˈˌ"
 """Stress marks: their time belongs to the sound that follows."""
 _LENGTH = "ː"
@@ -46,7 +53,8 @@ def _lexicon(british: bool) -> Any:
 def text_to_symbols(text: str, british: bool) -> str:
     """Kokoro symbols of an English sentence whose words are all in misaki's lexicon; numbers must be written as words.
 
-    Words are looked up from the last to the first because "the", "to" and "a" sound as the next word demands. Raises ValueError for a word that is unknown.
+    Words are looked up from the last to the first because "the", "to" and "a" sound as the next word demands. Raises ValueError for a word
+    that is unknown.
     """
     from misaki.en import CONSONANTS, VOWELS, TokenContext
 
@@ -86,9 +94,10 @@ class _Sound:
 def symbols_to_phones(symbols: str, frames: NDArray[np.float64], frame_s: float, quiet: NDArray[np.bool_]) -> list[Phone]:
     """Phones with times from the frames that each of Kokoro's tokens got.
 
-    frames: (len(symbols) + 2,), the first and last belong to the padding tokens around the text. quiet: (sum of frames,), True where the sound of that frame
-    is as good as silent. A word gap or punctuation is SIL where it is quiet for two frames or more; the rest of its time is shared by its neighbours
-    (a sound that rings out belongs to the phone before). "ɜɹ" and "əɹ" are one ER; a length mark belongs to its vowel.
+    frames: (len(symbols) + 2,), the first and last belong to the padding tokens around the text. quiet: (sum of frames,), True where the
+    sound of that frame is as good as silent. A word gap or punctuation is SIL where it is quiet for two frames or more; the rest of its
+    time is shared by its neighbours (a sound that rings out belongs to the phone before). "ɜɹ" and "əɹ" are one ER; a length mark belongs
+    to its vowel.
     """
     if len(frames) != len(symbols) + 2:
         raise ValueError(f"{len(symbols)} symbols need {len(symbols) + 2} frame counts (padding at both ends), got {len(frames)}")
@@ -129,7 +138,7 @@ def _place(sounds: list[_Sound], frame_s: float, quiet: NDArray[np.bool_]) -> li
         if sound.kind != "gap":
             continue
         first, last = index == 0, index == len(sounds) - 1
-        start, end = (int(round(edge)) for edge in spans[index])
+        start, end = (round(float(edge)) for edge in spans[index])
         silent = start + np.flatnonzero(quiet[start:end])
         before = None if first else spans[index - 1]
         after = None if last else spans[index + 1]

@@ -34,7 +34,8 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Prosody:
-    """loudness: (points,) 0..1.1 on ``GRID_HZ``, 1 at the 90th percentile of the speech. pitch: (points,) semitones around the speaker's median, NaN if unvoiced."""
+    """loudness: (points,) 0..1.1 on ``GRID_HZ``, 1 at the 90th percentile of the speech. pitch: (points,) semitones around the speaker's
+    median, NaN if unvoiced."""
 
     loudness: NDArray[np.float64]
     pitch: NDArray[np.float64]

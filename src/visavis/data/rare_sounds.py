@@ -3,25 +3,36 @@
 import numpy as np
 
 _WHO = (
-    "The judge", "A fisherman", "George", "Charlotte", "The shepherd", "A jolly chef", "The young sheriff", "My chubby cousin", "Joyce", "The English teacher", "A good cook", "The coach",
-    "The huge horse", "A gigantic giant", "The hungry dog", "The king", "A rich merchant", "The cautious pilot", "Jane", "The third cyclist", "Somebody healthy", "The television crew", "A Chinese painter",
+    "The judge", "A fisherman", "George", "Charlotte", "The shepherd", "A jolly chef", "The young sheriff", "My chubby cousin", "Joyce",
+    "The English teacher", "A good cook", "The coach",
+    "The huge horse", "A gigantic giant", "The hungry dog", "The king", "A rich merchant", "The cautious pilot", "Jane",
+    "The third cyclist", "Somebody healthy", "The television crew", "A Chinese painter",
 )  # fmt: skip
 _DID = (
-    "should catch", "joined", "usually enjoys", "would push", "chose", "measured", "wished for", "is changing", "put away", "destroyed", "shook", "watched", "was searching for", "took", "pulled",
-    "thanked us for", "is bringing", "could not hear", "avoided", "gathered", "washed", "has finished", "imagined", "understood", "was singing about", "is thinking about",
+    "should catch", "joined", "usually enjoys", "would push", "chose", "measured", "wished for", "is changing", "put away", "destroyed",
+    "shook", "watched", "was searching for", "took", "pulled",
+    "thanked us for", "is bringing", "could not hear", "avoided", "gathered", "washed", "has finished", "imagined", "understood",
+    "was singing about", "is thinking about",
 )  # fmt: skip
 _WHAT = (
-    "the cheese", "a fresh sandwich", "the treasure", "fish and chips", "a beige jacket", "thirty toys", "both brushes", "the orange juice", "a good cookbook", "the gigantic engine", "leather shoes",
-    "the whole collection", "a bush with thorns", "the usual version", "three things", "a large sponge", "the television", "the oyster soup", "sugar and ginger", "the huge garage", "a bunch of coins",
-    "his moustache", "the yellow yacht", "a wooden foot", "the ancient bridge", "this decision", "the noise of the boiler", "a thousand feathers", "hot chocolate", "a unique vision",
+    "the cheese", "a fresh sandwich", "the treasure", "fish and chips", "a beige jacket", "thirty toys", "both brushes",
+    "the orange juice", "a good cookbook", "the gigantic engine", "leather shoes",
+    "the whole collection", "a bush with thorns", "the usual version", "three things", "a large sponge", "the television",
+    "the oyster soup", "sugar and ginger", "the huge garage", "a bunch of coins",
+    "his moustache", "the yellow yacht", "a wooden foot", "the ancient bridge", "this decision", "the noise of the boiler",
+    "a thousand feathers", "hot chocolate", "a unique vision",
 )  # fmt: skip
 _WHERE = (
-    "at the beach", "in the kitchen", "on the bench", "with both hands", "in the bathroom", "for pleasure", "in the bushes", "under the bridge", "during the lecture", "without a doubt",
-    "on the fourth of the month", "in the south of Asia", "behind the church", "every Thursday morning", "through the thick hedge", "near the garage", "in public", "from beneath the boat",
+    "at the beach", "in the kitchen", "on the bench", "with both hands", "in the bathroom", "for pleasure", "in the bushes",
+    "under the bridge", "during the lecture", "without a doubt",
+    "on the fourth of the month", "in the south of Asia", "behind the church", "every Thursday morning", "through the thick hedge",
+    "near the garage", "in public", "from beneath the boat",
 )  # fmt: skip
 _SAID = (
-    "Hush!", "Gosh, such a shame.", "Enjoy your lunch!", "Thanks, that is enough.", "Which one should I choose?", "You look huge!", "Oh boy, what a voyage.", "Good, very good.", "Hang on, Joyce.",
-    "Who would do such a thing?", "It is a pleasure, as usual.", "I think so, too.", "What a strange occasion.", "Jump in, the water is gorgeous!", "Could you, should you, would you?", "Cheers!",
+    "Hush!", "Gosh, such a shame.", "Enjoy your lunch!", "Thanks, that is enough.", "Which one should I choose?", "You look huge!",
+    "Oh boy, what a voyage.", "Good, very good.", "Hang on, Joyce.",
+    "Who would do such a thing?", "It is a pleasure, as usual.", "I think so, too.", "What a strange occasion.",
+    "Jump in, the water is gorgeous!", "Could you, should you, would you?", "Cheers!",
 )  # fmt: skip
 
 HAND_WRITTEN_RARE: tuple[str, ...] = (

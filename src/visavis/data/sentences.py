@@ -11,71 +11,116 @@ import numpy as np
 from visavis.data.rare_sounds import HAND_WRITTEN_RARE, rare_sentence
 
 _NAMES = (
-    "Mary", "Bob", "Peter", "Emma", "Victor", "Barbara", "Robert", "Amy", "Ben", "Sophie", "William", "Grace", "Tom", "Violet", "Max", "Alice", "Philip", "Ruby",
+    "Mary", "Bob", "Peter", "Emma", "Victor", "Barbara", "Robert", "Amy", "Ben", "Sophie", "William", "Grace", "Tom", "Violet", "Max",
+    "Alice", "Philip", "Ruby",
     "Jack", "Molly", "Frank", "Wendy", "Adam", "Lucy", "Michael", "Mabel", "George", "Nora", "Sam", "Beth",
 )  # fmt: skip
 _PEOPLE = (
-    "my brother", "the baker", "our neighbour", "the old farmer", "a young woman", "the bus driver", "my best friend", "the museum guide", "the whole family",
-    "a famous painter", "the new manager", "everybody in the room", "my grandmother", "the team", "a small boy", "the doctor", "some people", "the shopkeeper",
+    "my brother", "the baker", "our neighbour", "the old farmer", "a young woman", "the bus driver", "my best friend",
+    "the museum guide", "the whole family",
+    "a famous painter", "the new manager", "everybody in the room", "my grandmother", "the team", "a small boy", "the doctor",
+    "some people", "the shopkeeper",
     "the captain", "a friendly waiter", "the music teacher", "my boss", "nobody", "the gardener", "a group of students",
 )  # fmt: skip
 _PAST = (
-    "bought", "found", "borrowed", "painted", "forgot", "remembered", "moved", "mentioned", "carried", "dropped", "loved", "watched", "brought back", "picked up",
-    "looked for", "gave away", "wrapped", "described", "photographed", "refused", "repaired", "hid", "opened", "promised us", "wanted", "noticed", "threw out", "admired",
+    "bought", "found", "borrowed", "painted", "forgot", "remembered", "moved", "mentioned", "carried", "dropped", "loved", "watched",
+    "brought back", "picked up",
+    "looked for", "gave away", "wrapped", "described", "photographed", "refused", "repaired", "hid", "opened", "promised us", "wanted",
+    "noticed", "threw out", "admired",
 )  # fmt: skip
 _THINGS = (
-    "a warm blanket", "the blue umbrella", "five purple balloons", "an old wooden boat", "a very big map", "the broken lamp", "a pair of boots", "some fresh bread",
-    "a bowl of soup", "the missing keys", "a beautiful vase", "half of the apples", "a box of books", "the yellow paint", "a cup of coffee", "two tickets", "the wrong number",
-    "a piece of chocolate", "an empty bottle", "the front wheel", "a small white mouse", "every photograph", "the evening paper", "a silver watch", "the largest pumpkin",
-    "a few good ideas", "a plan for the weekend", "the view from the bridge", "a bunch of flowers", "a heavy suitcase", "the green bicycle", "three pounds of plums",
+    "a warm blanket", "the blue umbrella", "five purple balloons", "an old wooden boat", "a very big map", "the broken lamp",
+    "a pair of boots", "some fresh bread",
+    "a bowl of soup", "the missing keys", "a beautiful vase", "half of the apples", "a box of books", "the yellow paint",
+    "a cup of coffee", "two tickets", "the wrong number",
+    "a piece of chocolate", "an empty bottle", "the front wheel", "a small white mouse", "every photograph", "the evening paper",
+    "a silver watch", "the largest pumpkin",
+    "a few good ideas", "a plan for the weekend", "the view from the bridge", "a bunch of flowers", "a heavy suitcase",
+    "the green bicycle", "three pounds of plums",
 )  # fmt: skip
 _PLACES = (
-    "in the market", "near the river", "at the railway station", "behind the house", "on the way home", "in the middle of the road", "above the old shop", "by the window",
-    "under the table", "at a birthday party", "in the mountains", "on the beach", "in front of the theatre", "at the airport", "in the library", "outside the office",
+    "in the market", "near the river", "at the railway station", "behind the house", "on the way home", "in the middle of the road",
+    "above the old shop", "by the window",
+    "under the table", "at a birthday party", "in the mountains", "on the beach", "in front of the theatre", "at the airport",
+    "in the library", "outside the office",
     "upstairs", "from the attic", "across the street", "in a village in France", "at the bottom of the garden", "next to the church",
 )  # fmt: skip
 _TIMES = (
-    "yesterday", "this morning", "last summer", "on Monday", "a week ago", "before breakfast", "after the meeting", "late in the evening", "in February", "during the storm",
-    "just in time", "five minutes too late", "the day before yesterday", "over the weekend", "at half past seven", "when the music stopped", "while everyone was asleep",
+    "yesterday", "this morning", "last summer", "on Monday", "a week ago", "before breakfast", "after the meeting",
+    "late in the evening", "in February", "during the storm",
+    "just in time", "five minutes too late", "the day before yesterday", "over the weekend", "at half past seven",
+    "when the music stopped", "while everyone was asleep",
 )  # fmt: skip
 _REASONS = (
-    "because it was raining", "although nobody had asked", "and we all laughed", "but the shop was already closed", "so that we could leave early", "if I remember it well",
-    "which was a complete surprise", "even though it was much too expensive", "as far as I know", "and that was the end of it", "but I do not believe it",
+    "because it was raining", "although nobody had asked", "and we all laughed", "but the shop was already closed",
+    "so that we could leave early", "if I remember it well",
+    "which was a complete surprise", "even though it was much too expensive", "as far as I know", "and that was the end of it",
+    "but I do not believe it",
     "since there was nothing better to do", "which made me very happy", "and then the phone rang", "because somebody left the door open",
 )  # fmt: skip
 _ADJECTIVES = (
-    "wonderful", "impossible", "quite simple", "very important", "a bit strange", "beautiful", "too far away", "perfectly normal", "rather boring", "almost finished", "much better now",
-    "really funny", "not my problem", "worth a visit", "a matter of opinion", "surprisingly cheap", "much bigger than before", "out of the question", "exactly right", "a wise move",
+    "wonderful", "impossible", "quite simple", "very important", "a bit strange", "beautiful", "too far away", "perfectly normal",
+    "rather boring", "almost finished", "much better now",
+    "really funny", "not my problem", "worth a visit", "a matter of opinion", "surprisingly cheap", "much bigger than before",
+    "out of the question", "exactly right", "a wise move",
 )  # fmt: skip
 _SUBJECTS = (
-    "The weather", "This question", "The food", "Your idea", "The whole story", "The museum", "That film", "My new job", "The bridge", "What you said", "The garden in spring",
-    "Your voice", "The first part", "Everything here", "The view from up here", "Winter in the city", "The music", "Public transport", "The last chapter", "A good night of sleep",
+    "The weather", "This question", "The food", "Your idea", "The whole story", "The museum", "That film", "My new job", "The bridge",
+    "What you said", "The garden in spring",
+    "Your voice", "The first part", "Everything here", "The view from up here", "Winter in the city", "The music", "Public transport",
+    "The last chapter", "A good night of sleep",
 )  # fmt: skip
 _FOODS = (
-    "bread", "butter", "plums", "apples", "mushrooms", "fish", "beef", "pepper", "vinegar", "coffee", "waffles", "beans", "honey", "oranges", "cheese", "soup", "ham", "peas",
+    "bread", "butter", "plums", "apples", "mushrooms", "fish", "beef", "pepper", "vinegar", "coffee", "waffles", "beans", "honey",
+    "oranges", "cheese", "soup", "ham", "peas",
     "walnuts", "strawberries", "rice", "tomatoes", "chocolate", "lemons", "flour", "milk",
 )  # fmt: skip
 _VERBS = (
-    "open the window", "bring me a map", "move the table", "pass me the pepper", "wait for me", "show me how it works", "turn off the lamp", "help me with this box", "call my mother",
-    "put the flowers in water", "leave it on the floor", "speak a bit more slowly", "tell me about your family", "wash the cups", "find a better place", "meet us before five",
-    "feed the puppy", "write it down", "choose a number", "keep your voice down", "give me a moment", "walk over the bridge", "try it once more", "push the blue button",
+    "open the window", "bring me a map", "move the table", "pass me the pepper", "wait for me", "show me how it works",
+    "turn off the lamp", "help me with this box", "call my mother",
+    "put the flowers in water", "leave it on the floor", "speak a bit more slowly", "tell me about your family", "wash the cups",
+    "find a better place", "meet us before five",
+    "feed the puppy", "write it down", "choose a number", "keep your voice down", "give me a moment", "walk over the bridge",
+    "try it once more", "push the blue button",
 )  # fmt: skip
 _REPLIES = (
-    "Of course I can.", "No, not today.", "Maybe, maybe not.", "Yes, with pleasure!", "I am afraid not.", "What do you mean?", "Fine by me.", "Well, why not?", "Absolutely!", "Hmm, let me think.",
-    "Oh, never mind.", "You must be joking.", "That would be lovely.", "I beg your pardon?", "As soon as possible.", "Very well, then.", "Who told you that?", "Give me five minutes.",
+    "Of course I can.", "No, not today.", "Maybe, maybe not.", "Yes, with pleasure!", "I am afraid not.", "What do you mean?",
+    "Fine by me.", "Well, why not?", "Absolutely!", "Hmm, let me think.",
+    "Oh, never mind.", "You must be joking.", "That would be lovely.", "I beg your pardon?", "As soon as possible.", "Very well, then.",
+    "Who told you that?", "Give me five minutes.",
 )  # fmt: skip
 _NUMBERS = (
-    "seven", "twelve", "fifteen", "twenty two", "thirty five", "forty eight", "fifty", "sixty four", "seventy one", "eighty nine", "ninety six", "one hundred", "two hundred and five",
+    "seven", "twelve", "fifteen", "twenty two", "thirty five", "forty eight", "fifty", "sixty four", "seventy one", "eighty nine",
+    "ninety six", "one hundred", "two hundred and five",
     "five hundred", "a thousand", "four thousand three hundred", "one million",
 )  # fmt: skip
-_UNITS = ("people", "pounds", "metres", "miles", "minutes", "pages", "boxes", "voters", "bottles", "birds", "windows", "families", "programs", "words", "farms")
+_UNITS = (
+    "people",
+    "pounds",
+    "metres",
+    "miles",
+    "minutes",
+    "pages",
+    "boxes",
+    "voters",
+    "bottles",
+    "birds",
+    "windows",
+    "families",
+    "programs",
+    "words",
+    "farms",
+)
 _OPENERS = (
-    "Well,", "Honestly,", "By the way,", "You know,", "In my opinion,", "First of all,", "Believe it or not,", "To be fair,", "As a matter of fact,", "Unfortunately,", "However,",
+    "Well,", "Honestly,", "By the way,", "You know,", "In my opinion,", "First of all,", "Believe it or not,", "To be fair,",
+    "As a matter of fact,", "Unfortunately,", "However,",
     "Oh,", "Look,", "For example,", "After all,",
 )  # fmt: skip
 _ACTIVITIES = (
-    "swimming in the lake", "baking bread", "playing chess", "watching old movies", "climbing mountains", "reading poems aloud", "fixing bicycles", "growing vegetables", "singing in a choir",
-    "painting with oil", "walking in the woods", "learning French", "doing nothing at all", "playing the violin", "cooking for friends", "writing short stories", "sailing", "feeding birds",
+    "swimming in the lake", "baking bread", "playing chess", "watching old movies", "climbing mountains", "reading poems aloud",
+    "fixing bicycles", "growing vegetables", "singing in a choir",
+    "painting with oil", "walking in the woods", "learning French", "doing nothing at all", "playing the violin", "cooking for friends",
+    "writing short stories", "sailing", "feeding birds",
 )  # fmt: skip
 
 HAND_WRITTEN: tuple[str, ...] = tuple(
@@ -210,7 +255,8 @@ def template_sentence(rng: np.random.Generator) -> str:
         case 13:
             return f"What would you prefer: {pick(_ACTIVITIES)}, or {pick(_ACTIVITIES)}?"
         case 14:
-            return f"I have always loved {pick(_ACTIVITIES)} and {pick(_ACTIVITIES)}, but {_lower_first(pick(_SUBJECTS))} was {pick(_ADJECTIVES)}."
+            loved = f"{pick(_ACTIVITIES)} and {pick(_ACTIVITIES)}"
+            return f"I have always loved {loved}, but {_lower_first(pick(_SUBJECTS))} was {pick(_ADJECTIVES)}."
         case 15:
             return f"{pick(_NAMES)}! {pick(_VERBS).capitalize()}, or {who} will do it."
         case 16:
@@ -220,7 +266,9 @@ def template_sentence(rng: np.random.Generator) -> str:
         case 18:
             return f"I said {food[0]}, not {food[1]}! And a bit more {food[2]}, if you have any."
         case _:
-            return f"{pick(_OPENERS)} {who} {pick(_PAST)} {pick(_THINGS)} {pick(_PLACES)}, and {pick(_NAMES)} {pick(_PAST)} {pick(_THINGS)}."
+            return (
+                f"{pick(_OPENERS)} {who} {pick(_PAST)} {pick(_THINGS)} {pick(_PLACES)}, and {pick(_NAMES)} {pick(_PAST)} {pick(_THINGS)}."
+            )
 
 
 def _lower_first(text: str) -> str:

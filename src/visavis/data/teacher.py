@@ -1,6 +1,6 @@
 """The teacher: face and head motion for speech whose phones are known. What the motion model learns to do from sound alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
@@ -24,7 +24,7 @@ TEACHER_VERSION = 2
 class Style:
     """How lively a speaker is; 1 is average everywhere."""
 
-    mouth: MouthStyle = MouthStyle()
+    mouth: MouthStyle = field(default_factory=MouthStyle)
     head: float = 1.0
     brows: float = 1.0
     blinks_per_minute: float = 17.0
@@ -53,7 +53,8 @@ def random_style(rng: np.random.Generator) -> Style:
 
 
 def teach(samples: NDArray[np.int16], phones: tuple[Phone, ...], seed: int, style: Style | None = None) -> TaughtMotion:
-    """Motion for int16 samples at 16 kHz with their phones: frames_in(len(samples)) frames. The seed decides drift, blinks, glances, and the style if none is given."""
+    """Motion for int16 samples at 16 kHz with their phones: frames_in(len(samples)) frames. The seed decides drift, blinks, glances, and
+    the style if none is given."""
     rng = np.random.default_rng([seed, 7])
     drawn = random_style(rng)
     style = style or drawn

@@ -25,7 +25,8 @@ GAP_WEIGHTS: dict[str, float] = {
     "mouthShrugLower": -0.068,
     "mouthShrugUpper": 0.082,
 }
-"""Eye distances of lip gap a unit of each shape: a linear fit (correlation 0.9997, 600 random mouths) to the gap that the rig of the default portrait gives."""
+"""Eye distances of lip gap a unit of each shape: a linear fit (correlation 0.9997, 600 random mouths) to the gap that the rig of the
+default portrait gives."""
 
 STICKING = 0.011
 """Lips that are nearer than this stick together."""
@@ -40,5 +41,6 @@ def lip_gap(face: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def score_curves(face: NDArray[np.floating], phones: tuple[Phone, ...]) -> LipScore:
-    """Lip score of (frames, 52) face weights at 30 fps against the phones that were said. A proxy: what counts is the rendered picture (``evaluation.lips``)."""
+    """Lip score of (frames, 52) face weights at 30 fps against the phones that were said. A proxy: what counts is the rendered picture
+    (``evaluation.lips``)."""
     return score_gap(lip_gap(face), phones)

@@ -1,4 +1,5 @@
-"""What can drive the mouth: a plain loudness mapping, the teacher that is told the phones, and the streaming model that hears the sound only."""
+"""What can drive the mouth: a plain loudness mapping, the teacher that is told the phones, and the streaming model that hears the sound
+only."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,5 @@
-"""How well a mouth's opening over time fits the phones that were said. Works on any opening: of curves, of the rig, of a tracked face in a film."""
+"""How well a mouth's opening over time fits the phones that were said. Works on any opening: of curves, of the rig, of a tracked face in a
+film."""
 
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from visavis.data.prosody import gaussian
 from visavis.timing import FRAME_RATE
 
 OPENNESS: dict[str, float] = {
-    "AA": 0.9, "AE": 0.8, "AH": 0.55, "AO": 0.7, "AW": 0.8, "AY": 0.8, "EH": 0.6, "ER": 0.4, "EY": 0.5, "IH": 0.35, "IY": 0.3, "OW": 0.5, "OY": 0.55, "UH": 0.35, "UW": 0.25,
-    "F": 0.1, "V": 0.1, "TH": 0.25, "DH": 0.25, "S": 0.15, "Z": 0.15, "SH": 0.2, "ZH": 0.2, "CH": 0.2, "JH": 0.2, "T": 0.25, "D": 0.25, "N": 0.25, "L": 0.25, "K": 0.3, "G": 0.3,
+    "AA": 0.9, "AE": 0.8, "AH": 0.55, "AO": 0.7, "AW": 0.8, "AY": 0.8, "EH": 0.6, "ER": 0.4, "EY": 0.5, "IH": 0.35, "IY": 0.3, "OW": 0.5,
+    "OY": 0.55, "UH": 0.35, "UW": 0.25,
+    "F": 0.1, "V": 0.1, "TH": 0.25, "DH": 0.25, "S": 0.15, "Z": 0.15, "SH": 0.2, "ZH": 0.2, "CH": 0.2, "JH": 0.2, "T": 0.25, "D": 0.25,
+    "N": 0.25, "L": 0.25, "K": 0.3, "G": 0.3,
     "NG": 0.3, "HH": 0.35, "R": 0.3, "W": 0.15, "Y": 0.25,
 }  # fmt: skip
 """Plain openness of each phone; P, B, M and silence are 0."""
@@ -26,9 +29,10 @@ _SETTLE_S, _LEAVE_S = 0.30, 0.20
 
 @dataclass(frozen=True)
 class LipScore:
-    """closed: share of P, B and M whose smallest gap within the phone and one frame around it is below ``threshold``. correlation: of the gap with the plain openness
-    of the phones smoothed by 50 ms, at the best lag within 8 frames; lag in frames, positive where the mouth is late. jitter: 95th percentile of the size of the second
-    difference of the gap. silent_open: share of frames in silence (from 0.3 s after speech to 0.2 s before it) with a gap over ``CLOSED``. gap: 10th, 50th and 95th
+    """closed: share of P, B and M whose smallest gap within the phone and one frame around it is below ``threshold``. correlation: of the
+    gap with the plain openness of the phones smoothed by 50 ms, at the best lag within 8 frames; lag in frames, positive where the mouth
+    is late. jitter: 95th percentile of the size of the second difference of the gap. silent_open: share of frames in silence (from 0.3 s
+    after speech to 0.2 s before it) with a gap over ``CLOSED``. gap: 10th, 50th and 95th
     percentile. Gaps are in eye distances.
     """
 
@@ -47,7 +51,10 @@ def score_gap(gap: NDArray[np.floating], phones: tuple[Phone, ...], rate: float 
     values = np.asarray(gap, np.float64)
     known = np.isfinite(values)
     if values.ndim != 1 or len(values) < 2 * REACH_FRAMES or known.sum() < len(values) / 2:
-        raise ValueError(f"a score needs at least {2 * REACH_FRAMES} frames, half of them with a known gap, got shape {values.shape} with {int(known.sum())} known")
+        raise ValueError(
+            f"a score needs at least {2 * REACH_FRAMES} frames, half of them with a known gap, "
+            f"got shape {values.shape} with {int(known.sum())} known"
+        )
     values = np.interp(np.arange(len(values)), np.flatnonzero(known), values[known])
     threshold = float(min(CLOSED, max(np.percentile(values, 10), CLOSED / 2)))
     smallest = []

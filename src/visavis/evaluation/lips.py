@@ -1,4 +1,5 @@
-"""Lips in the rendered picture, seen by a face tracker that knows nothing of the rig: motion -> control -> picture -> landmarks -> gap -> score."""
+"""Lips in the rendered picture, seen by a face tracker that knows nothing of the rig: motion -> control -> picture -> landmarks -> gap ->
+score."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,7 +55,8 @@ def score_rendered(
     model: Path,
     on_picture: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> LipScore:
-    """Render ``motion``, track the lips and score them against the recording's phones. ``on_picture`` sees every picture, for keeping a film."""
+    """Render ``motion``, track the lips and score them against the recording's phones. ``on_picture`` sees every picture, for keeping a
+    film."""
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         for picture in render_motion(motion, portrait):

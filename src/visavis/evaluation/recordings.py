@@ -40,7 +40,8 @@ def librivox(folder: Path | None = None) -> list[Recording]:
 
 
 def align(samples: NDArray[np.int16], words: str) -> tuple[Phone, ...]:
-    """Phones of ``samples`` (int16, 16 kHz) in which exactly ``words`` are said. Needs the data extra (pocketsphinx with its English model)."""
+    """Phones of ``samples`` (int16, 16 kHz) in which exactly ``words`` are said. Needs the data extra (pocketsphinx with its English
+    model)."""
     try:
         from pocketsphinx import Decoder
     except ImportError as error:
@@ -71,7 +72,9 @@ def join(recordings: list[Recording], pause_s: float = PAUSE_S) -> Recording:
         phones += [Phone(phone.name, phone.start + offset / SAMPLE_RATE, phone.end + offset / SAMPLE_RATE) for phone in recording.phones]
         pieces += [recording.samples, gap]
         offset += len(recording.samples) + len(gap)
-    return Recording("+".join(recording.name for recording in recordings), np.concatenate(pieces), fill_silence(phones, offset / SAMPLE_RATE))
+    return Recording(
+        "+".join(recording.name for recording in recordings), np.concatenate(pieces), fill_silence(phones, offset / SAMPLE_RATE)
+    )
 
 
 def fill_silence(phones: list[Phone], length_s: float) -> tuple[Phone, ...]:
