@@ -166,7 +166,8 @@ def solve_bounded(
     solution = np.zeros(len(gradient))
     for _ in range(60):
         free = ~held
-        solution[free] = solve(hessian[np.ix_(free, free)], gradient[free] - hessian[np.ix_(free, held)] @ solution[held])
+        if free.any():
+            solution[free] = solve(hessian[np.ix_(free, free)], gradient[free] - hessian[np.ix_(free, held)] @ solution[held])
         outside = free & ((solution < lower) | (solution > upper))
         if outside.any():
             solution = np.clip(solution, lower, upper)

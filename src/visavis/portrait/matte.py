@@ -22,6 +22,8 @@ PLAIN_SPREAD = 5.0
 """A background whose residual against a smooth gradient has a smaller standard deviation than this (0..255) is plain."""
 DISTINCT = 22.0
 """Distance of colours (0..255) at which person and background can be told apart with even odds."""
+LEAST_PERSON = 1.4
+"""A cut person has at least this many times the area of the face."""
 HEAD_ROOM = 0.75
 """How far the head crop reaches beyond the face, in heights of the face."""
 
@@ -45,6 +47,10 @@ def cut_out(
     rough = own_alpha if own_alpha is not None else rough_matte(image, landmarks, model)
     face = cv2.fillConvexPoly(np.zeros(image.shape[:2], np.uint8), cv2.convexHull(np.round(landmarks[:468]).astype(np.int32)), 1) > 0
     rough = _one_person(np.where(face, 1, rough).astype(np.float32), landmarks)
+    if (rough > 0.5).sum() < LEAST_PERSON * face.sum():
+        raise PortraitError(
+            "the person cannot be told from the background: use a photo in which head and shoulders stand out from what is behind them"
+        )
     colours = image.astype(np.float32)
     background, spread = _smooth_background(colours, rough)
     plain = spread < PLAIN_SPREAD

@@ -94,7 +94,7 @@ def decode_photo(data: bytes, name: str) -> Photo:
     if width * height > MAX_PIXELS:
         raise PortraitError(_too_large(name, f"{width}x{height}"))
     try:
-        opened.draft("RGB", (MAX_SIDE // 2, MAX_SIDE // 2))
+        opened.draft("RGB", (MAX_SIDE, MAX_SIDE))
         opened.load()
         upright = ImageOps.exif_transpose(opened)
         image, alpha = _to_rgb(upright)
