@@ -19,6 +19,10 @@ DOMAINS = range(20, 100)
 """Domains a graph of its own picks from: below 102, above which ports may be taken by the system, and away from 0, which people use."""
 
 
+GRACE = 5.0
+"""Seconds that processes have to end. Nodes end themselves after three; a machine that is busy may be late to see it."""
+
+
 class GraphError(RuntimeError):
     """The graph did not do what it should; the text says what, and where to look."""
 
@@ -55,8 +59,9 @@ def parameters_file(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Pat
 class Graph:
     """The processes of one launch file. What they print goes to ``log``; ``last_lines`` keeps the end of it. Use as a context manager."""
 
-    def __init__(self, launch_file: str, arguments: Mapping[str, str], log: Path, respawn: bool = True) -> None:
+    def __init__(self, launch_file: str, arguments: Mapping[str, str], log: Path, respawn: bool = True, grace: float = GRACE) -> None:
         self.log = log
+        self._grace = grace
         self.started_ns = 0
         self.exit_status: int | None = None
         self._lock = threading.Lock()
@@ -77,8 +82,8 @@ class Graph:
         self._launcher.start()
 
     def stop(self) -> int:
-        """Exit status of the graph, 0 when every process went down well within three seconds."""
-        self.exit_status = self._launcher.stop()
+        """Exit status of the graph, 0 when every process went down well within ``grace`` seconds."""
+        self.exit_status = self._launcher.stop(self._grace)
         with self._lock:
             self._file.close()
         return self.exit_status

@@ -40,17 +40,30 @@ class Live:
     reports: dict[str, NodeReport]
 
 
-def measure(portrait: Path, audio: Path, seconds: float, log: Path, on_live: Callable[[Live], None] = lambda _live: None) -> dict[str, Any]:
+def measure(
+    portrait: Path,
+    audio: Path,
+    seconds: float,
+    log: Path,
+    on_live: Callable[[Live], None] = lambda _live: None,
+    portrait_cache: Path | None = None,
+) -> dict[str, Any]:
     """Start the graph, let it warm up, measure ``seconds`` of it and stop it. GraphError where it does not run.
 
     Latencies are from the media stamp (when a sound was spoken) to the arrival of the message in another process, so those of pictures
     include the playout delay that the graph keeps on purpose. ``first_frame_ms`` is the median over the utterances, from the publication
-    of the first audio chunk to the arrival of the first picture that shows it.
+    of the first audio chunk to the arrival of the first picture that shows it. ``portrait_cache``: folder of fitted portraits, the user's
+    by default; an empty one measures a first start.
     """
     load_before = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="visavis_bench_") as folder, isolated_domain():
-        waits = {"audio_capture": {"loop": True, "wait_for": ["audio", "motion", "control", "image_raw"]}}
-        params = parameters_file(Path(folder) / "avatar.yaml", waits)
+        changes: dict[str, dict[str, Any]] = {
+            "audio_capture": {"loop": True, "wait_for": ["audio", "motion", "control", "image_raw"], "wait_timeout": 0.0}
+        }
+        if portrait_cache is not None:
+            for node in ("control_render", "video_generation"):
+                changes[node] = {"portrait_cache": str(portrait_cache.resolve())}
+        params = parameters_file(Path(folder) / "avatar.yaml", changes)
         arguments = {"portrait": str(portrait.resolve()), "source": "file", "audio": str(audio.resolve()), "params_file": str(params)}
         with Probe(tuple(STAGES.values())) as probe, Graph("avatar", arguments, log) as graph:
             wait_for_pictures(graph, probe, "image_raw", START_SECONDS)

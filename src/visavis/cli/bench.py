@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visavis.cli.defaults import default_portrait, default_speech
+from visavis.cli.live import LiveFigures
 from visavis.store import AssetError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from visavis.benchmark.measure import Live
+
+LINE_SECONDS = 10.0
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,6 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--seconds", type=float, default=120.0, help="how long to measure (default 120)")
     parser.add_argument("--portrait", default="", metavar="PHOTO", help="without it the default portrait")
     parser.add_argument("--audio", default="", metavar="FILE", help="speech that is played again and again; without it the default speech")
+    parser.add_argument("--first-start", action="store_true", help="fit the portrait anew, as at the first start, to measure startup_ms")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--log", default="", metavar="FILE", help="keep what the processes print")
 
@@ -38,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from visavis.benchmark.graph import GraphError
     from visavis.benchmark.measure import measure
     from visavis.launcher import LaunchError
+    from visavis.portrait.cache import load_portrait
 
     try:
         if not 1 <= args.seconds <= 86_400:
@@ -48,8 +51,19 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"{portrait} does not exist: name a photo")
         open_blocks(audio)
         log = Path(args.log) if args.log else Path(tempfile.gettempdir()) / "visavis_bench.log"
-        with _live_table(args.seconds) as show:
-            figures = measure(portrait, audio, args.seconds, log, show)
+        with LiveFigures(f"starting the graph; what its processes print goes to {log}", LINE_SECONDS) as live_figures:
+
+            def show(live: "Live") -> None:
+                what = "warming up" if live.seconds < 0 else f"{live.seconds:.0f} of {args.seconds:.0f} s"
+                live_figures.show(f"{what}   {live.fps:.0f} pictures/s   {live.missing} missing", live.reports)
+
+            if args.first_start:
+                with tempfile.TemporaryDirectory(prefix="visavis_portraits_") as empty:
+                    figures = measure(portrait, audio, args.seconds, log, show, Path(empty))
+            else:
+                load_portrait(portrait)
+                figures = measure(portrait, audio, args.seconds, log, show)
+        figures["portrait_was_fitted"] = not args.first_start
     except (GraphError, LaunchError, AssetError, AudioError, OSError, ValueError) as error:
         print(f"visavis bench: {error}", file=sys.stderr)
         return 1
@@ -58,53 +72,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_table(figures)
     return 0
-
-
-class _live_table:  # noqa: N801 - used as a function
-    """While the graph runs: a table that is drawn anew on a terminal, a line now and then elsewhere. On stderr: stdout stays JSON."""
-
-    def __init__(self, seconds: float) -> None:
-        from rich.console import Console
-        from rich.live import Live as RichLive
-
-        self._seconds = seconds
-        self._console = Console(stderr=True)
-        self._live = RichLive(console=self._console, transient=True, auto_refresh=False) if self._console.is_terminal else None
-        self._told = -math.inf
-
-    def __enter__(self) -> Any:
-        if self._live is not None:
-            self._live.start()
-        else:
-            print("starting the graph", file=sys.stderr, flush=True)
-        return self.show
-
-    def __exit__(self, *_exc: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def show(self, live: "Live") -> None:
-        what = "warming up" if live.seconds < 0 else f"{live.seconds:.0f} of {self._seconds:.0f} s"
-        title = f"{what}   {live.fps:.0f} pictures/s   {live.missing} missing"
-        if self._live is not None:
-            self._live.update(stage_table(live, title), refresh=True)
-        elif live.seconds - self._told >= 10:
-            self._told = live.seconds
-            print(title, file=sys.stderr, flush=True)
-
-
-def stage_table(live: "Live", title: str) -> "Table":
-    """What the nodes report of themselves: pictures or chunks a second, latency, computing time, queue, drops."""
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for name in ("node", "fps", "latency p50 ms", "p99 ms", "compute p50 ms", "p99 ms", "queue", "drops", "state"):
-        table.add_column(name, justify="left" if name in ("node", "state") else "right")
-    for name, report in sorted(live.reports.items()):
-        keys = ("fps", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "compute_p99_ms", "queue_depth", "drops")
-        cells = ["" if math.isnan(number := report.number(key)) else f"{number:.1f}".removesuffix(".0") for key in keys]
-        table.add_row(name, *cells, report.message[:60])
-    return table
 
 
 def _print_table(figures: dict[str, Any]) -> None:

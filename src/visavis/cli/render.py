@@ -77,9 +77,8 @@ def _render(args: argparse.Namespace) -> int:
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
     begin = time.monotonic()
-    if not args.quiet:
-        print(f"portrait: {args.portrait or 'the default one'} (the first time, fitting it takes some seconds)", file=sys.stderr)
-    portrait = load_portrait(args.portrait or default_portrait())
+    tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
+    portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
     pictures = render_offline(portrait, blocks, args.seed, Path(args.weights) if args.weights else DEFAULT_WEIGHTS)
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)
