@@ -11,8 +11,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "record",
         help="record topics of the running graph into a rosbag2 bag",
-        description="Record topics of the running graph into a rosbag2 bag until Ctrl-C. A recording that is killed keeps all but about its last "
-        "second; --repair then makes the bag whole again.",
+        description="Record topics of the running graph into a rosbag2 bag until Ctrl-C. "
+        "A recording that is killed keeps all but about its last second; --repair then makes the bag whole again.",
     )
     parser.add_argument("bag", nargs="?", type=Path, help="folder of the bag (default: bag_ and the time)")
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", help="default: audio motion image_raw/compressed")

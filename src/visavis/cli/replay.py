@@ -9,8 +9,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "replay",
         help="publish a recorded bag again",
-        description="Publish the topics of a bag again: its audio into a graph that was started with source:=topic, or its motion into another "
-        "portrait.",
+        description="Publish the topics of a bag again: its audio into a graph that was started with source:=topic, "
+        "or its motion into another portrait.",
     )
     parser.add_argument("bag", help="folder of the bag")
     parser.add_argument("--topics", nargs="+", metavar="TOPIC", default=[], help="default: all that nobody else publishes")

@@ -185,7 +185,7 @@ class AudioCapture(AvatarNode):
                 continue
             self._failures = 0
             samples, host_ns = block
-            utterance = _Stretch(self._new_utterance(host_ns + clock_ns), host_ns + clock_ns, self.config.chunk_samples)
+            utterance = Stretch(self._new_utterance(host_ns + clock_ns), host_ns + clock_ns, self.config.chunk_samples)
             try:
                 while not self.stopping and abs(utterance.drift_ns) <= MAX_DRIFT_NS:
                     for chunk in utterance.add(samples, host_ns + clock_ns):
@@ -214,7 +214,7 @@ class AudioCapture(AvatarNode):
         self.health.published(self.now_ns() - chunk.stamp_ns)
 
 
-class _Stretch:
+class Stretch:
     """One utterance of the microphone: cuts its blocks into chunks and watches the device's clock."""
 
     def __init__(self, utterance_id: int, start_ns: int, chunk_samples: int) -> None:

@@ -91,7 +91,7 @@ class Player(Node):
         self.ended = True
 
     def _free_topics(self) -> list[str]:
-        """What to play: the topics that were asked for, or those that nobody else publishes, because two voices on one topic make no sense."""
+        """The topics that were asked for, or those that nobody else publishes: two voices on one topic make no sense."""
         busy = [topic for topic in self._wanted if self._others(topic)]
         if self.config.topics:
             for topic in busy:

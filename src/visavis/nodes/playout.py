@@ -108,7 +108,7 @@ class PlayoutQueue:
         """The picture that must be shown now, once; None if none is due. The last one again if motion has stopped coming."""
         if self._slots and self._slots[0].ready and self._slots[0].stamp_ns + self.delay_ns <= now_ns:
             return self._show(self._slots.popleft(), now_ns)
-        if self._last is not None and not self._slots and now_ns >= self._hold_ns():
+        if self._last is not None and self._next_is_missing(self._last) and now_ns >= self._hold_ns():
             self.counters["repeated"] += 1
             again = Slot(self._last.frame, self._last.stamp_ns + FRAME_NS, self._last.picture, ready=True, repeated=True)
             if now_ns - (again.stamp_ns + self.delay_ns) > HOLD_AFTER_NS + FRAME_NS:  # a long stall is not filled picture by picture
@@ -118,9 +118,14 @@ class PlayoutQueue:
 
     def wake_ns(self, now_ns: int) -> int:
         """When ``take_due`` may have something, if nothing else happens."""
-        if self._slots:
-            return self._slots[0].stamp_ns + self.delay_ns
-        return self._hold_ns() if self._last is not None else now_ns + NANOSECONDS
+        times = [self._slots[0].stamp_ns + self.delay_ns] if self._slots else []
+        if self._last is not None and self._next_is_missing(self._last):
+            times.append(self._hold_ns())
+        return min(times, default=now_ns + NANOSECONDS)
+
+    def _next_is_missing(self, last: Slot) -> bool:
+        """There is no frame for the time after the last picture."""
+        return not self._slots or self._slots[0].stamp_ns > last.stamp_ns + 3 * FRAME_NS // 2
 
     def _show(self, slot: Slot, now_ns: int) -> Slot:
         self._last, self._last_shown_ns = slot, now_ns

@@ -9,7 +9,8 @@ Rules, in the order in which they matter:
 * Media time of an utterance is anchored once, by the stamp of its first chunk. A stamp of zero or more than 5 s from the arrival is no
   stamp: the utterance is anchored at its arrival. Within an utterance time runs by sample index; it is anchored anew only where stamps
   jump by more than a quarter of a second against the index, or where audio comes more than a second too late to be of use.
-* A new utterance wins from its first stamp on: audio of older ones that is queued for later is void.
+* A new utterance wins from its first stamp on: audio of older ones that is queued for later is void, and what still comes of the one
+  before is ignored.
 * Audio that comes faster than real time waits until ``max_ahead`` before its time. What exceeds ``queue_seconds`` is dropped and counted;
   the hole is a gap like any other.
 * Without speech the stage is fed zeros (utterance 0). Its idle state lives on between utterances, so that breathing and blinking have no
@@ -116,6 +117,7 @@ class MotionSchedule(Generic[State]):
         self._pending: deque[_Piece] = deque()
         self._pending_samples = 0
         self._heard: _Heard | None = None
+        self._replaced_id: int | None = None
         self._speech: _Speech[State] | None = None
         self._sessions = 0
         self._last_arrival_ns = self.now_ns
@@ -137,6 +139,9 @@ class MotionSchedule(Generic[State]):
     def hear(self, chunk: AudioChunk, arrival_ns: int) -> None:
         """Note a chunk that arrived at ``arrival_ns``."""
         heard = self._heard
+        if chunk.utterance_id == self._replaced_id and chunk.first_sample:
+            self.counters["ignored"] += 1
+            return
         if heard is None or self._begins_anew(heard, chunk, arrival_ns):
             heard = self._begin(chunk, arrival_ns)
         elif heard.ignored:
@@ -224,6 +229,7 @@ class MotionSchedule(Generic[State]):
             self._pending_samples -= len(self._pending.pop().chunk.samples)
             self.counters["voided"] += 1
         self._sessions += 1
+        self._replaced_id = None if self._heard is None or self._heard.utterance_id == chunk.utterance_id else self._heard.utterance_id
         self._heard = _Heard(chunk.utterance_id, first_ns - offset_ns, self._sessions)
         self.counters["utterances"] += 1
         return self._heard

@@ -26,7 +26,8 @@ MAX_WAITING_SAMPLES = 60 * SAMPLE_RATE
 class SoundPlayout:
     """Turns ``audio`` into ``audio_out``. delay_ns: the playout delay of the pictures.
 
-    counters: sound_drops (chunks that found no room while they waited for pictures), sound_ignored (of an interrupted utterance).
+    counters: sound_drops (chunks that found no room while they waited for pictures), sound_ignored (chunks of an interrupted or replaced
+    utterance).
     """
 
     delay_ns: int
@@ -34,6 +35,7 @@ class SoundPlayout:
 
     def __post_init__(self) -> None:
         self._utterance_id: int | None = None
+        self._replaced_id: int | None = None
         self._start_ns: int | None = None
         self._first_arrival_ns = 0
         self._next_sample = 0
@@ -46,7 +48,11 @@ class SoundPlayout:
         """A chunk of ``audio`` arrived; what to publish now."""
         stamped = chunk.stamp_ns != 0 and abs(chunk.stamp_ns - arrival_ns) <= MAX_STAMP_ERROR_NS
         own_start_ns = chunk.stamp_ns - sample_to_ns(chunk.first_sample)
+        if chunk.utterance_id == self._replaced_id and chunk.first_sample:
+            self.counters["sound_ignored"] += 1
+            return []
         if chunk.utterance_id != self._utterance_id or self._again(chunk, own_start_ns if stamped else arrival_ns):
+            self._replaced_id = None if self._utterance_id == chunk.utterance_id else self._utterance_id
             self._utterance_id = chunk.utterance_id
             self._start_ns = own_start_ns if stamped else None
             self._first_arrival_ns = arrival_ns - sample_to_ns(chunk.first_sample)

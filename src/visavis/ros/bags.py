@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -193,7 +194,7 @@ def _store() -> Typestore:
 
 
 def typestore_with(type_name: str) -> Typestore:
-    """rosbags' types of ROS 2 Jazzy and, read from the installed packages, ``type_name`` and what it is made of. BagError if it is not installed."""
+    """rosbags' types of ROS 2 Jazzy and, from the installed packages, ``type_name`` and what it is made of. BagError if it is missing."""
     store = _store()
     if type_name not in store.fielddefs:
         package, _, short = type_name.split("/")
@@ -222,8 +223,9 @@ def _need(kind: Any) -> None:
 # Reading.
 
 
-def open_bag(path: Path) -> Reader:
-    """A reader, to be used as a context manager or opened. BagError with what to do for what is no whole bag."""
+@contextmanager
+def open_bag(path: Path) -> Iterator[Reader]:
+    """A reader of the bag. BagError with what to do for what is no whole bag."""
     if not path.exists():
         raise BagError(f"there is no bag {path}: name the folder that holds metadata.yaml")
     if path.is_dir() and not (path / "metadata.yaml").exists():
@@ -231,13 +233,19 @@ def open_bag(path: Path) -> Reader:
             raise BagError(f"the bag {path} was not closed: run `visavis record --repair {path}`")
         raise BagError(f"{path} is not a bag: it holds neither metadata.yaml nor an mcap or db3 file")
     try:
-        return Reader(path)
+        reader = Reader(path)
+        reader.open()
     except (ReaderError, OSError) as error:
-        raise BagError(f"the bag {path} cannot be read ({error}): try `visavis record --repair {path}`") from error
+        what = f"the bag {path} cannot be read ({error})"
+        raise BagError(f"{what}: delete its metadata.yaml and run `visavis record --repair {path}`") from error
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 def read_bag(path: Path | str, topics: Sequence[str] | None = None) -> Iterator[tuple[str, Any, int]]:
-    """Topic, message and time of arrival (ns) of each message, in order of arrival; of ``topics`` only (with or without leading slash), or of all."""
+    """Topic, message and time of arrival (ns), in order of arrival, of ``topics`` (with or without leading slash) or of all."""
     with open_bag(Path(path)) as reader:
         connections = select(reader, topics)
         for connection, time_ns, data in reader.messages(connections):

@@ -45,7 +45,8 @@ def header(stamp_ns: int, frame_id: str = "") -> Header:
 def bulk(values: NDArray[np.generic], typecode: str) -> "array.array[Any]":
     """The numbers of a numpy array, row by row, as the ``array.array`` a message field takes."""
     copy = array.array(typecode)
-    copy.frombytes(np.ascontiguousarray(values).data.cast("B"))
+    if values.size:  # an empty view cannot be cast
+        copy.frombytes(np.ascontiguousarray(values).data.cast("B"))
     return copy
 
 
