@@ -1,5 +1,7 @@
 """From Kokoro's tokens and their durations to phones with times."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,7 +67,7 @@ def test_phones_are_in_order_without_gaps_and_end_with_the_sound(tokens: list[tu
     frames = np.array([6, *(count for _, count in tokens), 5], float)
     quiet = np.random.default_rng(seed).random(int(frames.sum())) < 0.4
     phones = symbols_to_phones("".join(symbol for symbol, _ in tokens), frames, FRAME_S, quiet)
-    for before, after in zip(phones, phones[1:], strict=False):
+    for before, after in pairwise(phones):
         assert before.end == pytest.approx(after.start)
     assert all(phone.end > phone.start for phone in phones)
     if any(symbol in SOUNDS for symbol, _ in tokens):

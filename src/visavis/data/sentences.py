@@ -147,7 +147,7 @@ HAND_WRITTEN: tuple[str, ...] = tuple(
     Pop music from Poland, pasta from Parma, and plums from Panama.
     Mum may move the map; Bob must pump up the bike.
     Five brave firefighters found four frightened foxes in the forest.
-    Vera and Violet value very vivid velvet.
+    Victor and Violet value very vivid velvet.
     Papa put a pumpkin on the piano and the puppy bit it.
     Big brown bears barely bother bumblebees.
     Many merry millers make more muffins on Monday mornings.
