@@ -7,8 +7,8 @@ from setuptools import setup
 package = "visavis"
 
 setup(
-    # Not in pyproject.toml: there the setuptools of Ubuntu 24.04 and that of today want the licence written differently, and the versions of
-    # Python become an object that colcon cannot read.
+    # Not in pyproject.toml: there the setuptools of Ubuntu 24.04 and that of today want the licence written differently, and the versions
+    # of Python become an object that colcon cannot read.
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     data_files=[

@@ -74,7 +74,7 @@ KEPT_IN = {
     "transformers": (),
     "cv_bridge": ("visavis.ros.pictures",),
     "sensor_msgs_py": ("visavis.ros.points",),
-    "rosbags": ("visavis.ros.bags",),
+    "rosbags": ("visavis.ros", "visavis.nodes"),
     "torch": ("visavis.training", "visavis.export", "visavis.runtime.torch_engine", "visavis.portrait_build"),  # anny is written in torch
     "anny": ("visavis.portrait_build",),
     "rclpy": ROS,

@@ -16,7 +16,7 @@ from visavis import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("visavis.cli.demo", "start the whole graph, let it speak ten seconds, leave a film, a contact sheet and a bag in out/"),
-    "launch": ("visavis.cli.launch", "start the processes of a launch file, e.g. `visavis launch avatar portrait:=me.jpg source:=microphone`"),
+    "launch": ("visavis.cli.launch", "start the processes of a launch file, e.g. `visavis launch avatar portrait:=me.jpg`"),
     "render": ("visavis.cli.render", "make a film from a photo and a sound file, without ROS"),
     "record": ("visavis.cli.record", "record topics of the running graph into a rosbag2 bag"),
     "replay": ("visavis.cli.replay", "publish a recorded bag again"),
