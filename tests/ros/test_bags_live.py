@@ -1,0 +1,224 @@
+"""Recording and replaying a running graph."""
+
+import shutil
+import signal
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ros_graph import Graph, NodeProcess, voice
+from sensor_msgs.msg import CompressedImage, Image
+from visavis_msgs.msg import AudioChunk, MotionChunk
+
+from visavis.ros.bags import bag_counts, open_bag, read_bag, typestore_with
+from visavis.ros.convert import msg_to_motion_chunk, msg_to_stamp
+from visavis.ros.pictures import msg_to_jpeg_image
+from visavis.ros.topics import TOPICS, type_name
+
+STORAGES = pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+
+
+def visavis(ros: Graph, *arguments: str) -> NodeProcess:
+    return ros.run([sys.executable, "-m", "visavis.cli.main", *arguments])
+
+
+def record(ros: Graph, bag: Path, *arguments: str) -> NodeProcess:
+    """A recorder that has subscribed."""
+    process = visavis(ros, "record", str(bag), *arguments)
+    ros.wait(lambda: "recorder" in [name for name, _ in ros.node.get_node_names_and_namespaces()], "the recorder")
+    ros.wait(lambda: "recording" in process.said, "the recorder to say that it records")
+    return process
+
+
+def frames_of(chunks: list[MotionChunk]) -> dict[tuple[int, int], bytes]:
+    """Motion of speech by utterance and frame, as bytes."""
+    frames = {}
+    for chunk in map(msg_to_motion_chunk, chunks):
+        if chunk.utterance_id:
+            frames |= {(chunk.utterance_id, chunk.first_frame + index): row.tobytes() for index, row in enumerate(chunk.values)}
+    return frames
+
+
+def samples_of(messages: list[AudioChunk]) -> np.ndarray:
+    return np.concatenate([np.frombuffer(msg.samples, np.int16) for msg in messages])
+
+
+@STORAGES
+def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, storage: str) -> None:
+    nodes = ros.start_avatar()
+    motion = ros.listen(MotionChunk, "motion")
+    recorder = record(ros, ros.folder / "bag", "--storage", storage, "--topics", "audio", "motion", "image_raw/compressed")
+    samples = voice(2.5)
+    ros.speak(samples, utterance_id=1234567890123, subscribers=3)
+    ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the motion")
+    ros.spin(1.0)
+    assert recorder.stop() == 0, recorder.said
+
+    counts = bag_counts(ros.folder / "bag")
+    assert counts["/audio"] == 63 and counts["/motion"] > 10 and counts["/image_raw/compressed"] > 10
+    recorded = [msg for _, msg, _ in read_bag(ros.folder / "bag", ["audio"])]
+    assert samples_of(recorded).tolist() == samples.tolist()
+    before = frames_of(motion)
+    assert len(before) == 75
+    assert frames_of([msg for _, msg, _ in read_bag(ros.folder / "bag", ["motion"])]) == before
+    jpeg = next(msg for _, msg, _ in read_bag(ros.folder / "bag", ["image_raw/compressed"]))
+    assert msg_to_jpeg_image(jpeg).shape == (768, 512, 3)
+
+    nodes["motion_diffusion"].stop()  # a new process must give the same motion
+    ros.diagnostics.pop("motion_diffusion")
+    ros.start("motion_diffusion")
+    ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion to be back")
+    motion.clear()
+    heard = ros.listen(AudioChunk, "audio")
+    player = visavis(ros, "replay", str(ros.folder / "bag"))
+    ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the replayed motion")
+    assert frames_of(motion) == before
+    assert player.process.wait(20) == 0
+    ros.wait(lambda: "leaving out" in player.said, "a word about the topics that are live")
+    assert samples_of(heard).tolist() == samples.tolist()
+    assert abs(msg_to_stamp(heard[0].header.stamp) - ros.node.get_clock().now().nanoseconds) < 60e9
+
+
+def test_a_bag_of_motion_replays_into_another_portrait(ros: Graph) -> None:
+    source = ros.start("motion_diffusion")
+    ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion")
+    motion = ros.listen(MotionChunk, "motion")
+    recorder = record(ros, ros.folder / "bag", "--topics", "motion")
+    ros.speak(voice(1.5), utterance_id=5)
+    ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the motion")
+    ros.spin(0.5)
+    assert recorder.stop() == 0
+    source.stop()
+
+    for name in ("control_render", "video_generation"):
+        ros.start(name, portrait="another.jpg")
+    ros.wait(lambda: ros.state("video_generation") == "active" and ros.state("control_render") == "active", "the other portrait")
+    pictures = ros.listen(Image, "image_raw")
+    player = visavis(ros, "replay", str(ros.folder / "bag"), "--topics", "motion")
+    ros.wait(lambda: any(msg.data[2] == 0 for msg in pictures), "pictures of speech")
+    assert player.process.wait(30) == 0
+    ros.spin(1.0)
+    shown = [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
+    assert shown[0] == 0 and shown[-1] == 44
+
+
+@STORAGES
+def test_a_recording_that_is_killed_is_repaired_and_replayed(ros: Graph, storage: str) -> None:
+    bag = ros.folder / "bag"
+    recorder = record(ros, bag, "--storage", storage, "--topics", "audio")
+    ros.speak(voice(6.0), utterance_id=1)
+    recorder.kill()
+    refused = visavis(ros, "replay", str(bag))
+    assert refused.process.wait(60) == 2
+    ros.wait(lambda: "visavis record --repair" in refused.said, "what to do")
+    repair = visavis(ros, "record", "--repair", str(bag))
+    assert repair.process.wait(60) == 0, repair.said
+    saved = samples_of([msg for _, msg, _ in read_bag(bag)])
+    assert len(saved) >= 4.0 * 16000, "all but about the last second, on a machine that may be slow"
+    assert np.array_equal(saved, voice(6.0)[: len(saved)])
+    heard = ros.listen(AudioChunk, "audio")
+    assert visavis(ros, "replay", str(bag), "--rate", "20").process.wait(60) == 0
+    ros.wait(lambda: len(heard) == len(saved) // 640, "the replay")
+
+
+def test_hashes_on_the_wire_are_those_in_the_bag(ros: Graph) -> None:
+    for name, kind in TOPICS.items():
+        ros.node.create_publisher(kind, f"hash/{name}", 1)
+        (info,) = ros.wait(lambda name=name: ros.node.get_publishers_info_by_topic(f"/hash/{name}"), name)
+        assert str(info.topic_type_hash) == typestore_with(type_name(kind)).hash_rihs01(type_name(kind)), name
+
+
+def test_recording_ends_by_itself_and_topics_of_others_are_found(ros: Graph) -> None:
+    publisher = ros.node.create_publisher(CompressedImage, "elsewhere", 10)
+    recorder = visavis(ros, "record", str(ros.folder / "bag"), "--topics", "elsewhere", "--duration", "4")
+    ros.wait(lambda: publisher.get_subscription_count(), "the recorder")
+    for index in range(20):
+        publisher.publish(CompressedImage(format=str(index)))
+        ros.spin(0.02)
+    assert recorder.process.wait(30) == 0
+    assert [msg.format for _, msg, _ in read_bag(ros.folder / "bag")] == [str(index) for index in range(20)]
+    with open_bag(ros.folder / "bag") as reader:
+        assert reader.connections[0].ext.offered_qos_profiles[0].depth == 10
+
+
+def test_a_disk_that_fails_ends_the_recording_with_what_to_do_and_leaves_the_stream_alone(ros: Graph) -> None:
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); import signal; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from visavis.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    bag = ros.folder / "bag"
+    env_log = ros.env.pop("ROS_LOG_DIR")
+    recorder = ros.run([sys.executable, "-c", code, "record", str(bag), "--topics", "audio"])
+    ros.env["ROS_LOG_DIR"] = env_log
+    heard = ros.listen(AudioChunk, "audio")
+    ros.wait(lambda: "recording" in recorder.said, "the recorder")
+    ros.speak(voice(14.0), pace=2.0, subscribers=2)
+    assert recorder.process.wait(60) == 1
+    recorder.stop()
+    assert "File too large" in recorder.said and f"visavis record --repair {bag}" in recorder.said
+    assert "Traceback" not in recorder.said
+    assert len(heard) == 350, "nobody else noticed"
+    repair = visavis(ros, "record", "--repair", str(bag))
+    assert repair.process.wait(60) == 0, repair.said
+    saved = samples_of([msg for _, msg, _ in read_bag(bag)])
+    assert len(saved) > 16000 * 4 and np.array_equal(saved, voice(14.0)[: len(saved)])
+
+
+def test_replay_keeps_the_spacing_and_moves_or_keeps_the_stamps(ros: Graph) -> None:
+    recorder = record(ros, ros.folder / "bag", "--topics", "audio")
+    ros.speak(voice(2.0), utterance_id=3)
+    ros.spin(0.3)
+    assert recorder.stop() == 0
+    stamps = [msg_to_stamp(msg.header.stamp) for _, msg, _ in read_bag(ros.folder / "bag")]
+    for arguments, moved in (([], True), (["--keep-stamps"], False)):
+        heard, arrivals = ros.listen(AudioChunk, "again"), []
+        player = visavis(ros, "replay", str(ros.folder / "bag"), "--remap", "/audio:=/again", *arguments)
+        while player.process.poll() is None:
+            count = len(heard)
+            ros.spin(0.005)
+            arrivals += [time.monotonic()] * (len(heard) - count)
+        assert player.process.returncode == 0, player.said
+        played = [msg_to_stamp(msg.header.stamp) for msg in heard]
+        assert len(played) == 50
+        assert {later - earlier for earlier, later in pairwise(played)} == {40_000_000}
+        assert (played == stamps) is not moved
+        assert 1.5 < arrivals[-1] - arrivals[0] < 6.0
+
+
+def test_loop_plays_until_it_is_stopped_and_motion_follows_every_pass(ros: Graph) -> None:
+    recorder = record(ros, ros.folder / "bag", "--topics", "audio")
+    ros.speak(voice(1.0), utterance_id=3)
+    ros.spin(0.3)
+    assert recorder.stop() == 0
+    ros.start("motion_diffusion")
+    ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion")
+    motion = ros.listen(MotionChunk, "motion")
+    player = visavis(ros, "replay", str(ros.folder / "bag"), "--loop")
+    ros.wait(lambda: sum(msg.end_of_utterance for msg in motion) >= 3, "three passes")
+    assert player.stop(signal.SIGINT) == 0
+    passes: list[list[bytes]] = [[]]
+    for msg in motion:
+        if msg.utterance_id == 3:
+            passes[-1].append(bytes(msg.values))
+            if msg.end_of_utterance:
+                passes.append([])
+    assert b"".join(passes[0]) == b"".join(passes[1]) == b"".join(passes[2])
+
+
+def test_a_bag_that_exists_and_a_bag_that_does_not_are_refused_with_what_to_do(ros: Graph) -> None:
+    (ros.folder / "bag").mkdir()
+    for arguments, says in (
+        (["record", str(ros.folder / "bag")], "exists already"),
+        (["replay", str(ros.folder / "nothing")], "there is no bag"),
+        (["replay", str(ros.folder / "bag")], "is not a bag"),
+        (["record", "--repair"], "name the bag"),
+        (["replay", "x", "--rate", "0"], "--rate must be"),
+    ):
+        process = visavis(ros, *arguments)
+        assert process.process.wait(60) == 2, process.said
+        process.stop()
+        assert says in process.said and "Traceback" not in process.said
+    shutil.rmtree(ros.folder / "bag")
