@@ -5,7 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from visavis.motion.encoder import EncoderSpec
@@ -17,6 +20,11 @@ from visavis.training.encoder_net import AudioEncoder
 from visavis.training.face_net import ContextChances, FaceNet
 
 OPSET = 17
+
+HALVED_FROM = 256
+"""Weights of at least this many numbers are kept as float16 in the file: half the size, and the networks cannot tell. They compute in
+float32.
+"""
 
 
 class _Encode(nn.Module):
@@ -74,3 +82,22 @@ def _export(
     torch.onnx.export(
         network.eval(), example, str(path), input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False
     )
+    onnx.save(_halved(onnx.load(str(path))), str(path))
+
+
+def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Keeps large float32 weights as float16 behind a cast, which onnxruntime does once when it loads the file."""
+    weights, casts = [], []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < HALVED_FROM:
+            weights.append(weight)
+            continue
+        weights.append(numpy_helper.from_array(values.astype(np.float16), f"{weight.name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{weight.name}.half"], [weight.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(weights)
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model

@@ -83,6 +83,7 @@ class FaceTraining:
     closed_weight: float = 3.0
     velocity_weight: float = 1.0
     event_weight: float = 0.3
+    gap_weight: float = 1.0
     silence_share: float = 0.15
 
 
