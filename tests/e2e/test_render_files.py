@@ -1,0 +1,139 @@
+"""`visavis render` on files of every kind, run as a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from visavis.audio.load import load
+from visavis.cli.defaults import default_speech
+from visavis.film.reader import read_facts, read_pictures, read_sound
+from visavis.timing import SAMPLE_RATE, frames_in
+
+pytestmark = pytest.mark.slow
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "visavis.cli.main", "render", *map(str, arguments)]
+
+
+def render(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=280, check=False)
+
+
+def speech(rate: int, seconds: float) -> NDArray[np.float64]:
+    """The first seconds of the default speech, at another rate by straight lines: good enough to be heard and to be found again."""
+    samples = load(default_speech()).astype(np.float64) / 32768
+    return np.interp(np.arange(round(seconds * rate)) / rate, np.arange(len(samples)) / SAMPLE_RATE, samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "channels"),
+    [("a.wav", 8000, 1), ("a.flac", 44_100, 2), ("a.mp3", 48_000, 2), ("a.ogg", 22_050, 1)],
+)
+def test_any_format_gives_a_film_in_step_with_its_sound(tmp_path: Path, name: str, rate: int, channels: int) -> None:
+    sound = speech(rate, 1.5)
+    soundfile.write(tmp_path / name, np.stack([sound] * channels, axis=1), rate)
+    done = render("--audio", tmp_path / name, "-o", tmp_path / "a.mp4", "--jpeg", tmp_path / "sheet.jpg")
+    assert done.returncode == 0, done.stderr
+    facts = read_facts(tmp_path / "a.mp4")
+    assert (facts.width, facts.height, facts.frame_rate, facts.irregular) == (512, 768, 30, 0)
+    assert facts.pictures == frames_in(len(load(tmp_path / name)))
+    assert facts.sound_rate == rate and "trainedAlgorithmicMedia" in facts.mark
+    heard, _ = read_sound(tmp_path / "a.mp4")
+    assert heard.shape[1] == channels
+    size = 1 << 18
+    scores = np.fft.irfft(np.fft.rfft(heard[:, 0], size) * np.conj(np.fft.rfft(sound, size)), size)
+    lag = int(np.argmax(scores))
+    assert min(lag, size - lag) <= rate // 500  # two thousandths of a second
+    assert (tmp_path / "sheet.jpg").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("samples", [1, 300, 1600])
+def test_very_short_sound_gives_a_very_short_film(tmp_path: Path, samples: int) -> None:
+    soundfile.write(tmp_path / "a.wav", speech(SAMPLE_RATE, 1.0)[:samples], SAMPLE_RATE)
+    done = render("--audio", tmp_path / "a.wav", "-o", tmp_path / "a.mp4")
+    assert done.returncode == 0, done.stderr
+    assert read_facts(tmp_path / "a.mp4").pictures == frames_in(samples)
+
+
+def test_same_seed_gives_the_same_pictures_and_another_seed_does_not(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", speech(SAMPLE_RATE, 1.0), SAMPLE_RATE)
+    films = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        done = render("--audio", tmp_path / "a.wav", "-o", tmp_path / f"{name}.mp4", "--seed", seed)
+        assert done.returncode == 0, done.stderr
+        films.append(np.stack([image for _, image in read_pictures(tmp_path / f"{name}.mp4")]))
+    np.testing.assert_array_equal(films[0], films[1])
+    assert np.any(films[0] != films[2])
+
+
+def test_odd_sound_is_used_and_told(tmp_path: Path) -> None:
+    sound = speech(SAMPLE_RATE, 0.5).astype(np.float32)
+    sound[100:200] = np.nan
+    soundfile.write(tmp_path / "nan.wav", sound, SAMPLE_RATE, subtype="FLOAT")
+    done = render("--audio", tmp_path / "nan.wav", "-o", tmp_path / "a.mp4", "--quiet")
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert "100 samples that are no finite numbers" in line
+
+
+def test_unusable_input_is_one_clear_line_and_no_film(tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound\n" * 100)
+    soundfile.write(tmp_path / "zero.wav", np.zeros(0), SAMPLE_RATE)
+    soundfile.write(tmp_path / "good.wav", speech(SAMPLE_RATE, 0.2), SAMPLE_RATE)
+    (tmp_path / "text.jpg").write_text("no picture")
+    cases = [
+        (["--audio", tmp_path / "text.wav", "-o", tmp_path / "a.mp4"], "text.wav"),
+        (["--audio", tmp_path / "zero.wav", "-o", tmp_path / "a.mp4"], "zero.wav holds no sound"),
+        (["--audio", tmp_path / "missing.wav", "-o", tmp_path / "a.mp4"], "missing.wav does not exist"),
+        (["--audio", tmp_path / "good.wav", "-o", tmp_path / "a.gif"], "must end in .mp4"),
+        (["--audio", tmp_path / "good.wav", "-o", tmp_path / "a.mp4", "--portrait", tmp_path / "text.jpg"], "text.jpg"),
+        (["--audio", tmp_path / "good.wav", "-o", tmp_path / "a.mp4", "--weights", tmp_path / "nowhere"], "nowhere"),
+        (["--audio", tmp_path / "good.wav", "-o", tmp_path / "a.mp4", "--seed", "-1"], "--seed"),
+    ]
+    for arguments, words in cases:
+        done = render(*arguments, "--quiet")
+        assert done.returncode == 1, (arguments, done.stderr)
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("visavis render: ") and words in line
+    assert not list(tmp_path.glob("*.mp4")) and not list(tmp_path.glob(".*"))
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    """A minute more would be two gigabytes of pictures, were they kept."""
+    peaks = {}
+    for seconds in (5, 65):
+        soundfile.write(tmp_path / "a.wav", np.resize(speech(SAMPLE_RATE, 5.0), seconds * SAMPLE_RATE), SAMPLE_RATE)
+        log = tmp_path / "log"
+        with log.open("w") as file:
+            process = subprocess.Popen(command("--audio", tmp_path / "a.wav", "-o", tmp_path / "a.mp4", "--quiet"), stderr=file)
+            _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0, log.read_text()
+        peaks[seconds] = usage.ru_maxrss / 1024
+        assert read_facts(tmp_path / "a.mp4").pictures == seconds * 30
+    assert peaks[65] - peaks[5] < 100, peaks
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.resize(speech(SAMPLE_RATE, 5.0), 300 * SAMPLE_RATE), SAMPLE_RATE)
+    (tmp_path / "a.mp4").write_bytes(b"older film")
+    process = subprocess.Popen(
+        command("--audio", tmp_path / "a.wav", "-o", tmp_path / "a.mp4", "--quiet"), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".a.mp4.*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped" in errors
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav"]
+    assert (tmp_path / "a.mp4").read_bytes() == b"older film"
