@@ -58,6 +58,14 @@ def test_ros_packages_that_the_messages_name_are_declared() -> None:
     assert all(any(line.startswith(f"ros-jazzy-{name.replace('_', '-')}==") for line in requires) for name in used)
 
 
+def test_ros_packages_that_the_code_imports_are_declared() -> None:
+    pattern = re.compile(r"^\s*(?:from|import) (rclpy|cv_bridge|sensor_msgs_py|\w+_(?:msgs|srvs|interfaces))\b", re.MULTILINE)
+    used = {name for path in (ROOT / "src").rglob("*.py") for name in pattern.findall(path.read_text(encoding="utf-8"))}
+    root = ElementTree.parse(ROOT / "package.xml").getroot()
+    declared = {node.text for tag in ("depend", "exec_depend") for node in root.findall(tag)}
+    assert {"rclpy", "sensor_msgs", "visavis_msgs"} <= used <= declared
+
+
 def test_wheels_of_ros_are_pinned_alike_for_building_and_running() -> None:
     project = toml(ROOT / "pyproject.toml")["project"]["dependencies"]
     messages = toml(MESSAGES / "pyproject.toml")
