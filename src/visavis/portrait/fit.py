@@ -26,9 +26,10 @@ NOISE = 0.010
 IDENTITY_PRIOR = 0.5
 EXPRESSION_PRIOR = 2.5
 RESTING_PRIOR, CLOSED_SMILE_PRIOR = 10.0, 5.0
-"""Priors of shapes that count as the person's own face rather than as an expression, so that the neutral face looks like the photo: the
-brows
-(the heads on which the landmarks were placed have no hair of the brow to be seen), and mouth and jaw where the lips are closed."""
+ALWAYS_RESTING = ("brow", "mouthRoll", "mouthPress", "mouthShrug")
+"""Shapes that count as the person's own face rather than as an expression, so that the neutral face looks like the photo: the brows (the
+heads on which the landmarks were placed have no hair of the brow to be seen), full or thin lips, and all of mouth and jaw where the lips
+are closed."""
 IDENTITY_LIMIT = 3.5
 ITERATIONS = 12
 OUTLIER = 3.0
@@ -185,7 +186,7 @@ def _expression_prior(mouth_closed: bool) -> NDArray[np.float64]:
     """One over the standard deviation of each ARKit weight."""
     prior = np.full(len(ARKIT_NAMES), EXPRESSION_PRIOR)
     for name, index in ARKIT_INDEX.items():
-        if name.startswith("brow") or (mouth_closed and name.startswith(("mouth", "jaw"))):
+        if name.startswith(ALWAYS_RESTING) or (mouth_closed and name.startswith(("mouth", "jaw"))):
             prior[index] = CLOSED_SMILE_PRIOR if name.startswith("mouthSmile") else RESTING_PRIOR
     return prior
 

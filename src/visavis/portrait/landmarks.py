@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from visavis.types_portrait import LANDMARKS, PortraitError
 
-MIN_FACE = 120
+MIN_FACE = 100
 """Pixels, height of the face mesh (forehead to chin) in the photo as given."""
 RIVAL = 0.6
 """A second face of at least this share of the first one's height makes it unclear who shall speak; smaller ones are bystanders."""
