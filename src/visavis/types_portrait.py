@@ -57,7 +57,8 @@ class RigMesh:
 
     triangles: int32 (T, 3), counter-clockwise seen from outside in a y-up picture. part: uint8 (T,), index into ``PARTS``.
     expressions: float32 (52, V, 3), displacement of each ARKit shape at weight 1, head space, in the order of ``layout.ARKIT_NAMES``.
-    joint_names: names of J joints. joint_parents: int16 (J,), -1 for a root. joint_heads: float32 (J, 3), where each joint turns, of the mean person.
+    joint_names: names of J joints. joint_parents: int16 (J,), -1 for a root. joint_heads: float32 (J, 3), where each joint turns, of the
+    mean person.
     weights: float32 (V, J), skinning weights, rows sum to 1.
     head_weight, neck_weight: float32 (V,), how far a vertex follows the head and the three neck joints, 0..1.
     landmark_triangles: int32 (478, 3), landmark_weights: float32 (478, 3): each face landmark as a point on the mesh.
@@ -125,7 +126,8 @@ class LipSeam:
     """How the lips meet. Column i of N runs from the right corner of the mouth to the left one.
 
     upper, lower: int32 (N,), vertices of the inner edges; the first and the last column are the corners, where both are one vertex.
-    vertices: int32 (M,), lip and skin vertices that give way so that the edges meet. column: float32 (M,), where along the seam each of them sits.
+    vertices: int32 (M,), lip and skin vertices that give way so that the edges meet. column: float32 (M,), where along the seam each of
+    them sits.
     share: float32 (M,), what part of the change of the gap it takes on, negative above the seam: ``y += share * change``.
     rest_gap: float32 (N,), metres, the gap that is left in the rest expression and counts as closed.
     """
@@ -142,9 +144,12 @@ class LipSeam:
 class EyeRig:
     """One eye. Column i of N runs from the outer corner to the inner one.
 
-    upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera space.
-    lid: int32 (P,), vertices of the lid that slides over the eye; column: float32 (P,); travel: float32 (P,), share of the way from the open edge
-    to the closed line (1 at the lashes, 0 at the crease). under: int32 (Q,), under_column, under_travel: the same for the skin of the lower lid, which rises.
+    upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera
+    space.
+    lid: int32 (P,), vertices of the lid that slides over the eye; column: float32 (P,); travel: float32 (P,), share of the way from the
+    open edge
+    to the closed line (1 at the lashes, 0 at the crease). under: int32 (Q,), under_column, under_travel: the same for the skin of the
+    lower lid, which rises.
     """
 
     upper: NDArray[np.int32]
@@ -167,9 +172,11 @@ class PortraitRig:
     focal, principal: ``pixel = focal * camera[:2] / camera[2] + principal``.
     shapes: float32 (52, F, 3), camera space, displacement of ``shape_vertices`` (F,) for each ARKit shape at weight 1.
     photo_expression, rest_expression: float32 (52,), what the photo shows and what the face returns to.
-    head_weight: float32 (V,), how far a vertex follows the head. breath: float32 (V, 3), camera space, metres, how it moves from breathed out to breathed in.
+    head_weight: float32 (V,), how far a vertex follows the head. breath: float32 (V, 3), camera space, metres, how it moves from breathed
+    out to breathed in.
     head_pivot, hip_pivot: float32 (3,), where the head turns and where the torso sways.
-    mouth_lining: int32 (C,), vertices behind the lips, placed between their edges: lining_column, lining_row: float32 (C,), row 0 upper edge, 1 lower edge.
+    mouth_lining: int32 (C,), vertices behind the lips, placed between their edges: lining_column, lining_row: float32 (C,), row 0 upper
+    edge, 1 lower edge.
     uv: float32 (V, 2), texture coordinates in texels of the layer's texture.
     triangles: int32 (T, 3) by layer, drawn in the order given. textures: uint8 (h, w, 4) RGBA by texture.
     plate: uint8 (768, 512, 3) RGB, the background without the person.
