@@ -62,7 +62,7 @@ clean: ## remove the environment, what was built, and out/
 $(stamps)/venv: scripts/find_python.sh scripts/setup_system.sh
 	python=$$(scripts/find_python.sh "$(PYTHON)")
 	scripts/setup_system.sh "$$python"
-	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$python" $(VENV),"$$python" -m venv $(VENV))
+	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$python" $(VENV),"$$python" -m venv --upgrade-deps $(VENV))
 	mkdir -p $(stamps)
 	touch $@
 
