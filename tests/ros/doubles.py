@@ -18,7 +18,7 @@ from visavis.motion.layout import neutral_motion
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
-from visavis.nodes.process import run_process
+from visavis.nodes.process import end_process, run_process
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
 from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
@@ -136,4 +136,4 @@ NODES = {
 }
 
 if __name__ == "__main__":
-    sys.exit(run_process(NODES[sys.argv[1]]))
+    end_process(run_process(NODES[sys.argv[1]]))

@@ -134,7 +134,7 @@ def test_hashes_on_the_wire_are_those_in_the_bag(ros: Graph) -> None:
 def test_recording_ends_by_itself_and_topics_of_others_are_found(ros: Graph) -> None:
     publisher = ros.node.create_publisher(CompressedImage, "elsewhere", 10)
     recorder = visavis(ros, "record", str(ros.folder / "bag"), "--topics", "elsewhere", "--duration", "4")
-    ros.wait(lambda: publisher.get_subscription_count(), "the recorder")
+    ros.wait(publisher.get_subscription_count, "the recorder")
     for index in range(20):
         publisher.publish(CompressedImage(format=str(index)))
         ros.spin(0.02)

@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from visavis.nodes.process import run_process
+    from visavis.nodes.process import end_process, run_process
     from visavis.nodes.recorder import DEFAULT_TOPICS, Recorder, RecorderConfig
     from visavis.ros.bags import BagError, repair_bag
 
@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> int:
         return 2
     bag = args.bag or Path(time.strftime("bag_%Y%m%d_%H%M%S"))
     config = RecorderConfig(str(bag), tuple(args.topics or DEFAULT_TOPICS), args.storage, args.duration)
-    return run_process(lambda: Recorder(config, namespace=args.namespace or None), [])
+    end_process(run_process(lambda: Recorder(config, namespace=args.namespace or None), []))

@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from visavis.nodes.player import Player, PlayerConfig
-    from visavis.nodes.process import run_process
+    from visavis.nodes.process import end_process, run_process
 
     if not 0.01 <= args.rate <= 100:
         print(f"visavis replay: --rate must be from 0.01 to 100, got {args.rate}", file=sys.stderr)
@@ -33,4 +33,4 @@ def run(args: argparse.Namespace) -> int:
         return 2
     remap = [word for rule in args.remap for word in ("-r", rule)]
     config = PlayerConfig(args.bag, tuple(args.topics), args.rate, args.loop, not args.keep_stamps, args.wait)
-    return run_process(lambda: Player(config), ["--ros-args", *remap] if remap else [])
+    end_process(run_process(lambda: Player(config), ["--ros-args", *remap] if remap else []))

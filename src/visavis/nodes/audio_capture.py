@@ -5,12 +5,11 @@ samples are counted from zero, and each chunk is stamped with the utterance's st
 its last sample has been heard.
 """
 
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from visavis.audio.errors import MicrophoneError
 from visavis.audio.file_source import file_chunks, spoken_ns
 from visavis.audio.microphone import Microphone
 from visavis.nodes.base import AvatarNode, NodeConfig
-from visavis.nodes.process import one_line, run_process
+from visavis.nodes.process import end_process, one_line, run_process
 from visavis.ros import qos
 from visavis.ros.convert import audio_chunk_to_msg
 from visavis.ros.parameters import parameter
@@ -250,9 +249,9 @@ class Stretch:
         return chunk
 
 
-def main() -> int:
-    return run_process(AudioCapture)
+def main() -> NoReturn:
+    end_process(run_process(AudioCapture))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

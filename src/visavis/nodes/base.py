@@ -29,7 +29,7 @@ from visavis.ros.parameters import declare_parameters, parameter, read_parameter
 from visavis.timing import NANOSECONDS
 
 RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
-JOIN_SECONDS = 1.5
+JOIN_SECONDS = 1.0
 REPEAT_SECONDS = 10.0
 
 
@@ -153,6 +153,7 @@ class AvatarNode(LifecycleNode):
         result = super().on_activate(state)
         self._worker = threading.Thread(target=self._work, name=f"{self.get_name()} worker", daemon=True)
         self._worker.start()
+        self.get_logger().info("active")
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

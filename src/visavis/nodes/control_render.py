@@ -1,10 +1,9 @@
 """The node that poses the portrait's rig: ``motion`` in, ``control`` out, one message a frame; ``keypoints`` for RViz."""
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from sensor_msgs.msg import PointCloud2
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
@@ -13,7 +12,7 @@ from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.nodes.avatar import load_avatar
 from visavis.nodes.base import AvatarNode, NodeConfig
-from visavis.nodes.process import run_process
+from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
 from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
@@ -115,9 +114,9 @@ class ControlRender(AvatarNode):
         self.health.gauge("queue_depth", len(self._inbox))
 
 
-def main() -> int:
-    return run_process(ControlRender)
+def main() -> NoReturn:
+    end_process(run_process(ControlRender))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,14 +3,13 @@
 What is done when is decided in ``schedule``; this file only connects it to ROS.
 """
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from std_srvs.srv import Trigger
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
@@ -18,7 +17,7 @@ from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
 from visavis.motion.stage import MotionConfig
 from visavis.nodes.base import AvatarNode, NodeConfig
-from visavis.nodes.process import run_process
+from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConfig
 from visavis.ros import qos
@@ -135,9 +134,9 @@ class MotionDiffusion(AvatarNode):
         self.health.gauge("idle", int(schedule.idle))
 
 
-def main() -> int:
-    return run_process(MotionDiffusion)
+def main() -> NoReturn:
+    end_process(run_process(MotionDiffusion))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,18 +6,17 @@ at arrival). Sample and frame indices are never touched, so audio that is replay
 """
 
 import struct
-import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosbags.interfaces import Connection, Nodetype
 
-from visavis.nodes.process import one_line, run_process
+from visavis.nodes.process import end_process, one_line, run_process
 from visavis.ros.bags import BagError, offered_qos, open_bag, select, typestore_with
 from visavis.ros.parameters import declare_parameters, parameter, read_parameters
 from visavis.ros.topics import message_class
@@ -155,9 +154,9 @@ def _begins_with_header(type_name: str) -> bool:
     return bool(fields) and fields[0][1] == (Nodetype.NAME, "std_msgs/msg/Header")
 
 
-def main() -> int:
-    return run_process(Player)
+def main() -> NoReturn:
+    end_process(run_process(Player))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,18 +1,17 @@
 """The node that records: topics of the graph into a rosbag2 bag, as they were serialised, without slowing anyone down."""
 
-import sys
 import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from visavis.nodes.process import one_line, run_process
+from visavis.nodes.process import end_process, one_line, run_process
 from visavis.ros.bags import STORAGES, BagError, BagWriter
 from visavis.ros.parameters import declare_parameters, parameter, read_parameters
 from visavis.ros.topics import TOPICS, message_class, type_name
@@ -110,9 +109,9 @@ class Recorder(Node):
         self._writer.write(topic, kind, self._offered[topic], time.time_ns(), data)
 
 
-def main() -> int:
-    return run_process(Recorder)
+def main() -> NoReturn:
+    end_process(run_process(Recorder))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

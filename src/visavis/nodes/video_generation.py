@@ -5,11 +5,10 @@ A picture's stamp is the media time of its frame; it is published ``playout_dela
 what is heard when in ``sound``. Nothing is drawn, compressed or copied that nobody subscribes to.
 """
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import cv2
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -21,7 +20,7 @@ from visavis.motion.layout import neutral_motion
 from visavis.nodes.avatar import load_avatar
 from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.playout import PlayoutQueue, Slot
-from visavis.nodes.process import run_process
+from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.sound import SoundPlayout
 from visavis.ros import qos
@@ -141,6 +140,9 @@ class VideoGeneration(AvatarNode):
         self.subscribe(ControlFrameMsg, "control", self._inbox.put, qos.CONTROL_DEPTH)
         self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
 
+    def close(self) -> None:
+        self._playout = self._sound = None
+
     def wake(self) -> None:
         self._inbox.wake()
 
@@ -251,9 +253,9 @@ class VideoGeneration(AvatarNode):
         self.health.gauge("watched", int(self._watched))
 
 
-def main() -> int:
-    return run_process(VideoGeneration)
+def main() -> NoReturn:
+    end_process(run_process(VideoGeneration))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
