@@ -118,7 +118,7 @@ git clone --quiet "$repository" "$folder/root/visavis"
 echo "== $suite with $(chroot "$folder" "$python" --version), g++ $(chroot "$folder" g++ -dumpversion); commit $(git -C "$folder/root/visavis" rev-parse --short HEAD)"
 began=$SECONDS
 status=0
-chroot "$folder" env -i "${environment[@]}" bash -c "cd /root/visavis && make $target" </dev/null || status=$?
+chroot "$folder" env -i "${environment[@]}" bash -c "cd /root/visavis && time make $target" </dev/null || status=$?
 echo "== make $target ended with status $status after $((SECONDS - began)) s"
 if [ -n "$out" ] && [ -d "$folder/root/visavis/out" ]; then
   mkdir -p "$out"
