@@ -199,9 +199,10 @@ def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the pho
     faces = [again for again in (finder.confirm(image, face) for face in faces[:6]) if again is not None]
     if not faces:
         raise PortraitError(f"no clear face found in {name}: use a sharp frontal photo of one person whose face is not covered")
-    if len(faces) > 1 and faces[1].height > RIVAL * faces[0].height:
-        places = ", ".join(f"{face.height:.0f} px high at x={face.centre[0]:.0f} y={face.centre[1]:.0f}" for face in faces[:4])
-        raise PortraitError(f"{len(faces)} faces of similar size in {name} ({places}): crop the photo to the one person that shall speak")
+    rivals = [face for face in faces if face.height >= RIVAL * faces[0].height]
+    if len(rivals) > 1:
+        places = ", ".join(f"{face.height:.0f} px high at x={face.centre[0]:.0f} y={face.centre[1]:.0f}" for face in rivals)
+        raise PortraitError(f"{len(rivals)} faces of similar size in {name} ({places}): crop the photo to the person that shall speak")
     face = faces[0]
     if face.height < MIN_FACE:
         raise PortraitError(
