@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.control import kernels
 from visavis.control.retarget import FacePose
 from visavis.control.torso import TorsoPose
 from visavis.motion.layout import head_rotation_from_euler
@@ -15,8 +16,6 @@ STICKING = 0.016
 
 CLOSED_LINE = 0.86
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
-
-_DEPTH_LIMIT = 32767 / 10_000.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,6 @@ class Poser:
 
     def __init__(self, rig: PortraitRig) -> None:
         self._rig = rig
-        self._shapes = np.ascontiguousarray(rig.shapes.reshape(52, -1))
-        self._weight = rig.head_weight[:, None]
         lips = rig.lips
         self._lip_column = np.clip(lips.column.astype(np.int64), 0, len(lips.upper) - 2)
         self._lip_fraction = (lips.column - self._lip_column).astype(np.float32)
@@ -51,19 +48,19 @@ class Poser:
         """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own gap."""
         rig = self._rig
         points = rig.vertices.copy()
-        points[rig.shape_vertices] += (pose.face.weights @ self._shapes).reshape(-1, 3)
+        kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         gap = self._meet_lips(points, seal)
         for eye, closure, gaze in ((rig.right_eye, pose.face.closure[0], pose.face.gaze[0]), (rig.left_eye, pose.face.closure[1], pose.face.gaze[1])):
             _move_eye(points, eye, closure, gaze)
         self._line_mouth(points)
-        turn = pose.head - np.eye(3, dtype=np.float32)
-        points += self._weight * ((points - rig.head_pivot) @ turn.T + pose.head_shift)
         torso = pose.torso
-        points += np.float32(torso.breath) * rig.breath
         sway = pose.spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
-        points = (points - rig.hip_pivot) @ sway.T + rig.hip_pivot
-        points[:, 0] += np.float32(torso.shift)
-        return self._quantise(points), gap
+        vertices = np.empty(points.shape, np.int16)
+        kernels.place(
+            points, rig.head_weight, rig.breath, torso.breath, np.ascontiguousarray(pose.head), pose.head_shift, rig.head_pivot,
+            np.ascontiguousarray(sway), rig.hip_pivot, torso.shift, rig.focal, *rig.principal, vertices,
+        )  # fmt: skip
+        return vertices, gap
 
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
         lips = self._rig.lips
@@ -89,16 +86,6 @@ class Poser:
         place[:, 1] += self._tuck
         place[:, 2] += np.float32(0.004)
         points[rig.mouth_lining] = place
-
-    def _quantise(self, points: NDArray[np.float32]) -> NDArray[np.int16]:
-        rig = self._rig
-        out = np.empty(points.shape, np.float32)
-        depth = np.clip(points[:, 2], 0.05, _DEPTH_LIMIT)
-        scale = np.float32(rig.focal * 32.0) / depth
-        out[:, 0] = points[:, 0] * scale + np.float32(rig.principal[0] * 32.0)
-        out[:, 1] = points[:, 1] * scale + np.float32(rig.principal[1] * 32.0)
-        out[:, 2] = depth * np.float32(10_000.0)
-        return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
 
 
 def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tuple[float, float]) -> None:

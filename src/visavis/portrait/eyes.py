@@ -125,7 +125,7 @@ def crease_curve(upper: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the lid folds: a curve above the open edge (n, 2)."""
     span = float(np.linalg.norm(upper[-1] - upper[0]))
     s = np.linspace(0, 1, len(upper))
-    height = span * (0.07 + 0.12 * np.sin(np.pi * s))
+    height = span * (0.08 + 0.19 * np.sin(np.pi * s))
     return upper - np.stack([np.zeros_like(height), height], 1)
 
 

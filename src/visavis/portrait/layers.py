@@ -307,12 +307,13 @@ def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], ou
     signed, nearest = contours.distance_to(pixels, outline)
     # On the outline itself the mesh may already show the neck: read a little inside.
     centre = outline.mean(0)
-    target = np.where((signed > -2.0)[:, None], nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * 2.0, pixels)
+    inset = 0.03 * face_height
+    target = np.where((signed > -inset)[:, None], nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * inset, pixels)
     # The rim of each lip moves as one piece: read where the fitted lip surely is.
-    inset = 0.05 * width * np.clip((0.5 * width - np.abs(pixels[:, 0] - centre_x)) / (0.12 * width), 0, 1)
+    lip_inset = 0.05 * width * np.clip((0.5 * width - np.abs(pixels[:, 0] - centre_x)) / (0.12 * width), 0, 1)
     upper_edge, lower_edge = (contours.height_on(pixels[edge], pixels[:, 0]) for edge in (sheet.lips_upper, sheet.lips_lower))
-    target[:, 1] = np.where(sheet.below, np.maximum(target[:, 1], np.where(inset > 0, lower_edge + inset, -np.inf)),
-                            np.minimum(target[:, 1], np.where(inset > 0, upper_edge - inset, np.inf)))  # fmt: skip
+    target[:, 1] = np.where(sheet.below, np.maximum(target[:, 1], np.where(lip_inset > 0, lower_edge + lip_inset, -np.inf)),
+                            np.minimum(target[:, 1], np.where(lip_inset > 0, upper_edge - lip_inset, np.inf)))  # fmt: skip
     result = np.empty((len(pixels), values.shape[1]))
     below = sheet.below
     for side, mask in ((below, under), (~below, over)):
@@ -328,16 +329,16 @@ def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], ou
     for name, index in ARKIT_INDEX.items():
         if name.startswith(("eyeBlink", "eyeLook")):
             result[index] = 0
-    return _smooth_on_sheet(result, sheet, pixels)
+    return _smooth_on_sheet(result, sheet, pixels, 5.0 * max(width / 45.0, 1.0))
 
 
-def _smooth_on_sheet(values: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], rounds: int = 2) -> NDArray[np.float64]:
+def _smooth_on_sheet(values: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], reach: float, rounds: int = 2) -> NDArray[np.float64]:
     """A little smoothing along edges takes out the facets of the coarser fitted mesh; contour vertices are averaged along their contour only."""
     count = len(pixels)
     edges = np.concatenate([sheet.triangles[:, [0, 1]], sheet.triangles[:, [1, 2]], sheet.triangles[:, [2, 0]]])
     edges = np.unique(np.sort(edges, 1), axis=0)
     length = np.linalg.norm(pixels[edges[:, 0]] - pixels[edges[:, 1]], axis=1)
-    weight = np.exp(-((length / 5.0) ** 2)) + 1e-6
+    weight = np.exp(-((length / reach) ** 2)) + 1e-6
     for _ in range(rounds):
         total, norm = values * 1.0, np.ones(count)
         for a, b in ((edges[:, 0], edges[:, 1]), (edges[:, 1], edges[:, 0])):

@@ -76,10 +76,11 @@ def build_sheet(
     count_fixed = len(closed)
     closed, source = _add(closed, source, np.concatenate(rings), np.concatenate(ring_sources), 0.75)
     grown = MARGIN
-    for spacing in (3.5, 8.0, 16.0):
+    fine = 3.5 * float(np.clip(unit, 1.0, 1.8))
+    for spacing in (fine, 8.0, 16.0):
         x, y = np.meshgrid(np.arange(-grown, width + grown + 0.1, spacing), np.arange(-grown, height + grown + 0.1, spacing))
         grid = np.round(np.stack([x.ravel(), y.ravel()], 1))
-        if spacing < 4:
+        if spacing == fine:
             signed, _ = contours.distance_to(grid, outline)
             grid = grid[signed < 6.0]
         elif spacing < 10:

@@ -12,6 +12,9 @@ from visavis.video import raster
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT = range(4)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
+MOST_SAMPLES = 40_000
+"""A region larger than this is drawn with fewer samples a pixel: where a face fills the picture, its eyes and mouth have pixels enough."""
+
 
 @dataclass(frozen=True)
 class VideoConfig:
@@ -79,8 +82,8 @@ class VideoStage:
     def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it.
         layers = (
-            _Layer("lining", "lining", tint=0.6 + 0.4 * light),
-            *(_Layer(name, name, tint=light, within=1) for name in ("tongue", "teeth_lower", "teeth_upper")),
+            _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
+            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "teeth_upper")),
             _Layer("skin_mouth", "person", mark=0),
         )
         self._region(image, vertices, self._mouth_edge, layers)
@@ -94,12 +97,14 @@ class VideoStage:
 
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
-        sampling = self.config.sampling
         box = vertices[edge, :2]
         x0, y0 = np.maximum(box.min(0).astype(int) // 32 - 2, 0)
         x1, y1 = np.minimum(box.max(0).astype(int) // 32 + 4, image.shape[1::-1])
         if x1 <= x0 or y1 <= y0:
             return
+        sampling = self.config.sampling
+        while sampling > 2 and (x1 - x0) * (y1 - y0) * sampling * sampling > MOST_SAMPLES:
+            sampling //= 2
         samples = np.repeat(np.repeat(image[y0:y1, x0:x1], sampling, 0), sampling, 1)
         touched = np.zeros(samples.shape[:2], np.uint8)
         raster.to_samples(vertices, x0, y0, sampling, self._positions)
@@ -108,7 +113,7 @@ class VideoStage:
         raster.resolve_region(samples, touched, sampling, x0, y0, image)
 
     def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer") -> None:
-        tint = np.full(3, round(256 * layer.tint), np.int64)
+        tint = np.array([round(256 * channel) for channel in layer.tint], np.int64)
         raster.draw_triangles(
             target, touched, layer.mark, layer.within, self._positions, self._triangles[layer.triangles], self._uv,
             self._textures[layer.texture], tint, round(256 * layer.opacity),
@@ -117,11 +122,16 @@ class VideoStage:
 
 @dataclass(frozen=True)
 class _Layer:
-    """What to draw: names of triangles and texture in the rig, brightness and opacity (1 as they are), mark and stencil of ``raster.draw_triangles``."""
+    """What to draw: names of triangles and texture in the rig, factors of red, green and blue, opacity (1 as they are), mark and stencil of ``raster.draw_triangles``."""
 
     triangles: str
     texture: str
-    tint: float = 1.0
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     opacity: float = 1.0
     mark: int = 1
     within: int = -1
+
+
+def _dim(light: float) -> tuple[float, float, float]:
+    """Light 0..1 inside the mouth as factors of red, green and blue: the less there is, the more of it has come through flesh."""
+    return light**0.9, light**1.12, light**1.18
