@@ -100,8 +100,7 @@ if $host_config; then
 fi
 mount_at "-t proc" proc "$folder/proc"
 mount_at "-t sysfs" sysfs "$folder/sys"
-mount_at --rbind /dev "$folder/dev"
-mount --make-rslave "$folder/dev"
+mount_at "--rbind --make-rslave" /dev "$folder/dev" # never the other way: unmounting here must not reach the host
 for place in "${binds[@]}"; do mount_at "--bind -o ro" "$place" "$folder$place"; done
 if [ -n "$cache" ]; then
   mkdir -p "$cache"
