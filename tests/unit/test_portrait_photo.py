@@ -127,6 +127,7 @@ def test_files_that_are_no_photos(tmp_path: Path, gradient: Image.Image) -> None
         "empty.png": (b"", "empty file"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "damaged or cut off"),
         "cut.png": (encoded(gradient.resize((900, 600)), "PNG")[:3000], "damaged or cut off"),
+        "phone.heic": (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "export it as JPEG"),
         "page.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "is not a picture"),
     }
     for name, (data, message) in cases.items():

@@ -179,7 +179,10 @@ class FaceTracker:
         self._landmarker.close()
 
     def follow(self, image: NDArray[np.uint8], milliseconds: int) -> NDArray[np.float64] | None:
-        """Landmarks (478, 2) in pixels of the next picture, uint8 (height, width, 3) RGB, at an increasing time; None where no face is seen."""
+        """Landmarks (478, 2) in pixels of the next picture, uint8 (height, width, 3) RGB, at an increasing time.
+
+        None where no face is seen.
+        """
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
         result = self._landmarker.detect_for_video(picture, milliseconds)
         if not result.face_landmarks:

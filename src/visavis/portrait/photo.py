@@ -16,6 +16,7 @@ from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 """Formats that are decoded; others (EPS, PDF...) would run programs or are no photos."""
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 MAX_PIXELS = 150_000_000
 MAX_SIDE = 5000
 """Larger photos are scaled down to this before anything looks at them."""
@@ -85,6 +86,8 @@ def decode_photo(data: bytes, name: str) -> Photo:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
+        if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+            raise PortraitError(f"{name} is a HEIC photo, which is not read: export it as JPEG") from error
         raise PortraitError(f"{name} is not a picture that can be read: give a photo as JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF") from error
     except Image.DecompressionBombError as error:
         raise PortraitError(_too_large(name, "far too many")) from error
