@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -146,6 +147,29 @@ def test_a_process_that_holds_the_lock_too_long_is_named(tmp_path: Path, monkeyp
     with cache._locked(lock, told.append), pytest.raises(PortraitError, match=r"x\.lock"), cache._locked(lock, told.append):
         pytest.fail("two holders of one lock")
     assert told == ["waiting for another process that fits the same photo"]
+
+
+def test_a_full_disk_is_told_and_the_portrait_still_works(
+    kept: tuple[Path, PortraitRig, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(record: object, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache, "_make", lambda *_: kept[1])
+    monkeypatch.setattr(cache, "save_record", full)
+    with caplog.at_level(logging.WARNING):
+        assert load_portrait(DEFAULT, tmp_path) is kept[1]
+    assert "No space left on device" in caplog.text
+
+
+def test_the_portraits_used_last_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "KEPT_PORTRAITS", 3)
+    for age, name in enumerate("abcde"):
+        (tmp_path / f"{name}.npz").touch()
+        (tmp_path / f"{name}.lock").touch()
+        os.utime(tmp_path / f"{name}.npz", (1000 - age, 1000 - age))
+    cache._forget_oldest(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.lock", "a.npz", "b.lock", "b.npz", "c.lock", "c.npz"]
 
 
 def test_the_cache_lies_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

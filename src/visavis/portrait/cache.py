@@ -4,6 +4,7 @@ The name hashes the photo's bytes, the rig and the code that fits it, so nothing
 together fit a photo once. A file that cannot be read is reported and made again.
 """
 
+import contextlib
 import dataclasses
 import fcntl
 import functools
@@ -16,7 +17,6 @@ import types
 import typing
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +27,11 @@ from visavis.portrait.photo_file import read_photo_file
 from visavis.store import asset_path
 from visavis.types_portrait import PortraitError, PortraitRig
 
-LOCK_PATIENCE = 120.0
+LOCK_PATIENCE = 300.0
 """Seconds after which a process no longer waits for another one that fits the same photo."""
+
+KEPT_PORTRAITS = 24
+"""More than this many portraits (11 MB each) are not kept: those that were not used for longest go."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,11 @@ def load_portrait(
         if rig is not None:
             return rig
         rig = _make(data, str(path), landmark_model, progress)
-        save_record(rig, kept)
+        try:
+            save_record(rig, kept)
+            _forget_oldest(folder)
+        except OSError as error:
+            logger.warning("the fitted portrait cannot be kept in %s (%s): the next start fits it again", folder, error.strerror)
     return rig
 
 
@@ -118,10 +125,24 @@ def _load_kept(path: Path) -> PortraitRig | None:
     if not path.exists():
         return None
     try:
-        return load_record(PortraitRig, path)
+        rig = load_record(PortraitRig, path)
+        with contextlib.suppress(OSError):  # a cache that cannot be written is still read
+            os.utime(path)
+        return rig
     except ValueError as error:
         logger.warning("the cached portrait is damaged and is made again: %s", error)
         return None
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Removes the portraits beyond ``KEPT_PORTRAITS``; another process may remove them at the same time."""
+    ages = {}
+    for path in folder.glob("*.npz"):
+        with contextlib.suppress(FileNotFoundError):
+            ages[path] = path.stat().st_mtime_ns
+    for path in sorted(ages, key=lambda each: ages[each])[:-KEPT_PORTRAITS]:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def portrait_key(data: bytes) -> str:
@@ -142,7 +163,7 @@ def _maker_version() -> str:
     return digest.hexdigest()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(path: Path, progress: Progress) -> Iterator[None]:
     """Holds an advisory lock on ``path``; told through ``progress`` when another process has it. The lock dies with its process."""
     with path.open("w") as file:
