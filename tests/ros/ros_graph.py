@@ -24,7 +24,7 @@ from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 
 ROOT = Path(__file__).parents[2]
 DOUBLES = Path(__file__).parent / "doubles.py"
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds that a test waits for something that takes one second on an idle machine."""
 
 
@@ -180,6 +180,11 @@ class Graph:
 
     def lifecycle_state(self, name: str) -> str:
         return self.call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label
+
+    def stop_speaking(self) -> None:
+        """Publish no audio any more."""
+        self.node.destroy_publisher(self._speaker)
+        del self._speaker
 
     def speak(
         self,

@@ -24,6 +24,8 @@ from visavis.timing import NANOSECONDS
 
 DEPTH = 1000
 SETTLE_SECONDS = 0.3
+DISCOVERY_SECONDS = 1.0
+MAX_DISCOVERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Player(Node):
 
     def _run(self) -> None:
         try:
-            self._stop.wait(SETTLE_SECONDS)  # other publishers are discovered
+            self._wait_for_discovery()
             topics = self._free_topics()
             with open_bag(Path(self.config.bag)) as reader:
                 connections = [connection for connection in reader.connections if connection.topic in topics]
@@ -89,6 +91,14 @@ class Player(Node):
             self._error = one_line(error)
         self.ended = True
 
+    def _wait_for_discovery(self) -> None:
+        """Until no node has joined for a second: only then can be said which topics others publish."""
+        end = time.monotonic() + MAX_DISCOVERY_SECONDS
+        known, since = -1, time.monotonic()
+        while time.monotonic() < min(end, since + DISCOVERY_SECONDS) and not self._stop.wait(0.1):
+            if (count := len(self.get_node_names())) != known:
+                known, since = count, time.monotonic()
+
     def _free_topics(self) -> list[str]:
         """The topics that were asked for, or those that nobody else publishes: two voices on one topic make no sense."""
         busy = [topic for topic in self._wanted if self._others(topic)]
@@ -97,7 +107,7 @@ class Player(Node):
                 self.get_logger().warning(f"{topic} is also published by {', '.join(self._others(topic))}: the two will mix")
             return self._wanted
         if busy:
-            self.get_logger().info(f"leaving out {', '.join(busy)}, which the running graph publishes itself")
+            self.get_logger().info(f"leaving out {', '.join(sorted(busy))}, which the running graph publishes itself")
         free = [topic for topic in self._wanted if topic not in busy]
         if not free:
             raise BagError("the running graph publishes all topics of this bag itself: name those to replay all the same")
