@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from visavis_msgs.msg import AudioChunk, ControlFrame, MotionChunk
 
-from visavis.benchmark.probe import read_indices, read_stamp
+from visavis.benchmark.probe import NodeReport, drops_between, read_indices, read_stamp
 
 stamps = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 999_999_999))
 
@@ -30,3 +30,12 @@ def test_stamp_and_indices(kind: type, first: str, stamp: tuple[int, int], frame
     data = serialize_message(msg)
     assert read_stamp(data) == stamp[0] * 10**9 + stamp[1]
     assert read_indices(data) == (utterance, index)
+
+
+def test_drops_are_counted_from_the_earlier_report() -> None:
+    def report(**values: str) -> NodeReport:
+        return NodeReport(0, "active", values)
+
+    earlier = {"video": report(drops="16"), "new": report(fps="1")}
+    later = {"video": report(drops="18"), "new": report(drops="3"), "other": report(drops="0"), "silent": report(fps="30")}
+    assert drops_between(earlier, later) == {"new": 3, "other": 0, "video": 2}

@@ -14,7 +14,7 @@ import numpy as np
 
 from visavis.benchmark.figures import Arrivals, first_frames_ms, missing_frames, percentiles, repeated_frames
 from visavis.benchmark.graph import Graph, GraphError, isolated_domain, parameters_file
-from visavis.benchmark.probe import NodeReport, Probe
+from visavis.benchmark.probe import NodeReport, Probe, drops_between
 from visavis.timing import NANOSECONDS
 
 START_SECONDS = 180.0
@@ -70,7 +70,7 @@ def measure(
             startup_ms = (probe.arrivals["image_raw"].arrived[0] - graph.started_ns) / 1e6
             _wait_for_speech(graph, probe)
             _watch(graph, probe, WARM_UP_SECONDS, -WARM_UP_SECONDS, time.time_ns(), on_live)
-            begin, before = time.time_ns(), graph.usage()
+            begin, before, at_begin = time.time_ns(), graph.usage(), probe.reports
             _watch(graph, probe, seconds, 0.0, begin, on_live)
             after, end = graph.usage(), time.time_ns()
             reports = probe.reports
@@ -80,7 +80,7 @@ def measure(
     result["cores"] = after.cores_since(before)
     result["memory_mb"] = after.memory_mib * 2**20 / 1e6
     result["startup_ms"] = startup_ms
-    result["node_drops"] = {name: int(report.number("drops")) for name, report in sorted(reports.items()) if "drops" in report.values}
+    result["node_drops"] = drops_between(at_begin, reports)
     result["compute_ms"] = {
         name: {"p50_ms": report.number("compute_p50_ms"), "p99_ms": report.number("compute_p99_ms")}
         for name, report in sorted(reports.items())

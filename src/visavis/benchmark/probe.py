@@ -43,6 +43,16 @@ class NodeReport:
         return float(self.values.get(key, "nan"))
 
 
+def drops_between(earlier: dict[str, NodeReport], later: dict[str, NodeReport]) -> dict[str, int]:
+    """By node, what it says it has dropped since the earlier report; all of it where it had not reported by then."""
+    result = {}
+    for name, report in sorted(later.items()):
+        if "drops" in report.values:
+            before = earlier.get(name)
+            result[name] = int(report.number("drops")) - (int(before.number("drops")) if before and "drops" in before.values else 0)
+    return result
+
+
 class Probe:
     """Watches some of ``TOPICS`` and /diagnostics from a thread of its own. Use as a context manager.
 

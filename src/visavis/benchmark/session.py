@@ -10,7 +10,7 @@ from typing import Any
 
 from visavis.benchmark.graph import Graph, GraphError, isolated_domain, parameters_file
 from visavis.benchmark.measure import START_SECONDS
-from visavis.benchmark.probe import NodeReport, Probe
+from visavis.benchmark.probe import NodeReport, Probe, drops_between
 from visavis.benchmark.take import TOPICS
 from visavis.ros.bags import bag_counts
 from visavis.timing import SAMPLE_RATE
@@ -41,16 +41,15 @@ class SessionLive:
 
 @dataclass(frozen=True)
 class Session:
-    """What was recorded: messages by topic, seconds from start to the first word's chunk, and the last report of every node."""
+    """What was recorded.
+
+    counts: messages by topic. startup_seconds: from the start to the first chunk of speech. drops: by node, what it says it has dropped
+    from when the speech began (as of its last report before that) to the end; what was dropped while the graph started is not counted.
+    """
 
     counts: dict[str, int]
     startup_seconds: float
-    reports: dict[str, NodeReport]
-
-    @property
-    def drops(self) -> dict[str, int]:
-        """What the nodes say they have dropped."""
-        return {name: int(report.number("drops")) for name, report in sorted(self.reports.items()) if "drops" in report.values}
+    drops: dict[str, int]
 
 
 def record_session(
@@ -76,22 +75,25 @@ def record_session(
         wanted = {"output": str(bag.resolve()), "topics": f"[{', '.join(TOPICS)}]"}
         with Probe(("audio",)) as probe, Graph("avatar", arguments, log) as graph:
             with Graph("record", wanted, log.with_suffix(".recorder.log"), respawn=False, grace=RECORDER_GRACE) as recorder:
-                _until_spoken(graph, recorder, probe, samples, on_live)
+                at_begin = _until_spoken(graph, recorder, probe, samples, on_live)
                 _pause(graph, recorder, TAIL_SECONDS, lambda: on_live(SessionLive("ending", seconds, seconds, probe.reports)))
-                reports = probe.reports
+                drops = drops_between(at_begin, probe.reports)
             if recorder.exit_status:
                 raise GraphError(f"the recorder failed: {recorder.last_lines('recorder')} (all of it in {recorder.log})")
         if graph.exit_status:
             raise GraphError(f"the graph did not go down well, its exit status was {graph.exit_status}: see {log}")
         startup = (probe.arrivals["audio"].arrived[0] - graph.started_ns) / 1e9
-    return Session(bag_counts(bag), startup, reports)
+    return Session(bag_counts(bag), startup, drops)
 
 
-def _until_spoken(graph: Graph, recorder: Graph, probe: Probe, samples: int, on_live: Callable[[SessionLive], None]) -> None:
-    """Return when the last chunk of the speech has gone by."""
+def _until_spoken(
+    graph: Graph, recorder: Graph, probe: Probe, samples: int, on_live: Callable[[SessionLive], None]
+) -> dict[str, NodeReport]:
+    """Return when the last chunk of the speech has gone by, with what the nodes had reported when it began."""
     heard = probe.arrivals["audio"]
     begin = moved = time.monotonic()
     seen = 0
+    at_begin: dict[str, NodeReport] = {}
     while True:
         graph.check()
         recorder.check()
@@ -99,6 +101,7 @@ def _until_spoken(graph: Graph, recorder: Graph, probe: Probe, samples: int, on_
             raise GraphError(f"{probe.failure} (more in {graph.log})")
         now = time.monotonic()
         if len(heard) > seen:
+            at_begin = at_begin if seen else probe.reports
             seen, moved = len(heard), now
         if not seen and now - begin > START_SECONDS:
             raise GraphError(f"the speech has not begun after {START_SECONDS:.0f} s: see {graph.log}, and run `visavis doctor`")
@@ -107,7 +110,7 @@ def _until_spoken(graph: Graph, recorder: Graph, probe: Probe, samples: int, on_
         spoken = heard.indices[-1] if seen else 0
         on_live(SessionLive("speaking" if seen else "starting", spoken / SAMPLE_RATE, samples / SAMPLE_RATE, probe.reports))
         if seen and spoken + _chunk_samples(heard.indices) >= samples:
-            return
+            return at_begin
         time.sleep(0.1)
 
 
