@@ -26,9 +26,11 @@ from visavis.ros.parameters import parameter
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import load_motion_stage
 from visavis.runtime.weights import DEFAULT_WEIGHTS
-from visavis.timing import sample_to_ns
+from visavis.timing import NANOSECONDS, sample_to_ns
 from visavis.types import MotionChunk
 
+REST_SECONDS = 0.1
+"""What capture, control, drawing and the network between them need beside the motion stage."""
 INBOX = 6000
 """Messages that wait for the worker at most; the schedule behind it holds ``queue_seconds`` of audio."""
 
@@ -70,7 +72,13 @@ class MotionDiffusion(AvatarNode):
     def load(self) -> None:
         self._motion = self.publisher(MotionChunkMsg, "motion", qos.MOTION_DEPTH)
         self._stage = self._load_stage(self.config)
-        self.health.gauge("stage_latency_ms", sample_to_ns(self._stage.latency_samples) / 1e6)
+        latency = sample_to_ns(self._stage.latency_samples) / NANOSECONDS
+        self.health.gauge("stage_latency_ms", latency * 1e3)
+        if self.config.playout_delay < latency + REST_SECONDS:
+            self.get_logger().warning(
+                f"playout_delay is {self.config.playout_delay:g} s, but motion alone is known only {latency:.2f} s after its sound: "
+                f"pictures will be late; set at least {latency + REST_SECONDS:.2f}"
+            )
 
     def open(self) -> None:
         limits = ScheduleConfig(self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay)
