@@ -16,6 +16,7 @@ need_library() { # soname, apt package, what it is for
   fi
 }
 need_library libGL.so.1 libgl1 "OpenCV"
+need_library libgthread-2.0.so.0 libglib2.0-0 "OpenCV"
 need_library libEGL.so.1 libegl1 "mediapipe"
 need_library libGLESv2.so.2 libgles2 "mediapipe"
 need_library libportaudio.so.2 libportaudio2 "sounddevice, the microphone"

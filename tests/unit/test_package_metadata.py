@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import visavis
+from visavis.cli.doctor import LIBRARIES
 from visavis.cli.main import COMMANDS, main
 from visavis.launcher import describe, launch_files
 
@@ -160,4 +161,10 @@ def test_missing_system_libraries_are_asked_for_where_they_cannot_be_installed(t
     done = run_script("setup_system.sh", str(python), path=str(tools))
     assert done.returncode == 1
     assert "missing: libportaudio.so.2 (package libportaudio2)" in done.stdout
-    assert "has no apt" in done.stderr and "libgl1 libegl1 libgles2 libportaudio2 g++" in done.stderr
+    assert "has no apt" in done.stderr and "libgl1 libglib2.0-0 libegl1 libgles2 libportaudio2 g++" in done.stderr
+
+
+def test_set_up_and_doctor_know_the_same_libraries() -> None:
+    script = (ROOT / "scripts" / "setup_system.sh").read_text()
+    seen_to = dict(re.findall(r"^need_library (\S+) (\S+)", script, re.MULTILINE))
+    assert seen_to == {library: package for library, (package, _) in LIBRARIES.items()}

@@ -27,6 +27,7 @@ MIB = 1 << 20
 
 LIBRARIES = {
     "libGL.so.1": ("libgl1", "OpenCV"),
+    "libgthread-2.0.so.0": ("libglib2.0-0", "OpenCV"),
     "libEGL.so.1": ("libegl1", "mediapipe"),
     "libGLESv2.so.2": ("libgles2", "mediapipe"),
     "libportaudio.so.2": ("libportaudio2", "the microphone"),
