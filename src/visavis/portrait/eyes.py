@@ -90,10 +90,10 @@ def lid_texture(
         return cv2.remap(blurred, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
 
     above = along(crease - [0, 0.4 * unit])
-    platform = np.maximum(along(crease * 0.65 + upper * 0.35), along(crease - [0, 1.6 * unit]))
+    over = along(crease - [0, 1.0 * unit])
     below = along(lower + [0, 3.0 * unit])
     smooth = lambda rows: cv2.GaussianBlur(np.ascontiguousarray(rows[None]), (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]  # noqa: E731
-    skin = 0.6 * smooth(platform) + 0.4 * smooth(below)
+    skin = 0.5 * smooth(over) + 0.5 * smooth(below)
     # Lid skin is thin: a little redder than what surrounds it.
     skin = skin * np.float32([0.99, 0.97, 0.965])
     t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
@@ -102,7 +102,6 @@ def lid_texture(
     colour = skin[None] * (0.95 + 0.10 * bulge)
     top = np.clip(1 - t / 0.4, 0, 1)
     colour = colour * (1 - top) + above[None] * top
-    # Under the brow's shadow at the inner corner the lid follows the photo.
     dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.8
     taper = np.clip(np.minimum(s * 9 + 0.35, (1 - s) * 4), 0, 1)
     lash_distance = (np.arange(LID_ROWS) - LASH_ROW)[:, None, None].astype(np.float32) / (LASH_ROW / 8.0)  # about pixels of a closed lid
@@ -114,7 +113,7 @@ def lid_texture(
     fringe = np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.55 * taper * (0.55 + 0.45 * strands[None, :, None])
     lash = np.maximum(line, fringe)
     on_lid = (t <= 1.0).astype(np.float32)
-    edge_in = np.clip(t / 0.25, 0, 1) * np.clip(np.minimum(s, 1 - s) * 12 + 0.15, 0, 1)
+    edge_in = _smoothstep(t / 0.4) * _smoothstep(np.minimum(s, 1 - s) * 6 + 0.1)
     alpha = on_lid * edge_in + (1 - on_lid) * lash
     colour = np.where(on_lid > 0, colour * (1 - lash) + dark * lash, dark)
     grain = rng.normal(size=(LID_ROWS, LID_COLUMNS, 1)).astype(np.float32) * 1.2
@@ -138,6 +137,11 @@ def _bounds(upper: NDArray[np.float64], lower: NDArray[np.float64], image: NDArr
     both = np.concatenate([upper, lower])
     low, high = np.floor(both.min(0)).astype(int) - 2, np.ceil(both.max(0)).astype(int) + 2
     return slice(max(low[1], 0), min(high[1], image.shape[0])), slice(max(low[0], 0), min(high[0], image.shape[1]))
+
+
+def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
 
 
 def _rgba(texture: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -1,0 +1,173 @@
+"""The control stage on the default portrait: lips that close, limits, breaks in the motion. Needs `visavis assets fetch`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import visavis
+from visavis.control.pose import KEYPOINT_NAMES, SHADING_NAMES, ControlConfig, ControlStage, soft_limit
+from visavis.motion.layout import (
+    ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, MOTION_DIM, head_euler_from_rotation, head_rotation_from_euler, neutral_motion, rotation_to_6d,
+)  # fmt: skip
+from visavis.portrait.cache import load_portrait
+from visavis.types import ControlFrame, MotionChunk
+from visavis.types_portrait import PortraitRig
+
+DEFAULT = Path(visavis.__file__).parent / "assets" / "portraits" / "default.jpg"
+STILL = ControlConfig(breath=0, sway=0, crossfade=0)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> PortraitRig:
+    return load_portrait(DEFAULT)
+
+
+def motion_of(frames: int = 1, **weights: float) -> np.ndarray:
+    motion = neutral_motion(frames)
+    for name, weight in weights.items():
+        motion[:, FACE][:, ARKIT_INDEX[name]] = weight
+    return motion
+
+
+def posed(portrait: PortraitRig, motion: np.ndarray, config: ControlConfig = STILL) -> ControlFrame:
+    stage = ControlStage(portrait, config)
+    return stage.step(MotionChunk(1, 0, motion), stage.initial_state())[0][-1]
+
+
+def gap(portrait: PortraitRig, frame: ControlFrame) -> np.ndarray:
+    """Pixels between the inner lips, by column."""
+    return (frame.vertices[portrait.lips.lower, 1].astype(float) - frame.vertices[portrait.lips.upper, 1]) / 32
+
+
+def test_frames_carry_what_their_names_say(portrait: PortraitRig) -> None:
+    frame = posed(portrait, motion_of(eyeBlinkRight=1.0, jawOpen=0.5))
+    assert frame.vertices.shape == portrait.vertices.shape and frame.vertices.dtype == np.int16
+    assert frame.shading.shape == (len(SHADING_NAMES),) and frame.keypoints.shape == (len(KEYPOINT_NAMES), 3)
+    shading = dict(zip(SHADING_NAMES, frame.shading, strict=True))
+    assert shading["lid_right"] == 1 and shading["lid_left"] == 0 and 0.2 < shading["mouth_gap"] < 0.5
+    points = dict(zip(KEYPOINT_NAMES, frame.keypoints, strict=True))
+    assert points["jaw_0"][0] < points["nose_3"][0] < points["jaw_16"][0]  # the person's right is the viewer's left
+    assert points["right_eye_0"][1] < points["outer_lip_0"][1] < points["head_pivot"][1] + 60 < points["left_shoulder"][1] + 60
+    assert points["left_shoulder"][0] > points["jaw_16"][0]
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {}, {"jawOpen": 0.02}, {"mouthPressLeft": 0.6, "mouthPressRight": 0.6}, {"mouthRollLower": 0.6, "mouthRollUpper": 0.5, "jawOpen": 0.03},
+        {"mouthPucker": 0.6, "mouthPressLeft": 0.3}, {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, {"mouthFrownLeft": 1.0}, {"jawLeft": 0.5},
+    ],
+)  # fmt: skip
+def test_closed_lips_are_closed(portrait: PortraitRig, weights: dict[str, float]) -> None:
+    apart = gap(portrait, posed(portrait, motion_of(**weights)))
+    assert np.abs(apart).max() < 0.02 * portrait.eye_distance
+    assert apart.min() > -0.05  # and never pass through each other
+
+
+def test_the_jaw_opens_the_mouth_evenly(portrait: PortraitRig) -> None:
+    weights = np.linspace(0, 0.6, 13)
+    widest = np.array([gap(portrait, posed(portrait, motion_of(jawOpen=w))).max() for w in weights]) / portrait.eye_distance
+    assert (np.diff(widest) > 0).all()
+    assert 0.33 < widest[-1] < 0.47
+    assert np.abs(widest - weights / 0.6 * widest[-1]).max() < 0.05
+
+
+def test_lids_meet(portrait: PortraitRig) -> None:
+    frame = posed(portrait, motion_of(eyeBlinkLeft=1.0, eyeBlinkRight=1.0))
+    for eye in (portrait.right_eye, portrait.left_eye):
+        lashes = frame.vertices[eye.lid[eye.travel == 1.0], 1].reshape(-1, len(eye.upper))[0]
+        columns = eye.column[eye.travel == 1.0][: len(eye.upper)].astype(int)
+        lower = frame.vertices[eye.lower[columns], 1]
+        assert np.abs(lashes.astype(int) - lower).max() / 32 < 0.02 * portrait.eye_distance
+
+
+def test_the_head_turns_by_what_it_is_told(portrait: PortraitRig) -> None:
+    rest = posed(portrait, motion_of()).keypoints[17:68].astype(np.float64)
+    for yaw, pitch, roll in ((10, 0, 0), (0, -9, 0), (0, 0, 11), (-6, 5, 4)):
+        motion = motion_of()
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, pitch, roll))
+        turned = posed(portrait, motion).keypoints[17:68].astype(np.float64)
+        a, b = (np.column_stack([(p[:, :2] - portrait.principal) / portrait.focal * p[:, 2:], p[:, 2]]) for p in (rest, turned))
+        u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
+        rotation = vt.T @ np.diag([1, 1, np.sign(np.linalg.det(vt.T @ u.T))]) @ u.T
+        np.testing.assert_allclose(head_euler_from_rotation(rotation), (yaw, pitch, roll), atol=0.5)
+
+
+def test_turns_beyond_the_limit_bend_into_it() -> None:
+    for degrees in (5.0, 11.0, 14.0, 30.0, 90.0):
+        limited = soft_limit(head_rotation_from_euler(degrees, 0, 0), 14.0)
+        yaw = float(head_euler_from_rotation(limited)[0])
+        assert yaw <= 14.001
+        if degrees <= 11:
+            assert yaw == pytest.approx(degrees, abs=1e-3)
+    np.testing.assert_allclose(limited @ limited.T, np.eye(3), atol=1e-5)
+
+
+def test_chunks_do_not_matter(portrait: PortraitRig) -> None:
+    motion = motion_of(12)
+    motion[:, ARKIT_INDEX["jawOpen"]] = np.linspace(0, 0.5, 12)
+    stage = ControlStage(portrait)
+    whole, _ = stage.step(MotionChunk(3, 0, motion, stamp_ns=5), stage.initial_state())
+    state, parts = stage.initial_state(), []
+    for first, last in ((0, 1), (1, 6), (6, 12)):
+        frames, state = stage.step(MotionChunk(3, first, motion[first:last], stamp_ns=5 + whole[first].stamp_ns - whole[0].stamp_ns), state)
+        parts += frames
+    assert [f.frame_index for f in parts] == list(range(12))
+    for a, b in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(a.vertices, b.vertices)
+        assert abs(a.stamp_ns - b.stamp_ns) <= 1
+
+
+def test_a_new_utterance_is_faded_into(portrait: PortraitRig) -> None:
+    """Open mouth, turned head; then a new utterance at rest: the face goes there in small steps, not at once, and arrives."""
+    wide = motion_of(4, jawOpen=0.6)
+    wide[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(10, 0, 0))
+    stage = ControlStage(portrait, ControlConfig(breath=0, sway=0))
+    first, state = stage.step(MotionChunk(1, 0, wide), stage.initial_state())
+    second, _ = stage.step(MotionChunk(2, 0, motion_of(10)), state)
+    frames = [first[-1], *second]
+    steps = [np.abs(b.vertices[:, :2].astype(int) - a.vertices[:, :2]).max() / 32 for a, b in zip(frames, frames[1:], strict=False)]
+    jump = np.abs(second[-1].vertices[:, :2].astype(int) - first[-1].vertices[:, :2]).max() / 32
+    assert max(steps) < 0.35 * jump
+    assert steps[-1] == 0
+    np.testing.assert_array_equal(second[-1].vertices, posed(portrait, motion_of()).vertices)
+
+
+@pytest.mark.parametrize("flush, first_frame", [(True, 4), (False, 9)])
+def test_flush_and_gaps_are_faded_too(portrait: PortraitRig, flush: bool, first_frame: int) -> None:
+    stage = ControlStage(portrait, ControlConfig(breath=0, sway=0))
+    _, state = stage.step(MotionChunk(1, 0, motion_of(4, jawOpen=0.6)), stage.initial_state())
+    frames, _ = stage.step(MotionChunk(1, first_frame, motion_of(8), flush=flush), state)
+    assert gap(portrait, frames[0]).max() > 0.5 * gap(portrait, posed(portrait, motion_of(jawOpen=0.6))).max()
+    assert frames[0].flush is flush
+
+
+def test_motion_that_is_not_finite_is_refused(portrait: PortraitRig) -> None:
+    stage = ControlStage(portrait)
+    motion = neutral_motion(2)
+    motion[1, 7] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        stage.step(MotionChunk(1, 0, motion), stage.initial_state())
+    with pytest.raises(ValueError, match="shape"):
+        stage.step(MotionChunk(1, 0, np.zeros((2, MOTION_DIM - 1), np.float32)), stage.initial_state())
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 1_000_000))
+def test_no_motion_tears_the_lips_or_leaves_the_number_range(portrait: PortraitRig, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    motion = neutral_motion(1)
+    motion[:, FACE] = rng.uniform(0, 1, 52) * (rng.random(52) < 0.3)
+    motion[:, HEAD_ROTATION] = rng.normal(size=6)
+    motion[:, HEAD_POSITION] = rng.normal(size=3)
+    frame = posed(portrait, motion)
+    assert np.abs(frame.vertices[:, :2]).max() < 32_000
+    assert frame.shading[SHADING_NAMES.index("mouth_gap")] >= 0
+
+
+def test_configuration_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="head_limit"):
+        ControlConfig(head_limit=45)

@@ -1,0 +1,157 @@
+"""Pictures of the default portrait: true to the photo, still when nothing moves, covered to the border, lips and lids as an independent tracker sees them.
+Needs `visavis assets fetch`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import visavis
+from visavis.control.pose import SHADING_NAMES, ControlConfig, ControlStage
+from visavis.control.poser import Pose, Poser
+from visavis.control.retarget import FacePose
+from visavis.control.torso import TorsoPose
+from visavis.motion.layout import (
+    ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d,
+)  # fmt: skip
+from visavis.portrait.cache import load_portrait
+from visavis.types import MotionChunk
+from visavis.types_portrait import PortraitRig
+from visavis.video import renderer
+from visavis.video.renderer import VideoConfig, VideoStage
+
+DEFAULT = Path(visavis.__file__).parent / "assets" / "portraits" / "default.jpg"
+STILL = ControlConfig(breath=0, sway=0, crossfade=0)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> PortraitRig:
+    return load_portrait(DEFAULT)
+
+
+def picture(portrait: PortraitRig, motion: NDArray[np.float32], config: ControlConfig = STILL) -> NDArray[np.uint8]:
+    control, video = ControlStage(portrait, config), VideoStage(portrait)
+    frames, _ = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())
+    return video.step(frames[0], video.initial_state())[0].image
+
+
+def motion_of(yaw: float = 0, pitch: float = 0, roll: float = 0, **weights: float) -> NDArray[np.float32]:
+    motion = neutral_motion(1)[0]
+    motion[HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, pitch, roll))
+    for name, weight in weights.items():
+        for each in [name] if name in ARKIT_INDEX else [f"{name}Left", f"{name}Right"]:
+            motion[ARKIT_INDEX[each]] = weight
+    return motion
+
+
+def test_names_of_shading_agree_with_control() -> None:
+    numbers = (renderer.LID_RIGHT, renderer.LID_LEFT, renderer.MOUTH_GAP, renderer.MOUTH_LIGHT)
+    assert [SHADING_NAMES[i] for i in numbers] == ["lid_right", "lid_left", "mouth_gap", "mouth_light"]
+    assert len(SHADING_NAMES) == len(numbers)
+
+
+def test_the_unmoved_face_is_the_photo(portrait: PortraitRig) -> None:
+    """The rig knows the photo only through its own texture; put together again it must come out as the photo (its texture over its plate)."""
+    unmoved = Pose(FacePose(np.zeros(52, np.float32), (0, 0), ((0, 0), (0, 0))), np.eye(3, dtype=np.float32), np.zeros(3, np.float32),
+                   TorsoPose(0, 0, 0, 0), np.eye(3, dtype=np.float32))  # fmt: skip
+    vertices, gap = Poser(portrait).pose(unmoved, seal=False)
+    image = VideoStage(portrait).draw(vertices, np.float32([0, 0, gap, 1])).astype(float)
+    texture = portrait.textures["person"][48:-50:2, 48:-50:2].astype(float)
+    alpha = texture[..., 3:] / 255
+    photo = texture[..., :3] * alpha + portrait.plate * (1 - alpha)
+    assert 10 * np.log10(255**2 / ((image - photo) ** 2).mean()) > 40
+
+
+def test_what_does_not_move_is_bit_identical(portrait: PortraitRig) -> None:
+    motion = motion_of(yaw=4, jawOpen=0.3, eyeBlink=0.4)
+    np.testing.assert_array_equal(picture(portrait, motion), picture(portrait, motion))
+    control, video = ControlStage(portrait, STILL), VideoStage(portrait)
+    frames, _ = control.step(MotionChunk(1, 0, np.repeat(motion[None], 3, 0)), control.initial_state())
+    pictures = [video.step(frame, video.initial_state())[0].image for frame in frames]
+    np.testing.assert_array_equal(pictures[0], pictures[2])
+
+
+def test_the_background_never_shimmers(portrait: PortraitRig) -> None:
+    """Far from the person every frame shows the plate itself, whatever head and torso do."""
+    a, b = picture(portrait, motion_of(yaw=10, jawOpen=0.5), ControlConfig()), picture(portrait, motion_of(roll=-8))
+    same = (a == portrait.plate).all(-1) & (b == portrait.plate).all(-1)
+    assert same[:60, :60].all() and same[:60, -60:].all()
+
+
+def test_talking_leaves_the_torso_alone(portrait: PortraitRig) -> None:
+    a, b = picture(portrait, motion_of()), picture(portrait, motion_of(jawOpen=0.6, mouthSmile=0.5, browInnerUp=1.0))
+    np.testing.assert_array_equal(a[400:], b[400:])
+
+
+@pytest.mark.slow
+def test_the_border_is_always_covered(portrait: PortraitRig) -> None:
+    """In 300 random motions within limits, a person who is cut by the picture's edge in the photo reaches that edge in every frame."""
+    signal = np.zeros_like(portrait.plate)
+    signal[:] = (255, 0, 255)
+    textures = {**portrait.textures, "person": np.full_like(portrait.textures["person"], 255)}
+    textures["person"][..., :3] = 0
+    textures["person"][..., 3] = portrait.textures["person"][..., 3]
+    marked = replace(portrait, plate=signal, textures=textures)
+    alpha = portrait.textures["person"][48:-50:2, 48:-50:2, 3] > 250
+    edge = np.flatnonzero(np.convolve(alpha[-1].astype(int), np.ones(41, int), "same") == 41)  # well within the person
+    assert len(edge) > 50
+    control, video = ControlStage(marked), VideoStage(marked)
+    state = control.initial_state()
+    rng = np.random.default_rng(5)
+    for i in range(300):
+        motion = neutral_motion(1)
+        motion[:, FACE] = rng.uniform(0, 1, 52) * (rng.random(52) < 0.2)
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*rng.uniform(-14, 14, 3)))
+        motion[:, HEAD_POSITION] = rng.uniform(-0.03, 0.03, 3)
+        frames, state = control.step(MotionChunk(1, i * 20, motion), replace(state, frame=i * 20))
+        image = video.step(frames[0], video.initial_state())[0].image
+        assert (image[-1, edge, 0] == 0).all()
+
+
+def test_vertices_of_another_portrait_are_refused(portrait: PortraitRig) -> None:
+    with pytest.raises(ValueError, match="same photo"):
+        VideoStage(portrait).draw(np.zeros((10, 3), np.int16), np.zeros(4, np.float32))
+
+
+def test_sampling_must_divide_the_pixel() -> None:
+    with pytest.raises(ValueError, match="sampling"):
+        VideoConfig(sampling=3)
+
+
+@pytest.mark.slow
+def test_a_tracker_sees_what_the_motion_says(portrait: PortraitRig) -> None:
+    """MediaPipe's landmarker on the rendered pictures: shut lips, an opening that follows the jaw, lids, turns of the head."""
+    mediapipe = pytest.importorskip("mediapipe")
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    from visavis.store import asset_path
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=asset_path("face_landmarker").read_bytes()), output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
+    )  # fmt: skip
+    with vision.FaceLandmarker.create_from_options(options) as tracker:
+
+        def look(motion: NDArray[np.float32]) -> tuple[float, float, NDArray[np.float64]]:
+            image = np.ascontiguousarray(picture(portrait, motion))
+            found = tracker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image))
+            points = np.array([[p.x * 512, p.y * 768] for p in found.face_landmarks[0]])
+            apart = np.linalg.norm(points[13] - points[14]) / np.linalg.norm(points[468] - points[473])
+            scores = {c.category_name: c.score for c in found.face_blendshapes[0]}
+            matrix = np.array(found.facial_transformation_matrixes[0])[:3, :3]
+            return float(apart), min(scores["eyeBlinkLeft"], scores["eyeBlinkRight"]), matrix / np.cbrt(np.linalg.det(matrix))
+
+        rest_gap, open_eyes, rest_turn = look(motion_of())
+        assert rest_gap < 0.02 and open_eyes < 0.2
+        for shut in (motion_of(mouthPress=0.5, mouthRollLower=0.3, mouthRollUpper=0.3), motion_of(jawOpen=0.03, mouthPress=0.4), motion_of(mouthSmile=0.6)):
+            assert look(shut)[0] < 0.02
+        gaps = [look(motion_of(jawOpen=weight))[0] for weight in (0.0, 0.15, 0.3, 0.45, 0.6)]
+        assert (np.diff(gaps) > 0.02).all() and 0.33 < gaps[-1] < 0.50
+        assert look(motion_of(eyeBlink=1.0))[1] > 0.5
+        for yaw in (-8.0, 8.0):
+            turn = look(motion_of(yaw=yaw))[2] @ rest_turn.T
+            # The tracker's axes: x right, y up, z towards the viewer.
+            seen = -np.degrees(np.arctan2(turn[0, 2], turn[2, 2]))
+            assert abs(seen - yaw) < 2.5
