@@ -103,6 +103,15 @@ class Graph:
         flags = [flag for key, value in parameters.items() for flag in ("-p", f"{key}:={_yaml(value)}")]
         return self.run([sys.executable, str(_nodes), name, "--ros-args", *flags])
 
+    def replace(self, process: NodeProcess, name: str, **parameters: Any) -> NodeProcess:
+        """Start a node anew, as launch does with one that died, and wait until it is active. ``process`` has ended."""
+        assert process.process.poll() is not None
+        self.spin(1.0)  # what the old one said last is heard and forgotten
+        self.diagnostics.pop(name, None)
+        started = self.start(name, **parameters)
+        self.wait(lambda: self.state(name) == "active", f"{name} to be back")
+        return started
+
     def start_avatar(self, **parameters: Any) -> dict[str, NodeProcess]:
         """Motion, control and video; waits until all are active."""
         names = ("motion_diffusion", "control_render", "video_generation")

@@ -69,9 +69,7 @@ def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, sto
 
     ros.stop_speaking()
     nodes["motion_diffusion"].stop()  # a new process must give the same motion
-    ros.diagnostics.pop("motion_diffusion")
-    ros.start("motion_diffusion")
-    ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion to be back")
+    ros.replace(nodes["motion_diffusion"], "motion_diffusion")
     motion.clear()
     heard = ros.listen(AudioChunk, "audio")
     player = visavis(ros, "replay", str(ros.folder / "bag"))

@@ -148,9 +148,7 @@ def test_a_node_that_is_killed_comes_back_and_the_stream_goes_on(ros: Graph) -> 
     ros.wait(lambda: len(pictures) > 10, "pictures")
     for name in ("motion_diffusion", "control_render", "video_generation"):
         processes[name].kill()
-        ros.diagnostics.pop(name, None)
-        processes[name] = ros.start(name)  # what launch does with respawn
-        ros.wait(lambda name=name: ros.state(name) == "active", f"{name} to be back")
+        processes[name] = ros.replace(processes[name], name)
         pictures.clear()
         motion.clear()
         ros.wait(lambda: len(pictures) > 10 and motion, f"pictures after the return of {name}")
