@@ -1,15 +1,11 @@
 """The stages in a row, without ROS: the very objects that the nodes run, fed from an iterator. Constant memory, any length."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.motion.stage import MotionConfig
-from visavis.runtime.motion import load_motion_stage
-from visavis.runtime.weights import DEFAULT_WEIGHTS
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 from visavis.types_portrait import PortraitRig
@@ -70,16 +66,11 @@ def pictures(frames: Iterable[ControlFrame], stage: VideoStep) -> Iterator[Video
         yield picture
 
 
-def render_offline(
-    portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], seed: int = 0, weights: Path = DEFAULT_WEIGHTS
-) -> Iterator[VideoFrame]:
-    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
-
-    WeightsError, before the first picture, where the weights cannot be used.
-    """
+def render_offline(portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], motion: MotionStep) -> Iterator[VideoFrame]:
+    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out."""
+    # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage
 
-    motion = load_motion_stage(weights, MotionConfig(seed=seed))
-    chunks = motion_chunks(blocks, motion)
-    return pictures(control_frames(chunks, ControlStage(portrait, ControlConfig())), VideoStage(portrait, VideoConfig()))
+    control = ControlStage(portrait, ControlConfig())
+    return pictures(control_frames(motion_chunks(blocks, motion), control), VideoStage(portrait, VideoConfig()))

@@ -122,7 +122,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     assert peaks[65] - peaks[5] < 100, peaks
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     soundfile.write(tmp_path / "a.wav", np.resize(speech(SAMPLE_RATE, 5.0), 300 * SAMPLE_RATE), SAMPLE_RATE)
     (tmp_path / "a.mp4").write_bytes(b"older film")
     process = subprocess.Popen(
@@ -132,7 +133,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     while not list(tmp_path.glob(".a.mp4.*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "stopped" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav"]

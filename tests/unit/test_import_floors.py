@@ -54,7 +54,6 @@ BESIDE = {
     ("visavis.evaluation", "visavis.runtime"),
     ("visavis.evaluation", "visavis.data"),
     ("visavis.evaluation", "visavis.pipeline"),
-    ("visavis.pipeline", "visavis.runtime"),
     ("visavis.portrait_build", "visavis.data"),
     ("visavis.cli", "visavis.launcher"),
     ("visavis.cli", "visavis.nodes"),

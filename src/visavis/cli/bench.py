@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from visavis.cli.defaults import default_portrait, default_speech
 from visavis.cli.live import LiveFigures
+from visavis.cli.stop import sigterm_is_interrupt
 from visavis.store import AssetError
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
             raise ValueError(f"{portrait} does not exist: name a photo")
         open_blocks(audio)
         log = Path(args.log) if args.log else Path(tempfile.gettempdir()) / "visavis_bench.log"
-        with LiveFigures(f"starting the graph; what its processes print goes to {log}", LINE_SECONDS) as live_figures:
+        with (
+            sigterm_is_interrupt(),
+            LiveFigures(f"starting the graph; what its processes print goes to {log}", LINE_SECONDS) as live_figures,
+        ):
 
             def show(live: "Live") -> None:
                 what = "warming up" if live.seconds < 0 else f"{live.seconds:.0f} of {args.seconds:.0f} s"

@@ -2,17 +2,16 @@
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from visavis.cli.defaults import default_portrait, default_speech
+from visavis.cli.stop import sigterm_is_interrupt
 from visavis.store import AssetError, asset_path
 
 if TYPE_CHECKING:
@@ -48,21 +47,15 @@ def run(args: argparse.Namespace) -> int:
     from visavis.ros.bags import BagError
     from visavis.types_portrait import PortraitError
 
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _demo(args)
+        with sigterm_is_interrupt():
+            return _demo(args)
     except (GraphError, LaunchError, AssetError, AudioError, BagError, FilmError, PortraitError, OSError, ValueError) as error:
         print(f"visavis demo: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("visavis demo: stopped; every process of the graph was ended", file=sys.stderr)
         return 130
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from visavis.audio.errors import AudioError
 from visavis.audio.load import AudioInfo, open_blocks, open_original
 from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
+from visavis.cli.stop import sigterm_is_interrupt
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
 from visavis.film.writer import FilmWriter
@@ -52,7 +53,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Exit status 0 when the film is there, 1 for input that cannot be used, 130 after Ctrl-C (no part of a film is left then)."""
     try:
-        return _render(args)
+        with sigterm_is_interrupt():
+            return _render(args)
     except (AudioError, PortraitError, WeightsError, AssetError, OSError, ValueError) as error:
         print(f"visavis render: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -72,14 +74,17 @@ def _render(args: argparse.Namespace) -> int:
     blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
     info, sound = open_original(args.audio)
 
+    from visavis.motion.stage import MotionConfig
     from visavis.pipeline import render_offline
     from visavis.portrait.cache import load_portrait
+    from visavis.runtime.motion import load_motion_stage
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
     begin = time.monotonic()
+    motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
-    pictures = render_offline(portrait, blocks, args.seed, Path(args.weights) if args.weights else DEFAULT_WEIGHTS)
+    pictures = render_offline(portrait, blocks, motion)
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)
     mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)
