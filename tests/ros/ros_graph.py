@@ -169,8 +169,13 @@ class Graph:
     def state(self, name: str) -> str:
         return self.diagnostics.get(name, (0, "", {}))[2].get("state", "")
 
+    def level(self, name: str) -> int | None:
+        """Level of the node's last diagnostics: 0 OK, 1 WARN, 2 ERROR; None before the first."""
+        return self.diagnostics[name][0] if name in self.diagnostics else None
+
     def value(self, name: str, key: str) -> float:
-        return float(self.diagnostics[name][2][key])
+        """A figure of the node's last diagnostics; not a number before the first."""
+        return float(self.diagnostics.get(name, (0, "", {}))[2].get(key, "nan"))
 
     # Acting.
 

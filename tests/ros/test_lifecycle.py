@@ -72,10 +72,10 @@ def test_missing_and_corrupt_weights_fail_with_their_path_and_heal(ros: Graph) -
     weights(folder, "rotten")
     assert not ros.transition("motion_diffusion", Transition.TRANSITION_CONFIGURE)
     ros.wait(lambda: f"{folder}/weights is corrupt" in process.said, "the line about the corrupt file")
-    ros.wait(lambda: ros.diagnostics["motion_diffusion"][0] == 2, "level ERROR")
+    ros.wait(lambda: ros.level("motion_diffusion") == 2, "level ERROR")
     weights(folder, "good")
     assert ros.transition("motion_diffusion", Transition.TRANSITION_CONFIGURE)
-    ros.wait(lambda: ros.diagnostics["motion_diffusion"][0] == 0, "level OK")
+    ros.wait(lambda: ros.level("motion_diffusion") == 0, "level OK")
 
 
 def test_autostart_says_why_once_stays_up_and_tries_again(ros: Graph) -> None:
@@ -93,7 +93,7 @@ def test_the_real_motion_node_names_the_weights_that_are_missing(ros: Graph) -> 
     flags = ["-p", "autostart:=true", "-p", "weights:=/nonexistent/weights"]
     process = ros.run([sys.executable, "-m", "visavis.nodes.motion_diffusion", "--ros-args", *flags])
     ros.wait(lambda: "/nonexistent/weights" in process.said, "the path of the weights")
-    ros.wait(lambda: ros.diagnostics.get("motion_diffusion", (0,))[0] == 2, "level ERROR")
+    ros.wait(lambda: ros.level("motion_diffusion") == 2, "level ERROR")
     assert "Traceback" not in process.said
     assert process.stop() == 0
 
@@ -170,7 +170,7 @@ def test_an_error_in_a_stage_costs_one_utterance_not_the_node(ros: Graph) -> Non
 
 def test_a_microphone_that_is_absent_is_told_and_tried_again(ros: Graph) -> None:
     process = ros.start("audio_capture", source="microphone", device="no such device")
-    ros.wait(lambda: ros.diagnostics.get("audio_capture", (0,))[0] == 2, "level ERROR")
+    ros.wait(lambda: ros.level("audio_capture") == 2, "level ERROR")
     ros.wait(lambda: ros.value("audio_capture", "microphone_losses") >= 3, "three tries")
     assert "trying again" in process.said and process.said.count("trying again") == 1
     assert process.stop() == 0

@@ -85,7 +85,7 @@ def _coerce(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     if kind == tuple[str, ...]:
         if value is None:
             value = ()
-        if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
             raise ValueError(f"parameter {name} must be a list of strings, got {value!r}")
         return tuple(value)
     if (kind is bool and not isinstance(value, bool)) or (
