@@ -1,5 +1,6 @@
 """The control stage on the default portrait: lips that close, limits, breaks in the motion. Needs `visavis assets fetch`."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,16 @@ from hypothesis import strategies as st
 import visavis
 from visavis.control.pose import KEYPOINT_NAMES, SHADING_NAMES, ControlConfig, ControlStage, soft_limit
 from visavis.motion.layout import (
-    ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, MOTION_DIM, head_euler_from_rotation, head_rotation_from_euler, neutral_motion, rotation_to_6d,
-)  # fmt: skip
+    ARKIT_INDEX,
+    FACE,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    MOTION_DIM,
+    head_euler_from_rotation,
+    head_rotation_from_euler,
+    neutral_motion,
+    rotation_to_6d,
+)
 from visavis.portrait.cache import load_portrait
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
@@ -57,10 +66,16 @@ def test_frames_carry_what_their_names_say(portrait: PortraitRig) -> None:
 @pytest.mark.parametrize(
     "weights",
     [
-        {}, {"jawOpen": 0.02}, {"mouthPressLeft": 0.6, "mouthPressRight": 0.6}, {"mouthRollLower": 0.6, "mouthRollUpper": 0.5, "jawOpen": 0.03},
-        {"mouthPucker": 0.6, "mouthPressLeft": 0.3}, {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8}, {"mouthFrownLeft": 1.0}, {"jawLeft": 0.5},
+        {},
+        {"jawOpen": 0.02},
+        {"mouthPressLeft": 0.6, "mouthPressRight": 0.6},
+        {"mouthRollLower": 0.6, "mouthRollUpper": 0.5, "jawOpen": 0.03},
+        {"mouthPucker": 0.6, "mouthPressLeft": 0.3},
+        {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8},
+        {"mouthFrownLeft": 1.0},
+        {"jawLeft": 0.5},
     ],
-)  # fmt: skip
+)
 def test_closed_lips_are_closed(portrait: PortraitRig, weights: dict[str, float]) -> None:
     apart = gap(portrait, posed(portrait, motion_of(**weights)))
     assert np.abs(apart).max() < 0.02 * portrait.eye_distance
@@ -129,14 +144,14 @@ def test_a_new_utterance_is_faded_into(portrait: PortraitRig) -> None:
     first, state = stage.step(MotionChunk(1, 0, wide), stage.initial_state())
     second, _ = stage.step(MotionChunk(2, 0, motion_of(10)), state)
     frames = [first[-1], *second]
-    steps = [np.abs(b.vertices[:, :2].astype(int) - a.vertices[:, :2]).max() / 32 for a, b in zip(frames, frames[1:], strict=False)]
+    steps = [np.abs(b.vertices[:, :2].astype(int) - a.vertices[:, :2]).max() / 32 for a, b in pairwise(frames)]
     jump = np.abs(second[-1].vertices[:, :2].astype(int) - first[-1].vertices[:, :2]).max() / 32
     assert max(steps) < 0.35 * jump
     assert steps[-1] == 0
     np.testing.assert_array_equal(second[-1].vertices, posed(portrait, motion_of()).vertices)
 
 
-@pytest.mark.parametrize("flush, first_frame", [(True, 4), (False, 9)])
+@pytest.mark.parametrize(("flush", "first_frame"), [(True, 4), (False, 9)])
 def test_flush_and_gaps_are_faded_too(portrait: PortraitRig, flush: bool, first_frame: int) -> None:
     stage = ControlStage(portrait, ControlConfig(breath=0, sway=0))
     _, state = stage.step(MotionChunk(1, 0, motion_of(4, jawOpen=0.6)), stage.initial_state())

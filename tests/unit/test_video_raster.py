@@ -15,14 +15,30 @@ def grid() -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     x, y = np.meshgrid(np.arange(0, WIDTH + 1, STEP), np.arange(0, HEIGHT + 1, STEP))
     index = np.arange(x.size).reshape(x.shape)
     a, b, c, d = (part.ravel() for part in (index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]))
-    return np.stack([x.ravel(), y.ravel()], 1).astype(float), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+    return np.stack([x.ravel(), y.ravel()], 1).astype(float), np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(
+        np.int32
+    )
 
 
-def draw(target: NDArray[np.uint8], positions: NDArray[np.floating], triangles: NDArray[np.int32], uv: NDArray[np.floating], texture: NDArray[np.uint8]) -> None:
+def draw(
+    target: NDArray[np.uint8],
+    positions: NDArray[np.floating],
+    triangles: NDArray[np.int32],
+    uv: NDArray[np.floating],
+    texture: NDArray[np.uint8],
+) -> None:
     raster.draw_triangles(
-        target, np.zeros(target.shape[:2], np.uint8), -1, -1, np.round(positions * 32).astype(np.int32), triangles, uv.astype(np.float32),
-        raster.as_texture(texture), raster.NO_TINT, 256,
-    )  # fmt: skip
+        target,
+        np.zeros(target.shape[:2], np.uint8),
+        -1,
+        -1,
+        np.round(positions * 32).astype(np.int32),
+        triangles,
+        uv.astype(np.float32),
+        raster.as_texture(texture),
+        raster.NO_TINT,
+        256,
+    )
 
 
 def test_a_mesh_that_has_not_moved_gives_the_texture_back() -> None:
@@ -44,7 +60,7 @@ def test_every_pixel_of_a_bent_mesh_is_blended_exactly_once(seed: int, bend: flo
     texture[..., 3] = 128
     target = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     draw(target, points, triangles, np.ones_like(points), texture)
-    assert np.unique(target).tolist() == [int((255 * 129 + 128) >> 8)]  # once: neither a hole (0) nor a double edge (more)
+    assert np.unique(target).tolist() == [((255 * 129 + 128) >> 8)]  # once: neither a hole (0) nor a double edge (more)
 
 
 def test_triangles_that_face_away_are_not_drawn() -> None:
@@ -79,8 +95,18 @@ def test_edges_drawn_with_samples_are_smooth() -> None:
     raster.to_samples(vertices, 0, 0, sampling, positions)
     samples, touched = np.zeros((8 * sampling, 8 * sampling, 3), np.uint8), np.zeros((8 * sampling, 8 * sampling), np.uint8)
     texture = raster.as_texture(np.full((4, 4, 4), 255, np.uint8))
-    raster.draw_triangles(samples, touched, 1, -1, positions, np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.ones((4, 2), np.float32), texture,
-                          raster.NO_TINT, 256)  # fmt: skip
+    raster.draw_triangles(
+        samples,
+        touched,
+        1,
+        -1,
+        positions,
+        np.array([[0, 1, 2], [0, 2, 3]], np.int32),
+        np.ones((4, 2), np.float32),
+        texture,
+        raster.NO_TINT,
+        256,
+    )
     picture = np.full((8, 8, 3), 7, np.uint8)
     raster.resolve_region(samples, touched, sampling, 0, 0, picture)
     assert (picture[:, :4] == 255).all()

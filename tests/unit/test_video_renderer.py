@@ -1,4 +1,5 @@
-"""Pictures of the default portrait: true to the photo, still when nothing moves, covered to the border, lips and lids as an independent tracker sees them.
+"""Pictures of the default portrait: true to the photo, still when nothing moves, covered to the border, lips and lids as an independent
+tracker sees them.
 Needs `visavis assets fetch`."""
 
 from dataclasses import replace
@@ -14,8 +15,14 @@ from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import FacePose
 from visavis.control.torso import TorsoPose
 from visavis.motion.layout import (
-    ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d,
-)  # fmt: skip
+    ARKIT_INDEX,
+    FACE,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    head_rotation_from_euler,
+    neutral_motion,
+    rotation_to_6d,
+)
 from visavis.portrait.cache import load_portrait
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
@@ -53,9 +60,15 @@ def test_names_of_shading_agree_with_control() -> None:
 
 
 def test_the_unmoved_face_is_the_photo(portrait: PortraitRig) -> None:
-    """The rig knows the photo only through its own texture; put together again it must come out as the photo (its texture over its plate)."""
-    unmoved = Pose(FacePose(np.zeros(52, np.float32), (0, 0), ((0, 0), (0, 0))), np.eye(3, dtype=np.float32), np.zeros(3, np.float32),
-                   TorsoPose(0, 0, 0, 0), np.eye(3, dtype=np.float32))  # fmt: skip
+    """The rig knows the photo only through its own texture; put together again it must come out as the photo (its texture over its
+    plate)."""
+    unmoved = Pose(
+        FacePose(np.zeros(52, np.float32), (0, 0), ((0, 0), (0, 0))),
+        np.eye(3, dtype=np.float32),
+        np.zeros(3, np.float32),
+        TorsoPose(0, 0, 0, 0),
+        np.eye(3, dtype=np.float32),
+    )
     vertices, gap = Poser(portrait).pose(unmoved, seal=False)
     image = VideoStage(portrait).draw(vertices, np.float32([0, 0, gap, 1])).astype(float)
     texture = portrait.textures["person"][48:-50:2, 48:-50:2].astype(float)
@@ -129,9 +142,10 @@ def test_a_tracker_sees_what_the_motion_says(portrait: PortraitRig) -> None:
     from visavis.store import asset_path
 
     options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=asset_path("face_landmarker").read_bytes()), output_face_blendshapes=True,
+        base_options=BaseOptions(model_asset_buffer=asset_path("face_landmarker.task").read_bytes()),
+        output_face_blendshapes=True,
         output_facial_transformation_matrixes=True,
-    )  # fmt: skip
+    )
     with vision.FaceLandmarker.create_from_options(options) as tracker:
 
         def look(motion: NDArray[np.float32]) -> tuple[float, float, NDArray[np.float64]]:
@@ -145,7 +159,11 @@ def test_a_tracker_sees_what_the_motion_says(portrait: PortraitRig) -> None:
 
         rest_gap, open_eyes, rest_turn = look(motion_of())
         assert rest_gap < 0.02 and open_eyes < 0.2
-        for shut in (motion_of(mouthPress=0.5, mouthRollLower=0.3, mouthRollUpper=0.3), motion_of(jawOpen=0.03, mouthPress=0.4), motion_of(mouthSmile=0.6)):
+        for shut in (
+            motion_of(mouthPress=0.5, mouthRollLower=0.3, mouthRollUpper=0.3),
+            motion_of(jawOpen=0.03, mouthPress=0.4),
+            motion_of(mouthSmile=0.6),
+        ):
             assert look(shut)[0] < 0.02
         gaps = [look(motion_of(jawOpen=weight))[0] for weight in (0.0, 0.15, 0.3, 0.45, 0.6)]
         assert (np.diff(gaps) > 0.02).all() and 0.33 < gaps[-1] < 0.50

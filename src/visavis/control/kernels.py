@@ -1,4 +1,5 @@
-"""The two loops of posing that run over all vertices, compiled: one thread, the same result on every run, no matrix library that would start threads."""
+"""The two loops of posing that run over all vertices, compiled: one thread, the same result on every run, no matrix library that would
+start threads."""
 
 import numba
 import numpy as np
@@ -6,7 +7,8 @@ import numpy as np
 
 @numba.njit("void(float32[:,::1], int32[::1], float32[:,:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
 def add_shapes(points, vertices, shapes, weights):  # type: ignore[no-untyped-def]
-    """points[vertices] += sum over k of weights[k] * shapes[k]; points (V, 3), vertices (F,), shapes (K, F, 3), weights (K,). Weights of nought cost nothing."""
+    """points[vertices] += sum over k of weights[k] * shapes[k]; points (V, 3), vertices (F,), shapes (K, F, 3), weights (K,). Weights of
+    nought cost nothing."""
     for k in range(shapes.shape[0]):
         weight = weights[k]
         if weight > 1e-6 or weight < -1e-6:
@@ -18,14 +20,20 @@ def add_shapes(points, vertices, shapes, weights):  # type: ignore[no-untyped-de
 
 
 @numba.njit(
-    "void(float32[:,::1], float32[::1], float32[:,::1], float64, float32[:,::1], float32[::1], float32[::1], float32[:,::1], float32[::1], float64, "
-    "float64, float64, float64, int16[:,::1])",
-    cache=True, nogil=True, boundscheck=False,
-)  # fmt: skip
-def place(points, head_weight, breath, breathed, head, head_shift, head_pivot, sway, hip_pivot, shift, focal, x0, y0, out):  # type: ignore[no-untyped-def]
-    """Camera-space points (V, 3) through head turn, breath and sway to the picture: out int16 (V, 3), x and y in 1/32 pixel, depth in 1/10 mm.
+    "void(float32[:,::1], float32[::1], float32[:,::1], float64, float32[:,::1], float32[::1], float32[::1], "
+    "float32[:,::1], float32[::1], float64, float64, float64, float64, int16[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+)
+def place(  # type: ignore[no-untyped-def]
+    points, head_weight, breath, breathed, head, head_shift, head_pivot, sway, hip_pivot, shift, focal, x0, y0, out
+):
+    """Camera-space points (V, 3) through head turn, breath and sway to the picture: out int16 (V, 3), x and y in 1/32 pixel, depth
+    in 1/10 mm.
 
-    head, sway: (3, 3) rotations about head_pivot and hip_pivot; head_shift (3,) and shift (to the right) in metres; breathed 0..1 of ``breath`` (V, 3).
+    head, sway: (3, 3) rotations about head_pivot and hip_pivot; head_shift (3,) and shift (to the right) in metres; breathed 0..1 of
+    ``breath`` (V, 3).
     """
     for i in range(points.shape[0]):
         x, y, z = points[i, 0], points[i, 1], points[i, 2]

@@ -18,14 +18,23 @@ SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_l
 light that falls between the lips, 0..1."""
 
 KEYPOINT_NAMES: tuple[str, ...] = (
-    *(f"jaw_{i}" for i in range(17)), *(f"right_brow_{i}" for i in range(5)), *(f"left_brow_{i}" for i in range(5)), *(f"nose_{i}" for i in range(9)),
-    *(f"right_eye_{i}" for i in range(6)), *(f"left_eye_{i}" for i in range(6)), *(f"outer_lip_{i}" for i in range(12)), *(f"inner_lip_{i}" for i in range(8)),
-    "right_shoulder", "left_shoulder", "head_pivot",
-)  # fmt: skip
+    *(f"jaw_{i}" for i in range(17)),
+    *(f"right_brow_{i}" for i in range(5)),
+    *(f"left_brow_{i}" for i in range(5)),
+    *(f"nose_{i}" for i in range(9)),
+    *(f"right_eye_{i}" for i in range(6)),
+    *(f"left_eye_{i}" for i in range(6)),
+    *(f"outer_lip_{i}" for i in range(12)),
+    *(f"inner_lip_{i}" for i in range(8)),
+    "right_shoulder",
+    "left_shoulder",
+    "head_pivot",
+)
 """Rows of ``ControlFrame.keypoints``: the 68 usual face points (the person's own right first), the shoulders, the pivot of the head."""
 
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
 
+_VERTEX_UNITS = np.array([1 / 32, 1 / 32, 1 / 10_000], np.float32)
 _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
 
@@ -44,9 +53,14 @@ class ControlConfig:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("head_limit", 0.0, 20.0), ("shift_limit", 0.0, 0.06), ("spine_limit", 0.0, 3.0), ("breath", 0.0, 2.0), ("sway", 0.0, 2.0),
-            ("breaths_per_minute", 1.0, 60.0), ("crossfade", 0, 60),
-        ):  # fmt: skip
+            ("head_limit", 0.0, 20.0),
+            ("shift_limit", 0.0, 0.06),
+            ("spine_limit", 0.0, 3.0),
+            ("breath", 0.0, 2.0),
+            ("sway", 0.0, 2.0),
+            ("breaths_per_minute", 1.0, 60.0),
+            ("crossfade", 0, 60),
+        ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must be within {low} and {high}, got {value}")
@@ -72,8 +86,10 @@ class ControlStage:
         self.config = config or ControlConfig()
         self._rig = portrait
         self._poser = Poser(portrait)
-        if portrait.keypoint_names + ("head_pivot",) != KEYPOINT_NAMES:
-            raise ValueError("the cached portrait was made by another version of visavis: delete it from the cache so that it is fitted again")
+        if (*portrait.keypoint_names, "head_pivot") != KEYPOINT_NAMES:
+            raise ValueError(
+                "the cached portrait was made by another version of visavis: delete it from the cache so that it is fitted again"
+            )
 
     @property
     def latency_samples(self) -> int:
@@ -96,10 +112,15 @@ class ControlStage:
             last = i == len(motion) - 1
             frames.append(
                 ControlFrame(
-                    input.utterance_id, input.first_frame + i, vertices, shading, keypoints,
+                    input.utterance_id,
+                    input.first_frame + i,
+                    vertices,
+                    shading,
+                    keypoints,
                     stamp_ns=input.stamp_ns + frame_to_ns(input.first_frame + i) - frame_to_ns(input.first_frame),
-                    end_of_utterance=input.end_of_utterance and last, flush=input.flush and i == 0,
-                )  # fmt: skip
+                    end_of_utterance=input.end_of_utterance and last,
+                    flush=input.flush and i == 0,
+                )
             )
             state = replace(state, frame=state.frame + 1, shown=wanted)
         return frames, state
@@ -111,8 +132,8 @@ class ControlStage:
         if step > self.config.crossfade:
             return wanted, replace(state, fade_from=None, fade_step=0)
         share = step / (self.config.crossfade + 1)
-        share = np.float32(share * share * (3 - 2 * share))
-        return state.fade_from + share * (wanted - state.fade_from), replace(state, fade_step=step)
+        eased = np.float32(share * share * (3 - 2 * share))
+        return state.fade_from + eased * (wanted - state.fade_from), replace(state, fade_step=step)
 
     def _pose(self, motion: NDArray[np.float32], frame: int) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
         config, rig = self.config, self._rig
@@ -120,21 +141,26 @@ class ControlStage:
         head = soft_limit(rotation_from_6d(motion[_NECK]) @ rotation_from_6d(motion[HEAD_ROTATION]), config.head_limit)
         shift = motion[HEAD_POSITION]
         length = float(np.linalg.norm(shift))
-        shift = shift * np.float32(np.tanh(length / config.shift_limit) * config.shift_limit / length) if length > 1e-9 and config.shift_limit > 0 else shift * 0
+        shift = (
+            shift * np.float32(np.tanh(length / config.shift_limit) * config.shift_limit / length)
+            if length > 1e-9 and config.shift_limit > 0
+            else shift * 0
+        )
         at = torso_at(frame, config.breaths_per_minute)
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
         vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
         shading = np.array([*face.closure, gap, mouth_light(gap, motion)], np.float32)
-        corners = vertices[rig.keypoint_vertices].astype(np.float32) * np.float32([1 / 32, 1 / 32, 1 / 10_000])
+        corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot
         pivot_pixel = [pivot[0] / pivot[2] * rig.focal + rig.principal[0], pivot[1] / pivot[2] * rig.focal + rig.principal[1], pivot[2]]
-        return vertices, shading, np.concatenate([keypoints, np.float32([pivot_pixel])])
+        return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)])
 
 
 def mouth_light(gap: float, motion: NDArray[np.float32]) -> float:
-    """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips, which stand out."""
+    """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
+    which stand out."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
     return (0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded)
@@ -154,5 +180,3 @@ def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float3
     a = np.radians(bent)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return (np.eye(3) + np.sin(a) * cross + (1 - np.cos(a)) * cross @ cross).astype(np.float32)
-
-

@@ -20,7 +20,8 @@ CLOSED_LINE = 0.86
 
 @dataclass(frozen=True)
 class Pose:
-    """face: what the face does. head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway. spine: float32 (3, 3)."""
+    """face: what the face does. head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway.
+    spine: float32 (3, 3)."""
 
     face: FacePose
     head: NDArray[np.float32]
@@ -45,21 +46,36 @@ class Poser:
         self._tuck = (0.02 * metres * behind).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
-        """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own gap."""
+        """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own
+        gap."""
         rig = self._rig
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         gap = self._meet_lips(points, seal)
-        for eye, closure, gaze in ((rig.right_eye, pose.face.closure[0], pose.face.gaze[0]), (rig.left_eye, pose.face.closure[1], pose.face.gaze[1])):
+        for eye, closure, gaze in (
+            (rig.right_eye, pose.face.closure[0], pose.face.gaze[0]),
+            (rig.left_eye, pose.face.closure[1], pose.face.gaze[1]),
+        ):
             _move_eye(points, eye, closure, gaze)
         self._line_mouth(points)
         torso = pose.torso
         sway = pose.spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
         vertices = np.empty(points.shape, np.int16)
         kernels.place(
-            points, rig.head_weight, rig.breath, torso.breath, np.ascontiguousarray(pose.head), pose.head_shift, rig.head_pivot,
-            np.ascontiguousarray(sway), rig.hip_pivot, torso.shift, rig.focal, *rig.principal, vertices,
-        )  # fmt: skip
+            points,
+            rig.head_weight,
+            rig.breath,
+            torso.breath,
+            np.ascontiguousarray(pose.head),
+            pose.head_shift,
+            rig.head_pivot,
+            np.ascontiguousarray(sway),
+            rig.hip_pivot,
+            torso.shift,
+            rig.focal,
+            *rig.principal,
+            vertices,
+        )
         return vertices, gap
 
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:

@@ -16,9 +16,7 @@ LID_FOLLOWS_GAZE = 0.42
 LID_RISES_WITH_GAZE = 0.5
 """Weight of eyeWide at full eyeLookUp."""
 
-_LOOK = {
-    side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")
-}
+_LOOK = {side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")}
 _BLINK = {side: ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Right", "Left")}
 _WIDE = {side: ARKIT_INDEX[f"eyeWide{side}"] for side in ("Right", "Left")}
 _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.startswith(("eyeBlink", "eyeLook"))])
@@ -26,7 +24,8 @@ _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.
 
 @dataclass(frozen=True)
 class FacePose:
-    """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right and left (yaw, pitch), degrees,
+    """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right
+    and left (yaw, pitch), degrees,
     with the signs of ``layout.head_rotation_from_euler``."""
 
     weights: NDArray[np.float32]
@@ -35,7 +34,8 @@ class FacePose:
 
 
 def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: NDArray[np.float32]) -> FacePose:
-    """face: (52,) motion, zero is a relaxed face with closed lips. photo, rest: what the photo shows and what this face relaxes to (``PortraitRig``).
+    """face: (52,) motion, zero is a relaxed face with closed lips. photo, rest: what the photo shows and what this face relaxes to
+    (``PortraitRig``).
 
     Motion uses up what a shape has left above its rest weight, so that a face that rests with raised brows does not raise them twice.
     """

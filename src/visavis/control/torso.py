@@ -1,4 +1,5 @@
-"""Breathing and sway: what keeps a standing person from looking like a photo. Functions of a frame count only, so that a replay moves alike."""
+"""Breathing and sway: what keeps a standing person from looking like a photo. Functions of a frame count only, so that a replay moves
+alike."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from visavis.timing import FRAME_RATE
 
 @dataclass(frozen=True)
 class TorsoPose:
-    """breath: 0 breathed out, 1 breathed in. roll, yaw: degrees that the torso sways about the hips; shift: metres to the viewer's right."""
+    """breath: 0 breathed out, 1 breathed in. roll, yaw: degrees that the torso sways about the hips; shift: metres to the viewer's
+    right."""
 
     breath: float
     roll: float
@@ -17,7 +19,8 @@ class TorsoPose:
 
 
 def torso_at(frame: int, breaths_per_minute: float) -> TorsoPose:
-    """Pose at a frame, at amplitude 1. Breathing in takes two fifths of a breath; sway is the sum of slow waves whose periods share no common one."""
+    """Pose at a frame, at amplitude 1. Breathing in takes two fifths of a breath; sway is the sum of slow waves whose periods share no
+    common one."""
     seconds = frame / FRAME_RATE
     phase = seconds * breaths_per_minute / 60.0 % 1.0
     # The first frame is breathed out: the photo itself.

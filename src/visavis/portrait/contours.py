@@ -1,4 +1,5 @@
-"""Curves of the face that edges of the rig follow: inner lips, eye openings, face outline. From MediaPipe's landmark numbers to smooth curves in the photo."""
+"""Curves of the face that edges of the rig follow: inner lips, eye openings, face outline. From MediaPipe's landmark numbers to smooth
+curves in the photo."""
 
 import cv2
 import numpy as np
@@ -17,21 +18,58 @@ LEFT_EYE_LOWER = (263, 249, 390, 373, 374, 380, 381, 382, 362)
 RIGHT_IRIS = (468, 469, 470, 471, 472)
 LEFT_IRIS = (473, 474, 475, 476, 477)
 FACE_OUTLINE = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
+    10,
+    338,
+    297,
+    332,
+    284,
+    251,
+    389,
+    356,
+    454,
+    323,
+    361,
+    288,
+    397,
+    365,
+    379,
+    378,
+    400,
+    377,
+    152,
+    148,
+    176,
+    149,
+    150,
+    136,
+    172,
+    58,
+    132,
+    93,
+    234,
+    127,
+    162,
+    21,
+    54,
+    103,
+    67,
+    109,
+)
 
 MOUTH_COLUMNS = 33
 EYE_COLUMNS = 21
 
 
 def smooth_curve(points: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """``count`` points on a smooth curve through ``points`` (n, 2), evenly spaced in the points' own numbering so that paired curves stay paired."""
+    """``count`` points on a smooth curve through ``points`` (n, 2), evenly spaced in the points' own numbering so that paired curves stay
+    paired."""
     at = np.arange(len(points), dtype=np.float64)
     return np.asarray(make_interp_spline(at, points, k=3)(np.linspace(0, len(points) - 1, count)))
 
 
-def eye_opening(landmarks: NDArray[np.float64], upper: tuple[int, ...], lower: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def eye_opening(
+    landmarks: NDArray[np.float64], upper: tuple[int, ...], lower: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Upper and lower edge (EYE_COLUMNS, 2) from the outer corner to the inner one."""
     a, b = smooth_curve(landmarks[list(upper)], EYE_COLUMNS), smooth_curve(landmarks[list(lower)], EYE_COLUMNS)
     crossed = b[:, 1] < a[:, 1] + 0.05
@@ -114,5 +152,3 @@ def column_on(curve: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.
     if curve[0, 0] > curve[-1, 0]:
         return np.interp(x, curve[::-1, 0], columns[::-1])
     return np.interp(x, curve[:, 0], columns)
-
-

@@ -20,14 +20,20 @@ def to_texels(points: NDArray[np.float64], origin: NDArray[np.int64]) -> NDArray
 def eyeball_texture(
     image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64], iris: NDArray[np.float64]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The eyeball as if the lids were gone: RGBA and the photo pixel of its corner. upper, lower: edges of the opening; iris: (5, 2) centre and rim."""
+    """The eyeball as if the lids were gone: RGBA and the photo pixel of its corner. upper, lower: edges of the opening; iris: (5, 2) centre
+    and rim."""
     centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     span = float(np.linalg.norm(upper[-1] - upper[0]))
     reach = int(np.ceil(0.75 * span + 4))
     origin = np.round((upper[0] + upper[-1]) / 2).astype(np.int64) - reach
     size = 2 * reach + 1
-    box = cv2.warpAffine(image, np.float64([[SCALE, 0, -origin[0] * SCALE + (SCALE - 1) / 2], [0, SCALE, -origin[1] * SCALE + (SCALE - 1) / 2]]),
-                         (size * SCALE, size * SCALE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)  # fmt: skip
+    box = cv2.warpAffine(
+        image,
+        np.float64([[SCALE, 0, -origin[0] * SCALE + (SCALE - 1) / 2], [0, SCALE, -origin[1] * SCALE + (SCALE - 1) / 2]]),
+        (size * SCALE, size * SCALE),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.float32)
     y, x = np.mgrid[: size * SCALE, : size * SCALE]
     pixels = np.stack([(x + 0.5) / SCALE - 0.5 + origin[0], (y + 0.5) / SCALE - 0.5 + origin[1]], -1)
     opening = np.zeros(x.shape, np.uint8)
@@ -55,7 +61,8 @@ def eyeball_texture(
     if white.sum() < 20:
         white = (opening > 0) & (distance > rim)
     if white.sum() >= 20:
-        # Lashes, shadow and the tear duct are not what the white looks like behind the lid: the brightest, least coloured part of what is seen is.
+        # Lashes, shadow and the tear duct are not what the white looks like behind the lid: the brightest, least coloured part of what is
+        # seen is.
         score = box.mean(-1) - 0.9 * np.ptp(box, axis=-1)
         white = white & (score >= np.percentile(score[white], 65))
         weight = cv2.GaussianBlur(white.astype(np.float32), (0, 0), 3.0 * SCALE)
@@ -89,11 +96,11 @@ def lid_texture(
         y = np.interp(at, index, points[:, 1]).astype(np.float32)[None]
         return cv2.remap(blurred, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
 
-    above = along(crease - [0, 0.4 * unit])
-    over = along(crease - [0, 1.0 * unit])
-    below = along(lower + [0, 3.0 * unit])
-    smooth = lambda rows: cv2.GaussianBlur(np.ascontiguousarray(rows[None]), (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]  # noqa: E731
-    skin = 0.5 * smooth(over) + 0.5 * smooth(below)
+    above = along(crease - np.array([0.0, 0.4 * unit]))
+    over = along(crease - np.array([0.0, 1.0 * unit]))
+    below = along(lower + np.array([0.0, 3.0 * unit]))
+    mixed = np.ascontiguousarray((0.5 * over + 0.5 * below)[None])
+    skin = cv2.GaussianBlur(mixed, (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]
     # Lid skin is thin: a little redder than what surrounds it.
     skin = skin * np.float32([0.99, 0.97, 0.965])
     t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
@@ -110,7 +117,9 @@ def lid_texture(
     strands = cv2.GaussianBlur(rng.normal(size=(1, LID_COLUMNS)).astype(np.float32), (0, 0), 0.8)[0]
     strands = 0.5 + 0.5 * strands / max(float(np.abs(strands).max()), 1e-6)
     length = 2.0 + 1.6 * strands[None, :, None]
-    fringe = np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.55 * taper * (0.55 + 0.45 * strands[None, :, None])
+    fringe = (
+        np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.55 * taper * (0.55 + 0.45 * strands[None, :, None])
+    )
     lash = np.maximum(line, fringe)
     on_lid = (t <= 1.0).astype(np.float32)
     edge_in = _smoothstep(t / 0.4) * _smoothstep(np.minimum(s, 1 - s) * 6 + 0.1)
@@ -147,5 +156,3 @@ def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
 def _rgba(texture: NDArray[np.floating]) -> NDArray[np.uint8]:
     opaque = np.full((*texture.shape[:2], 1), 255.0)
     return np.concatenate([np.asarray(texture).round().clip(0, 255), opaque], -1).astype(np.uint8)
-
-

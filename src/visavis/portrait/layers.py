@@ -1,4 +1,5 @@
-"""From a fitted photo to the rig that control poses and video draws: meshes, textures, background plate, and what lips and lids must keep to."""
+"""From a fitted photo to the rig that control poses and video draws: meshes, textures, background plate, and what lips and lids must keep
+to."""
 
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ LAYERS_VERSION = 1
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 TEXTURE_SCALE = 2
-"""Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing stays sharp."""
+"""Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing
+stays sharp."""
 
 JAW_OPENING = 0.40
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
@@ -92,7 +94,10 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     order = np.argsort(-depth[sheet.triangles].mean(1), kind="stable")  # far ones first: nose over cheek, chin over neck
     sorted_triangles = sheet.triangles[order]
     triangles["person"] = sorted_triangles
-    for side, parts, upper, lower in (("right", right_parts, sheet.right_upper, sheet.right_lower), ("left", left_parts, sheet.left_upper, sheet.left_lower)):
+    for side, parts, upper, lower in (
+        ("right", right_parts, sheet.right_upper, sheet.right_lower),
+        ("left", left_parts, sheet.left_upper, sheet.left_lower),
+    ):
         join(f"eyeball_{side}", parts.eyeball)
         # The lid hangs on the upper edge: brows, squint and widening carry it as they carry the skin beside it.
         column = np.clip(np.round(parts.lid_column), 0, len(upper) - 1).astype(int)
@@ -187,7 +192,8 @@ def _unproject(pixels: NDArray[np.float64], depth: NDArray[np.float64], camera: 
 
 
 def _head_pivot(fitted: FittedPortrait, mesh: RigMesh, landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where head meets neck, camera space. It nods and turns a little below the skull's own joint, as a person does who shares the turn with the neck."""
+    """Where head meets neck, camera space. It nods and turns a little below the skull's own joint, as a person does who shares the turn
+    with the neck."""
     joints = fitted.camera.to_camera(fitted.joint_heads)
     names = list(mesh.joint_names)
     return np.asarray(joints[names.index("neck03")])
@@ -221,12 +227,19 @@ def _relax(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _depth_and_weight(
-    seen: _SeenFace, pixels: NDArray[np.float64], outline: NDArray[np.float64], landmarks: NDArray[np.float64], alpha: NDArray[np.float32],
-    pivot_depth: float, shoulder_line: float, face_height: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    seen: _SeenFace,
+    pixels: NDArray[np.float64],
+    outline: NDArray[np.float64],
+    landmarks: NDArray[np.float64],
+    alpha: NDArray[np.float32],
+    pivot_depth: float,
+    shoulder_line: float,
+    face_height: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Depth in metres and head weight 0..1 at each vertex of the sheet.
 
-    On the face both are the mesh's. Hair has no mesh: its depth runs from the scalp back to the pivot's depth at its rim, which is where a head is
+    On the face both are the mesh's. Hair has no mesh: its depth runs from the scalp back to the pivot's depth at its rim, which is where a
+    head is
     widest. The weight falls from one at the jaw to nought at the shoulders.
     """
     x, y = np.meshgrid(np.arange(-MARGIN, PICTURE_WIDTH + MARGIN + 1, _GRID), np.arange(-MARGIN, PICTURE_HEIGHT + MARGIN + 1, _GRID))
@@ -252,10 +265,13 @@ def _depth_and_weight(
 
     def sample(grid: NDArray[np.float64]) -> NDArray[np.float64]:
         at = ((pixels + MARGIN) / _GRID).astype(np.float32)
-        return cv2.remap(grid.astype(np.float32), at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(np.float64)
+        return cv2.remap(grid.astype(np.float32), at[:, :1], at[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0].astype(
+            np.float64
+        )
 
     signed, nearest = contours.distance_to(pixels, outline)
-    # Near its outline the face turns away steeply, and beside it neck and background lie centimetres behind. Both steps are spread out, so that
+    # Near its outline the face turns away steeply, and beside it neck and background lie centimetres behind. Both steps are spread out, so
+    # that
     # the sheet never folds over within the turns a head makes: an edge of a fold would be jagged, the matte's edge is smooth.
     inset = 0.004 * face_height
     centre = outline.mean(0)
@@ -271,9 +287,14 @@ def _depth_and_weight(
 
 
 def _without_cliffs(
-    depth: NDArray[np.float64], triangles: NDArray[np.int32], pixels: NDArray[np.float64], outline: NDArray[np.float64], metres_per_pixel: float
+    depth: NDArray[np.float64],
+    triangles: NDArray[np.int32],
+    pixels: NDArray[np.float64],
+    outline: NDArray[np.float64],
+    metres_per_pixel: float,
 ) -> NDArray[np.float64]:
-    """Bring forward what lies behind a step in depth, until no slope is steeper than allowed: turned by a head's range, no part of the sheet folds over,
+    """Bring forward what lies behind a step in depth, until no slope is steeper than allowed: turned by a head's range, no part of the
+    sheet folds over,
     and beside the face, where the matte's edge is, none is squeezed so much that the edge would be undersampled."""
     a, b = np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1), axis=0).T
     steepest = np.where(contours.inside((pixels[a] + pixels[b]) / 2, outline), STEEPEST_FACE, STEEPEST_BESIDE)
@@ -288,14 +309,18 @@ def _without_cliffs(
     return depth
 
 
-def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], outline: NDArray[np.float64], face_height: float) -> NDArray[np.float64]:
-    """Displacement (52, n, 3) of each sheet vertex for each shape, camera axes. Beside the face it fades; below the chin it fades slowly, so that skin slides."""
+def _displacement(
+    seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], outline: NDArray[np.float64], face_height: float
+) -> NDArray[np.float64]:
+    """Displacement (52, n, 3) of each sheet vertex for each shape, camera axes. Beside the face it fades; below the chin it fades slowly,
+    so that skin slides."""
     middle = (pixels[sheet.lips_upper] + pixels[sheet.lips_lower]) / 2
     corners = middle[0, 0], middle[-1, 0]
     width = corners[1] - corners[0]
     line = contours.height_on(middle, seen.points[:, 0])
     values = np.moveaxis(seen.shapes, 0, 1).reshape(len(seen.points), -1)
-    # Each lip's field knows only its own side, so that neither is dragged along by the other; how far a vertex follows the jaw tells the lips apart.
+    # Each lip's field knows only its own side, so that neither is dragged along by the other; how far a vertex follows the jaw tells the
+    # lips apart.
     jaw = seen.shapes[ARKIT_INDEX["jawOpen"], :, 1]
     follows = jaw / max(float(np.percentile(jaw, 99)), 1e-6)
     centre_x = float(np.mean(corners))
@@ -308,12 +333,17 @@ def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], ou
     # On the outline itself the mesh may already show the neck: read a little inside.
     centre = outline.mean(0)
     inset = 0.03 * face_height
-    target = np.where((signed > -inset)[:, None], nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * inset, pixels)
+    target = np.where(
+        (signed > -inset)[:, None], nearest + (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * inset, pixels
+    )
     # The rim of each lip moves as one piece: read where the fitted lip surely is.
     lip_inset = 0.05 * width * np.clip((0.5 * width - np.abs(pixels[:, 0] - centre_x)) / (0.12 * width), 0, 1)
     upper_edge, lower_edge = (contours.height_on(pixels[edge], pixels[:, 0]) for edge in (sheet.lips_upper, sheet.lips_lower))
-    target[:, 1] = np.where(sheet.below, np.maximum(target[:, 1], np.where(lip_inset > 0, lower_edge + lip_inset, -np.inf)),
-                            np.minimum(target[:, 1], np.where(lip_inset > 0, upper_edge - lip_inset, np.inf)))  # fmt: skip
+    target[:, 1] = np.where(
+        sheet.below,
+        np.maximum(target[:, 1], np.where(lip_inset > 0, lower_edge + lip_inset, -np.inf)),
+        np.minimum(target[:, 1], np.where(lip_inset > 0, upper_edge - lip_inset, np.inf)),
+    )
     result = np.empty((len(pixels), values.shape[1]))
     below = sheet.below
     for side, mask in ((below, under), (~below, over)):
@@ -332,8 +362,11 @@ def _displacement(seen: _SeenFace, sheet: Sheet, pixels: NDArray[np.float64], ou
     return _smooth_on_sheet(result, sheet, pixels, 5.0 * max(width / 45.0, 1.0))
 
 
-def _smooth_on_sheet(values: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], reach: float, rounds: int = 2) -> NDArray[np.float64]:
-    """A little smoothing along edges takes out the facets of the coarser fitted mesh; contour vertices are averaged along their contour only."""
+def _smooth_on_sheet(
+    values: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], reach: float, rounds: int = 2
+) -> NDArray[np.float64]:
+    """A little smoothing along edges takes out the facets of the coarser fitted mesh; contour vertices are averaged along their contour
+    only."""
     count = len(pixels)
     edges = np.concatenate([sheet.triangles[:, [0, 1]], sheet.triangles[:, [1, 2]], sheet.triangles[:, [2, 0]]])
     edges = np.unique(np.sort(edges, 1), axis=0)
@@ -369,13 +402,18 @@ def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
 
 
 def _eye_cards(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening: tuple[NDArray[np.float64], NDArray[np.float64]], iris_numbers: tuple[int, ...],
-    seen: _SeenFace, camera: Camera,
-) -> _EyeParts:  # fmt: skip
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float64],
+    opening: tuple[NDArray[np.float64], NDArray[np.float64]],
+    iris_numbers: tuple[int, ...],
+    seen: _SeenFace,
+    camera: Camera,
+) -> _EyeParts:
     upper, lower = opening
     iris = landmarks[list(iris_numbers)]
     texture, origin = eyes.eyeball_texture(image, upper, lower, iris)
-    # A grown person's iris is 11.7 mm wide and the eyeball 24 mm, whoever it is (Forrester, The Eye): the iris seen tells the eyeball's size.
+    # A grown person's iris is 11.7 mm wide and the eyeball 24 mm, whoever it is (Forrester, The Eye): the iris seen tells the eyeball's
+    # size.
     iris_depth = float(seen.depth_field(iris[:1])[0, 0])
     radius = 2.05 * float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()) / camera.focal * iris_depth
     # The eyeball sits right behind the iris seen in the photo, its front just behind the lids.
@@ -405,7 +443,9 @@ def _eye_cards(
         place = crease + (upper - crease) * min(t, 1.0) + np.array([0.0, max(t - 1, 0) * fringe])
         z = seen.depth_field(np.clip(place, crease.min(0), None))[:, 0] - 0.0015
         lid_points.append(_unproject(place, z, camera)[columns])
-        at = np.stack([columns / (len(upper) - 1) * (eyes.LID_COLUMNS - 1.02), np.full(len(columns), min(t * eyes.LASH_ROW, eyes.LID_ROWS - 1.02))], 1)
+        at = np.stack(
+            [columns / (len(upper) - 1) * (eyes.LID_COLUMNS - 1.02), np.full(len(columns), min(t * eyes.LASH_ROW, eyes.LID_ROWS - 1.02))], 1
+        )
         lid_uv.append(at)
         lid_column.append(columns.astype(np.float64))
         lid_travel.append(np.full(len(columns), min(t, 1.0)))
@@ -414,13 +454,20 @@ def _eye_cards(
 
 
 def _eye_rig(
-    parts: _EyeParts, eyeball: NDArray[np.int32], lid: NDArray[np.int32], upper: NDArray[np.int32], lower: NDArray[np.int32], pixels: NDArray[np.float64]
+    parts: _EyeParts,
+    eyeball: NDArray[np.int32],
+    lid: NDArray[np.int32],
+    upper: NDArray[np.int32],
+    lower: NDArray[np.int32],
+    pixels: NDArray[np.float64],
 ) -> EyeRig:
     span = float(np.linalg.norm(pixels[upper[-1]] - pixels[upper[0]]))
     edge = contours.height_on(pixels[lower], pixels[:, 0])
     left, right = sorted((pixels[lower[0], 0], pixels[lower[-1], 0]))
     beneath = pixels[:, 1] - edge
-    pull = np.where((pixels[:, 0] > left) & (pixels[:, 0] < right) & (beneath > -0.01), np.exp(-((np.maximum(beneath, 0) / (0.22 * span)) ** 2)), 0.0)
+    pull = np.where(
+        (pixels[:, 0] > left) & (pixels[:, 0] < right) & (beneath > -0.01), np.exp(-((np.maximum(beneath, 0) / (0.22 * span)) ** 2)), 0.0
+    )
     pull[upper] = 0
     pull[lower[1:-1]] = 1
     under = np.flatnonzero(pull > 0.02).astype(np.int32)
@@ -453,7 +500,12 @@ def _mouth_cards(
     centre = (line[0] + line[-1]) / 2
     centre = np.array([centre[0], float(line[len(line) // 2 - 3 : len(line) // 2 + 4, 1].mean())])
     lip_depth = float(seen.depth_field(centre[None])[0, 0])
-    textures = {"teeth_upper": mouth.upper_teeth(light), "teeth_lower": mouth.lower_teeth(light), "tongue": mouth.tongue(light), "lining": mouth.lining(light)}
+    textures = {
+        "teeth_upper": mouth.upper_teeth(light),
+        "teeth_lower": mouth.lower_teeth(light),
+        "tongue": mouth.tongue(light),
+        "lining": mouth.lining(light),
+    }
     cards: dict[str, _Cards] = {}
 
     def card(name: str, half: float, top: float, bottom: float, depth: float, bow: float, rows: int = 3, columns: int = 13) -> None:
@@ -469,7 +521,11 @@ def _mouth_cards(
     card("tongue", 0.40, 0.02, 0.42, 0.018, 0.006)
     v = np.repeat(np.linspace(0, 1, _LINING_ROWS), len(line))
     uv = np.stack([np.full(len(v), 7.0), v * 62.0], 1)
-    cards["lining"] = _Cards(_unproject(np.tile(line, (_LINING_ROWS, 1)), np.full(len(v), lip_depth + 0.02), camera), uv, _grid_triangles(_LINING_ROWS, len(line)))
+    cards["lining"] = _Cards(
+        _unproject(np.tile(line, (_LINING_ROWS, 1)), np.full(len(v), lip_depth + 0.02), camera),
+        uv,
+        _grid_triangles(_LINING_ROWS, len(line)),
+    )
     shapes: dict[str, NDArray[np.float64]] = {}
     for name, part, share in (("teeth_lower", "teeth_lower", 1.0), ("tongue", "tongue", 0.92)):
         vertices = np.unique(mesh.triangles_of(part))
@@ -505,7 +561,8 @@ def _round_lips(shapes: NDArray[np.float64], sheet: Sheet, metres_per_pixel: flo
 def _round_opening(
     shapes: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], lips: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Let jawOpen lower the rim of the lower lip along a round arc: the fitted mesh has too few vertices there and would open to a point."""
+    """Let jawOpen lower the rim of the lower lip along a round arc: the fitted mesh has too few vertices there and would open to a
+    point."""
     jaw = ARKIT_INDEX["jawOpen"]
     columns = len(sheet.lips_lower)
     across = np.linspace(-1, 1, columns)
@@ -528,7 +585,9 @@ def _round_opening(
     return shapes
 
 
-def _calibrate_jaw(shapes: NDArray[np.float64], vertices: NDArray[np.float64], sheet: Sheet, eye_distance: float, camera: Camera) -> NDArray[np.float64]:
+def _calibrate_jaw(
+    shapes: NDArray[np.float64], vertices: NDArray[np.float64], sheet: Sheet, eye_distance: float, camera: Camera
+) -> NDArray[np.float64]:
     """Scale jawOpen so that 0.6 of it opens this mouth by JAW_OPENING, whatever the proportions of the face."""
     jaw = ARKIT_INDEX["jawOpen"]
     middle = slice(contours.MOUTH_COLUMNS // 2 - 2, contours.MOUTH_COLUMNS // 2 + 3)
@@ -541,13 +600,22 @@ def _calibrate_jaw(shapes: NDArray[np.float64], vertices: NDArray[np.float64], s
     return shapes
 
 
-def _rest_expression(expression: NDArray[np.float32], lips: tuple[NDArray[np.float64], NDArray[np.float64]], eye_distance: float) -> NDArray[np.float32]:
+def _rest_expression(
+    expression: NDArray[np.float32], lips: tuple[NDArray[np.float64], NDArray[np.float64]], eye_distance: float
+) -> NDArray[np.float32]:
     """What the face returns to. A photo with closed lips is at rest already; from a smile or an open mouth only a trace is kept."""
     gap = float((lips[1][:, 1] - lips[0][:, 1]).max()) / eye_distance
     keep = float(np.clip(1 - gap / 0.06, 0, 1))
     rest = expression.copy()
     for name, index in ARKIT_INDEX.items():
-        if name.startswith("jaw") or name in ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthClose", "mouthFunnel"):
+        if name.startswith("jaw") or name in (
+            "mouthUpperUpLeft",
+            "mouthUpperUpRight",
+            "mouthLowerDownLeft",
+            "mouthLowerDownRight",
+            "mouthClose",
+            "mouthFunnel",
+        ):
             rest[index] *= keep
         elif name.startswith(("mouthSmile", "cheekSquint", "mouthDimple", "mouthStretch")):
             rest[index] *= 0.45 + 0.55 * keep
@@ -557,9 +625,13 @@ def _rest_expression(expression: NDArray[np.float32], lips: tuple[NDArray[np.flo
 
 
 def _lip_seam(
-    sheet: Sheet, pixels: NDArray[np.float64], lips: tuple[NDArray[np.float64], NDArray[np.float64]], vertices: NDArray[np.float64],
-    shapes: NDArray[np.float64], rest_change: NDArray[np.floating],
-) -> LipSeam:  # fmt: skip
+    sheet: Sheet,
+    pixels: NDArray[np.float64],
+    lips: tuple[NDArray[np.float64], NDArray[np.float64]],
+    vertices: NDArray[np.float64],
+    shapes: NDArray[np.float64],
+    rest_change: NDArray[np.floating],
+) -> LipSeam:
     middle = (lips[0] + lips[1]) / 2
     width = float(np.linalg.norm(middle[-1] - middle[0]))
     x = pixels[:, 0]
@@ -576,11 +648,21 @@ def _lip_seam(
     column[sheet.lips_upper] = column[sheet.lips_lower] = np.arange(len(middle))
     rest_shape = np.tensordot(rest_change, shapes[:, :, 1], 1) + vertices[:, 1]
     gap = rest_shape[sheet.lips_lower] - rest_shape[sheet.lips_upper]
-    return LipSeam(sheet.lips_upper, sheet.lips_lower, chosen, column[chosen].astype(np.float32), share[chosen].astype(np.float32), gap.astype(np.float32))
+    return LipSeam(
+        sheet.lips_upper,
+        sheet.lips_lower,
+        chosen,
+        column[chosen].astype(np.float32),
+        share[chosen].astype(np.float32),
+        gap.astype(np.float32),
+    )
 
 
-def _breath(pixels: NDArray[np.float64], depth: NDArray[np.float64], shoulder_line: float, face_height: float, camera: Camera) -> NDArray[np.float64]:
-    """Displacement (n, 3) in metres from breathed out to breathed in: shoulders and chest rise and widen, still at the lower edge of the picture."""
+def _breath(
+    pixels: NDArray[np.float64], depth: NDArray[np.float64], shoulder_line: float, face_height: float, camera: Camera
+) -> NDArray[np.float64]:
+    """Displacement (n, 3) in metres from breathed out to breathed in: shoulders and chest rise and widen, still at the lower edge of the
+    picture."""
     low = PICTURE_HEIGHT + MARGIN
     height = np.clip((low - pixels[:, 1]) / (low - shoulder_line), 0, 1)
     rise = height * height * (3 - 2 * height)
@@ -595,7 +677,8 @@ def _breath(pixels: NDArray[np.float64], depth: NDArray[np.float64], shoulder_li
 def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side (mirrored).
 
-    Where the matte is partial the colour is solved from photo = alpha * colour + (1 - alpha) * plate, so that over its own plate the photo comes back.
+    Where the matte is partial the colour is solved from photo = alpha * colour + (1 - alpha) * plate, so that over its own plate the photo
+    comes back.
     """
     alpha = fitted.alpha.astype(np.float32)
     alpha = np.where(alpha < 0.01, 0, np.where(alpha > 0.99, 1, alpha)).astype(np.float32)
@@ -658,7 +741,12 @@ _KEYPOINTS: dict[str, tuple[int, ...]] = {
 
 
 def _keypoints(
-    landmarks: NDArray[np.float64], pixels: NDArray[np.float64], sheet: Sheet, alpha: NDArray[np.float32], shoulder_line: float, face_height: float
+    landmarks: NDArray[np.float64],
+    pixels: NDArray[np.float64],
+    sheet: Sheet,
+    alpha: NDArray[np.float32],
+    shoulder_line: float,
+    face_height: float,
 ) -> tuple[tuple[str, ...], NDArray[np.int32], NDArray[np.float32]]:
     names = [f"{group}_{i}" for group, numbers in _KEYPOINTS.items() for i in range(len(numbers))]
     wanted = landmarks[[n for numbers in _KEYPOINTS.values() for n in numbers]]
@@ -669,7 +757,7 @@ def _keypoints(
     names += ["right_shoulder", "left_shoulder"]
     wanted = np.concatenate([wanted, [[edges[0] + inset, row], [edges[1] - inset, row]]])
     vertices = np.repeat(_nearest(pixels, wanted)[:, None], 3, axis=1).astype(np.int32)
-    weights = np.repeat(np.float32([[1, 0, 0]]), len(vertices), axis=0)
+    weights = np.repeat(np.array([[1, 0, 0]], np.float32), len(vertices), axis=0)
     corners = pixels[sheet.triangles]
     for k, point in enumerate(wanted):
         a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
@@ -686,5 +774,3 @@ def _keypoints(
         vertices[k] = (sheet.lips_upper if side == "u" else sheet.lips_lower)[column]
         weights[k] = (1, 0, 0)
     return tuple(names), vertices, weights
-
-

@@ -27,7 +27,9 @@ def depth_buffer(points, triangles, depth):  # type: ignore[no-untyped-def]
                         depth[y, x] = z
 
 
-def visible_vertices(points: NDArray[np.float64], triangles: NDArray[np.int32], shape: tuple[int, int], slack: float = 0.004) -> NDArray[np.bool_]:
+def visible_vertices(
+    points: NDArray[np.float64], triangles: NDArray[np.int32], shape: tuple[int, int], slack: float = 0.004
+) -> NDArray[np.bool_]:
     """Which of the projected vertices (V, 3) are seen: bool (V,). slack: metres behind the nearest surface that still count as on it."""
     scale = 2
     scaled = points.copy()

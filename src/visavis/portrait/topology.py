@@ -17,7 +17,8 @@ MARGIN = 24
 
 @dataclass(frozen=True)
 class Sheet:
-    """points: float64 (V, 2), pixels of the photo. triangles: int32 (T, 3), clockwise on the screen (y down). lips_upper, lips_lower, right_upper, ...: vertices
+    """points: float64 (V, 2), pixels of the photo. triangles: int32 (T, 3), clockwise on the screen (y down). lips_upper, lips_lower,
+    right_upper, ...: vertices
     of the contours, in their order. below: bool (V,), vertices that belong to the lower side of the mouth near the slit."""
 
     points: NDArray[np.float64]
@@ -39,7 +40,8 @@ def build_sheet(
     present: NDArray[np.bool_],
     chest_line: float,
 ) -> Sheet:
-    """lips, right_eye, left_eye: upper and lower edges of the openings. outline: the face. present: bool (h, w), pixels that the sheet must cover.
+    """lips, right_eye, left_eye: upper and lower edges of the openings. outline: the face. present: bool (h, w), pixels that the sheet must
+    cover.
     chest_line: y below which only smooth motion happens and the mesh may be coarse."""
     height, width = present.shape
     middle = (lips[0] + lips[1]) / 2
@@ -63,13 +65,15 @@ def build_sheet(
     rings, ring_sources = [], []
     for offset in (1.2, 2.6, 4.2, 6.2, 8.6, 11.4):
         for curve, sign in ((lips[0], -1.0), (lips[1], 1.0)):
-            extended = np.concatenate([curve[:1] - [2.0 * unit, 0], curve, curve[-1:] + [2.0 * unit, 0]])
-            ring_sources.append(extended[:: 1 if offset < 3 else 2] + [0, sign * offset * unit])
+            beyond = np.array([2.0 * unit, 0.0])
+            extended = np.concatenate([curve[:1] - beyond, curve, curve[-1:] + beyond])
+            ring_sources.append(extended[:: 1 if offset < 3 else 2] + np.array([0.0, sign * offset * unit]))
     for offset in (1.0, 2.2, 3.8, 5.8, 8.2):
         for upper, lower in (right_eye, left_eye):
             span = np.linalg.norm(upper[-1] - upper[0]) / 22.0
-            ring_sources.append(upper[:: 1 if offset < 2 else 2] - [0, offset * span])
-            ring_sources.append(lower[:: 1 if offset < 2 else 2] + [0, offset * span])
+            away = np.array([0.0, offset * span])
+            ring_sources.append(upper[:: 1 if offset < 2 else 2] - away)
+            ring_sources.append(lower[:: 1 if offset < 2 else 2] + away)
     for ring in ring_sources:
         rings.append(close_mouth(ring))
     closed, source = np.concatenate(fixed), np.concatenate(sources)
@@ -141,7 +145,8 @@ def _add(
 
 
 def _covers(corners: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which triangles (T, 3, 2) may touch a pixel of ``present``: their bounding box holds one (beyond the picture: at its nearest pixel)."""
+    """Which triangles (T, 3, 2) may touch a pixel of ``present``: their bounding box holds one (beyond the picture: at its nearest
+    pixel)."""
     height, width = present.shape
     total = np.pad(np.cumsum(np.cumsum(present, 0), 1), ((1, 0), (1, 0)))
     low, high = np.floor(corners.min(1)).astype(int) - 1, np.ceil(corners.max(1)).astype(int) + 2

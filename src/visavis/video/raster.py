@@ -1,7 +1,9 @@
 """The rasteriser: textured, alpha-blended triangles into a uint8 picture, one thread, compiled once by numba and kept on disk.
 
-Positions are integers in 1/32 pixel and inside tests are exact integer arithmetic with the top-left rule, so meshes are watertight, no pixel
-of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with 8-bit weights;
+Positions are integers in 1/32 pixel and inside tests are exact integer arithmetic with the top-left rule, so meshes are watertight, no
+pixel
+of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with 8-bit
+weights;
 all four channels of a texel are weighed at once as 16-bit lanes of one 64-bit word.
 """
 
@@ -15,17 +17,22 @@ SUBPIXEL = 32
 SUPERSAMPLING = 4
 """Samples along each side of a pixel in the regions where edges must be smooth (eyes and mouth). Divides SUBPIXEL."""
 
-_DRAW_SIGNATURE = "void(uint8[:,:,::1], uint8[:,::1], int64, int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], int64[::1], int64)"
+_DRAW_SIGNATURE = (
+    "void(uint8[:,:,::1], uint8[:,::1], int64, int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], int64[::1], int64)"
+)
 
 
 @numba.njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def draw_triangles(target, touched, mark, within, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
     """Draw triangles in the order given, later ones over earlier ones.
 
-    target: uint8 (h, w, 3 or 4), changed in place. touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0; nothing is
+    target: uint8 (h, w, 3 or 4), changed in place. touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0;
+    nothing is
     drawn where it is not ``within``, if within >= 0 (a stencil).
-    positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are skipped.
-    uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is one.
+    positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are
+    skipped.
+    uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is
+    one.
     opacity: 0..256, times the texture's alpha.
     """
     height, width = target.shape[0], target.shape[1]
@@ -47,7 +54,8 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
         right = min(width - 1, max(xa, xb, xc) >> 5)
         if top > bottom or left > right:
             continue
-        # Edge value of edge i at pixel (x, y): e_i = gx_i * 32 x + gy_i * 32 y + k_i, inside where all are >= 0. Edges that are neither top nor left lose ties.
+        # Edge value of edge i at pixel (x, y): e_i = gx_i * 32 x + gy_i * 32 y + k_i, inside where all are >= 0. Edges that are neither top
+        # nor left lose ties.
         gx0, gy0 = yb - yc, xc - xb
         gx1, gy1 = yc - ya, xa - xc
         gx2, gy2 = ya - yb, xb - xa
@@ -168,7 +176,8 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
 
 @numba.njit("void(int16[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
 def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untyped-def]
-    """Vertices (V, 3 int16, x and y in 1/32 pixel) to positions in a region that starts at pixel (x0, y0) and has sampling x sampling samples a pixel."""
+    """Vertices (V, 3 int16, x and y in 1/32 pixel) to positions in a region that starts at pixel (x0, y0) and has sampling x sampling
+    samples a pixel."""
     offset = 16 - 16 // sampling
     for i in range(vertices.shape[0]):
         positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
@@ -206,7 +215,8 @@ def as_texture(rgba: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def warm_up() -> None:
-    """Compile the kernels if this machine has not compiled them yet (seconds, once); later processes load them from numba's cache in milliseconds.
+    """Compile the kernels if this machine has not compiled them yet (seconds, once); later processes load them from numba's cache in
+    milliseconds.
 
     Importing this module is enough, since the kernels have explicit signatures; this also runs each of them once.
     """

@@ -65,8 +65,10 @@ class VideoStage:
         """vertices, shading: as in ``ControlFrame``. Returns uint8 (768, 512, 3) RGB."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
-            raise ValueError(f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape {vertices.shape}: "
-                             "control and video must be given the same photo")  # fmt: skip
+            raise ValueError(
+                f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape "
+                f"{vertices.shape}: control and video must be given the same photo"
+            )
         vertices = np.ascontiguousarray(vertices)
         image = rig.plate.copy()
         raster.to_samples(vertices, 0, 0, 1, self._positions)
@@ -89,7 +91,11 @@ class VideoStage:
         self._region(image, vertices, self._mouth_edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
-        layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1), _Layer(f"skin_{side}", "person", mark=0)]
+        layers = [
+            _Layer(f"opening_{side}", "person"),
+            _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1),
+            _Layer(f"skin_{side}", "person", mark=0),
+        ]
         if closure > 0.0:
             shown = min(closure / 0.30, 1.0)
             layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=shown * shown * (3 - 2 * shown)))
@@ -115,14 +121,23 @@ class VideoStage:
     def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer") -> None:
         tint = np.array([round(256 * channel) for channel in layer.tint], np.int64)
         raster.draw_triangles(
-            target, touched, layer.mark, layer.within, self._positions, self._triangles[layer.triangles], self._uv,
-            self._textures[layer.texture], tint, round(256 * layer.opacity),
-        )  # fmt: skip
+            target,
+            touched,
+            layer.mark,
+            layer.within,
+            self._positions,
+            self._triangles[layer.triangles],
+            self._uv,
+            self._textures[layer.texture],
+            tint,
+            round(256 * layer.opacity),
+        )
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """What to draw: names of triangles and texture in the rig, factors of red, green and blue, opacity (1 as they are), mark and stencil of ``raster.draw_triangles``."""
+    """What to draw: names of triangles and texture in the rig, factors of red, green and blue, opacity (1 as they are), mark and stencil of
+    ``raster.draw_triangles``."""
 
     triangles: str
     texture: str
