@@ -127,6 +127,7 @@ def test_bad_photos_leave_nothing_in_the_cache(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("*.npz"))
 
 
+@pytest.mark.timeout(700)
 def test_two_processes_fit_one_photo_once(tmp_path: Path) -> None:
     program = (
         "import sys; from visavis.portrait.cache import load_portrait\n"
@@ -134,7 +135,11 @@ def test_two_processes_fit_one_photo_once(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(DEFAULT), str(tmp_path)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=180)[0] for process in running]
+    try:
+        outputs = [process.communicate(timeout=300)[0] for process in running]
+    finally:
+        for process in running:
+            process.kill()
     assert [process.returncode for process in running] == [0, 0]
     assert sum("fitting the head" in output for output in outputs) == 1
     assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]

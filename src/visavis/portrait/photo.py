@@ -121,13 +121,14 @@ def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Fra
     frame_top = max(top - HEADROOM * face, 0.0)
     # A frame may be cut by the lower and side borders of a person's photo without being seen, but not by empty space below.
     available = min(height - frame_top, width * PICTURE_HEIGHT / PICTURE_WIDTH)
-    wanted = max(min(face / FACE_SHARE, available), face / FACE_SHARE_MOST)
-    frame_height = max(int(wanted) // 3 * 3, 3)
+    frame_height = max(int(min(face / FACE_SHARE, available)) // 3 * 3, int(np.ceil(face / FACE_SHARE_MOST / 3)) * 3)
     frame_width = frame_height * PICTURE_WIDTH // PICTURE_HEIGHT
     left = (landmarks[:, 0].min() + landmarks[:, 0].max()) / 2 - frame_width / 2
     left = (width - frame_width) / 2 if frame_width >= width else min(max(left, 0), width - frame_width)
-    if frame_top + frame_height > height:
-        frame_top = max(top - HEADROOM * face, min(frame_top, height - frame_height))
+    if frame_height > height:
+        frame_top = max(top - HEADROOM * face, float(height - frame_height))
+    else:
+        frame_top = min(frame_top, float(height - frame_height))
     return Frame(round(left), round(frame_top), frame_height)
 
 
