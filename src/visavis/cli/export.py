@@ -12,6 +12,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--checkpoint", type=Path, required=True, help="output folder of the training")
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
     parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")
+    parser.add_argument("--lip-odds", type=float, default=2.0, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
     parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
         load_average(network, args.checkpoint)
-        print(export_encoder(network, args.to))
+        print(export_encoder(network, args.to, args.lip_odds))
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)
     face = FaceNet(face_spec)

@@ -1,6 +1,7 @@
 """Turns trained encoder and face checkpoints into the ONNX files and the manifest that the run time loads."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import FEATURES, MELS_PER_FRAME
+from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
 from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
 from visavis.runtime.weights import MANIFEST, file_sha256
 from visavis.training.encoder_net import AudioEncoder
@@ -30,21 +32,27 @@ float32.
 class _Encode(nn.Module):
     """``AudioEncoder.encode`` as the forward pass that the exporter traces."""
 
-    def __init__(self, network: AudioEncoder) -> None:
+    def __init__(self, network: AudioEncoder, lip_odds: float) -> None:
         super().__init__()
         self.network = network
+        self.lift = torch.zeros(len(PHONES))
+        self.lift[[PHONE_INDEX[name] for name in LIPS_CLOSED]] = math.log(lip_odds)
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.encode(features, state)
+        return self.network.encode(features, state, self.lift)
 
 
-def export_encoder(network: AudioEncoder, folder: Path) -> Path:
-    """Writes the encoder for any number of mel frames at once; the stage uses ``MELS_PER_FRAME``, training a whole utterance."""
+def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -> Path:
+    """Writes the encoder for any number of mel frames at once; the stage uses ``MELS_PER_FRAME``, training a whole utterance.
+
+    lip_odds: factor on the odds of P, B and M. A closure that is missed is seen at once, one too many hardly, so above 1 is right for
+    showing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ENCODER_FILE
     example = (torch.zeros(1, MELS_PER_FRAME, FEATURES), network.initial_state(1))
     axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
-    _export(_Encode(network), example, path, ["features", "state"], ["encoded", "next_state"], axes)
+    _export(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
     return path
 
 

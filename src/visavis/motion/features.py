@@ -89,6 +89,15 @@ def utterance_features(samples: NDArray[np.int16], level_db: float = INITIAL_LEV
     return _relative_to_level(bands, loudness, level_db)[0]
 
 
+def hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mel scale of O'Shaughnessy 1987."""
+    return np.asarray(2595 * np.log10(1 + hz / 700))
+
+
+def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(700 * (10 ** (mel / 2595) - 1))
+
+
 def _energies(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Band energies (n, BANDS) and loudness (n,) of windows (n, WINDOW), in dB relative to a full-scale sine, never under ``FLOOR_DB``."""
     floor = np.float32(10 ** (FLOOR_DB / 10))
@@ -114,13 +123,8 @@ def _relative_to_level(bands: NDArray[np.float32], loudness: NDArray[np.float32]
 
 
 def _mel_weights() -> NDArray[np.float32]:
-    """Triangular filters with their tops at 1, float32 (len(_BINS), BANDS), equally spaced on the mel scale (O'Shaughnessy 1987)."""
-
-    def to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-        return 2595 * np.log10(1 + hz / 700)
-
-    low, high = to_mel(np.array([LOWEST_HZ, HIGHEST_HZ]))
-    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    """Triangular filters with their tops at 1, float32 (len(_BINS), BANDS), equally spaced on the mel scale."""
+    edges = mel_to_hz(np.linspace(*hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2))
     bins = _BINS[:, None] * SAMPLE_RATE / FFT_SIZE
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -56,7 +56,7 @@ class AudioEncoder(nn.Module):
             start += 2 * dilation
         return self.phones(self.norm(x)), torch.cat(pasts, dim=1)
 
-    def encode(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, features: Tensor, state: Tensor, lift: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
         """What the face model is given: posteriors and loudness, (batch, steps, spec.features), and the next state."""
         logits, next_state = self(features, state)
         batch, mels, _ = features.shape
@@ -65,4 +65,4 @@ class AudioEncoder(nn.Module):
             .reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES)
             .mean(dim=2)
         )
-        return torch.cat([logits.softmax(dim=-1), loudness], dim=2), next_state
+        return torch.cat([(logits + lift).softmax(dim=-1), loudness], dim=2), next_state

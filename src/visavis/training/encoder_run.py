@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
-from visavis.motion.features import BANDS, INITIAL_LEVEL_DB, LOWEST_LEVEL_DB, MELS_PER_FRAME, utterance_features
+from visavis.motion.features import (
+    BANDS,
+    HIGHEST_HZ,
+    INITIAL_LEVEL_DB,
+    LOWEST_HZ,
+    LOWEST_LEVEL_DB,
+    MELS_PER_FRAME,
+    hz_to_mel,
+    mel_to_hz,
+    utterance_features,
+)
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
 from visavis.training import augment
@@ -76,7 +86,18 @@ def crop(utterance: Utterance, seconds: float, generator: np.random.Generator) -
     speech = augment.resample_speaker(speech, factor)[:wanted]
     speech = augment.disturb(speech, generator) if generator.random() < 0.92 else speech
     times = start / SAMPLE_RATE + (np.arange(frames * STEPS_PER_FRAME) + 0.5) / STEP_RATE * factor
-    return utterance_features(augment.to_int16(speech), level), phone_at(utterance, times)
+    features = utterance_features(augment.to_int16(speech), level)
+    features[:, :BANDS] = warp_bands(features[:, :BANDS], generator.uniform(0.86, 1.16))
+    return features, phone_at(utterance, times)
+
+
+def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    """Bands (mel frames, BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton 2013, VTLP)."""
+    mel = np.linspace(*hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2)[1:-1]
+    source = np.interp(hz_to_mel(mel_to_hz(mel) / factor), mel, np.arange(BANDS))
+    below = np.minimum(source.astype(int), BANDS - 2)
+    share = (source - below).astype(np.float32)
+    return bands[:, below] * (1 - share) + bands[:, below + 1] * share
 
 
 def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Metrics:
