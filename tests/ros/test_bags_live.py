@@ -77,6 +77,7 @@ def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, sto
     ros.wait(lambda: "leaving out /image_raw/compressed, /motion" in player.said, "a word about the topics that are live")
     assert frames_of(motion) == before
     assert player.process.wait(20) == 0
+    ros.wait(lambda: sum(len(msg.samples) for msg in heard) == len(samples), "the last of the audio")
     assert samples_of(heard).tolist() == samples.tolist()
     assert abs(msg_to_stamp(heard[0].header.stamp) - ros.node.get_clock().now().nanoseconds) < 60e9
 
@@ -160,7 +161,7 @@ def test_a_disk_that_fails_ends_the_recording_with_what_to_do_and_leaves_the_str
     recorder.stop()
     assert "File too large" in recorder.said and f"visavis record --repair {bag}" in recorder.said
     assert "Traceback" not in recorder.said
-    assert len(heard) == 350, "nobody else noticed"
+    ros.wait(lambda: len(heard) == 350, "all of it: nobody else noticed")
     repair = visavis(ros, "record", "--repair", str(bag))
     assert repair.process.wait(60) == 0, repair.said
     saved = samples_of([msg for _, msg, _ in read_bag(bag)])
