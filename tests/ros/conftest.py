@@ -10,3 +10,10 @@ def ros(tmp_path: Path) -> Iterator[Graph]:
     """A graph in a ROS domain of its own."""
     with graph(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def ros_over_udp(tmp_path: Path) -> Iterator[Graph]:
+    """A graph whose listener survives that nodes are killed."""
+    with graph(tmp_path, shared_memory=False) as made:
+        yield made

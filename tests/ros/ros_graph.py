@@ -75,7 +75,8 @@ class NodeProcess:
 class Graph:
     """The processes and the listener of one test."""
 
-    def __init__(self, domain: int, folder: Path) -> None:
+    def __init__(self, domain: int, folder: Path, shared_memory: bool = True) -> None:
+        """``shared_memory`` off: the listener uses UDP only, for tests that kill processes, which leave their shared memory as it was."""
         self.folder = folder
         self.env = dict(os.environ) | {
             "ROS_DOMAIN_ID": str(domain),
@@ -87,7 +88,12 @@ class Graph:
             "ROS_LOG_DIR": str(folder / "log"),
         }
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-        os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = self.env["FASTRTPS_DEFAULT_PROFILES_FILE"]
+        if shared_memory:
+            os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = self.env["FASTRTPS_DEFAULT_PROFILES_FILE"]
+            os.environ.pop("FASTDDS_BUILTIN_TRANSPORTS", None)
+        else:
+            os.environ.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+            os.environ["FASTDDS_BUILTIN_TRANSPORTS"] = "UDPv4"
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=domain, args=[])
         self.node = Node("test", context=self.context)
@@ -241,8 +247,8 @@ for _number in range(100):
 
 
 @contextmanager
-def graph(folder: Path) -> Iterator[Graph]:
-    made = Graph(_domains.get(), folder)
+def graph(folder: Path, shared_memory: bool = True) -> Iterator[Graph]:
+    made = Graph(_domains.get(), folder, shared_memory)
     try:
         yield made
     finally:

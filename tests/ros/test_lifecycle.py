@@ -142,7 +142,8 @@ def test_whole_numbers_are_taken_for_decimal_ones_and_qos_can_be_overridden(ros:
     assert info.qos_profile.reliability.name == "BEST_EFFORT"
 
 
-def test_a_node_that_is_killed_comes_back_and_the_stream_goes_on(ros: Graph) -> None:
+def test_a_node_that_is_killed_comes_back_and_the_stream_goes_on(ros_over_udp: Graph) -> None:
+    ros = ros_over_udp
     processes = ros.start_avatar()
     pictures, motion = ros.listen(Image, "image_raw"), ros.listen(MotionChunk, "motion")
     ros.wait(lambda: len(pictures) > 10, "pictures")

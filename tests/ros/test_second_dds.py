@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from ros_graph import Graph
 
+ROS_WHEELS = ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH")
 LISTENER = Path(__file__).parent / "cyclone_listener.py"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visavis" / "tests" / "cyclonedds-0.10.5"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visavis" / "tests" / "cyclonedds-11.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,11 @@ def cyclone_python() -> Path:
     python = CACHE / "bin" / "python"
     if not (CACHE / "done").exists():
         subprocess.run([sys.executable, "-m", "venv", str(CACHE)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", "cyclonedds==0.10.5"], check=True)
+        # A Python of another environment must not inherit where this one finds its ROS libraries.
+        env = {key: value for key, value in os.environ.items() if key not in ROS_WHEELS}
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "cyclonedds==11.0.1"], check=True, env=env
+        )
         (CACHE / "done").touch()
     return python
 
@@ -28,7 +33,7 @@ def cyclone_python() -> Path:
 def test_another_dds_implementation_receives_the_pictures(ros: Graph, cyclone_python: Path, topic: str, kind: str) -> None:
     ros.env["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"  # LOCALHOST is an agreement between ROS nodes that others do not know
     ros.start_avatar()
-    env = {key: value for key, value in ros.env.items() if key not in ("_ROS_WHEELS_BOOTSTRAP_COMPLETE", "LD_LIBRARY_PATH")}
+    env = {key: value for key, value in ros.env.items() if key not in ROS_WHEELS}
     command = [str(cyclone_python), str(LISTENER), ros.env["ROS_DOMAIN_ID"], topic, kind]
     listener = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
