@@ -21,9 +21,8 @@ def cyclone_python() -> Path:
         subprocess.run([sys.executable, "-m", "venv", str(CACHE)], check=True)
         # A Python of another environment must not inherit where this one finds its ROS libraries.
         env = {key: value for key, value in os.environ.items() if key not in ROS_WHEELS}
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "cyclonedds==11.0.1"], check=True, env=env
-        )
+        command = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "cyclonedds==11.0.1"]
+        subprocess.run(command, check=True, env=env)
         (CACHE / "done").touch()
     return python
 
