@@ -22,6 +22,7 @@ from visavis.motion.layout import (
     rotation_to_6d,
 )
 from visavis.motion.sampler import sample_ddim
+from visavis.timing import FRAME_RATE
 from visavis.types import Engine
 
 HEAD_VALUES = 6
@@ -36,6 +37,9 @@ gives the chance of each event in the coming chunk, it is drawn, and the denoise
 
 BLINK_CLOSING, GLANCE_TURN = 0.25, 0.07
 """Rise of a lid's shape, and change of a gaze shape, within a chunk that count as the event."""
+
+SETTLE_SECONDS = 3.0
+"""Time constant with which slow channels come home when the model asks for nothing."""
 
 Array = NDArray[np.float32]
 
@@ -130,10 +134,16 @@ def events_in(spec: FaceSpec, last: Array, chunk: Array) -> Array:
 
 
 def scaling(spec: FaceSpec, last: Array) -> tuple[Array, Array]:
-    """Offset and scale between diffused and inner values, for a chunk that follows the frame(s) ``last`` (..., values)."""
-    slow = spec.slow
-    offset = np.where(slow, last, np.asarray(spec.mean, np.float32)).astype(np.float32)
-    scale = np.where(slow, np.asarray(spec.change_scale, np.float32), np.asarray(spec.scale, np.float32)).astype(np.float32)
+    """Offset (..., chunk, values) and scale (values,) between diffused and inner values, for a chunk that follows the frames ``last``
+    (..., values).
+
+    A slow channel's offset leads from the last frame back to its mean, so that a roll-out of any length stays where the corpus was: without
+    it a bias too small to see in one chunk turns the head away within a minute.
+    """
+    mean = np.asarray(spec.mean, np.float32)
+    stay = np.exp(-np.arange(1, spec.chunk + 1, dtype=np.float32) / (SETTLE_SECONDS * FRAME_RATE))[:, None]
+    offset = np.where(spec.slow, mean + stay * (last[..., None, :] - mean), mean).astype(np.float32)
+    scale = np.where(spec.slow, np.asarray(spec.change_scale, np.float32), np.asarray(spec.scale, np.float32)).astype(np.float32)
     return offset, scale
 
 

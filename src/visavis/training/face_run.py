@@ -102,20 +102,19 @@ def prepare(
     motion = windows.motion.copy()
     reach = np.asarray(spec.scale, np.float32)
     # slow channels somewhere else than the teacher's, on their way back: roll-out learns to come home instead of wandering off
-    away = generator.standard_normal((count, 1, spec.values), np.float32) * 0.7 * reach * (generator.random((count, 1, 1)) < 0.4)
+    away = generator.standard_normal((count, 1, spec.values), np.float32) * 1.5 * reach * (generator.random((count, 1, 1)) < 0.5)
     fade = np.exp(-np.arange(motion.shape[1], dtype=np.float32) / (SETTLE_SECONDS * FRAME_RATE))[:, None]
     motion = np.where(spec.slow, motion + away * fade, motion)
     motion[..., : len(spec.shapes)] = np.clip(motion[..., : len(spec.shapes)], 0, 1)
     past, chunk = motion[:, : spec.past], motion[:, spec.past :]
     events = events_in(spec, past[:, -1], chunk)
     offset, scale = scaling(spec, past[:, -1])
-    offset, scale = offset[:, None], scale[None, None] if scale.ndim == 1 else scale[:, None]
     seen = past + generator.standard_normal(past.shape, np.float32) * reach * np.where(spec.slow, 0.1, 1) * config.past_noise
     forgotten = (generator.random((count, 1, 1)) < config.past_dropout) & mouth
     seen = np.where(forgotten, 0, seen).astype(np.float32)
     sound = np.where(generator.random((count, 1, 1)) < config.audio_dropout, 0, windows.sound).astype(np.float32)
     style = np.where(generator.random((count, 1)) < config.style_dropout, 0, windows.style).astype(np.float32)
-    before = torch.from_numpy(((past[:, -1:] - offset) / scale).astype(np.float32))[:, None]
+    before = torch.from_numpy(((past[:, -1:] - offset[:, :1]) / scale).astype(np.float32))[:, None]
     return context_input(spec, sound, seen), ((chunk - offset) / scale).astype(np.float32), style, events, before
 
 
