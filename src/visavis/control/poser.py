@@ -14,7 +14,7 @@ from visavis.types_portrait import EyeRig, PortraitRig
 STICKING = 0.016
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
 
-CLOSED_LINE = 0.86
+CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 

@@ -102,7 +102,7 @@ def lid_texture(
     mixed = np.ascontiguousarray((0.5 * over + 0.5 * below)[None])
     skin = cv2.GaussianBlur(mixed, (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]
     # Lid skin is thin: a little redder than what surrounds it.
-    skin = skin * np.float32([0.99, 0.97, 0.965])
+    skin = skin * np.float32([1.04, 1.015, 1.005])
     t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
     s = (np.arange(LID_COLUMNS) / (LID_COLUMNS - 1))[None, :, None].astype(np.float32)
     bulge = np.sin(np.pi * np.clip(t, 0, 1)) * np.sin(np.pi * s)
@@ -112,13 +112,13 @@ def lid_texture(
     dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.8
     taper = np.clip(np.minimum(s * 9 + 0.35, (1 - s) * 4), 0, 1)
     lash_distance = (np.arange(LID_ROWS) - LASH_ROW)[:, None, None].astype(np.float32) / (LASH_ROW / 8.0)  # about pixels of a closed lid
-    line = np.exp(-((lash_distance / np.where(lash_distance < 0, 0.75, 0.95)) ** 2)) * 0.88 * taper
+    line = np.exp(-((lash_distance / np.where(lash_distance < 0, 0.5, 0.75)) ** 2)) * 0.88 * taper
     rng = np.random.default_rng(7)
     strands = cv2.GaussianBlur(rng.normal(size=(1, LID_COLUMNS)).astype(np.float32), (0, 0), 0.8)[0]
     strands = 0.5 + 0.5 * strands / max(float(np.abs(strands).max()), 1e-6)
-    length = 2.0 + 1.6 * strands[None, :, None]
+    length = 1.2 + 1.6 * strands[None, :, None]
     fringe = (
-        np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.55 * taper * (0.55 + 0.45 * strands[None, :, None])
+        np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.25 * taper * (0.55 + 0.45 * strands[None, :, None])
     )
     lash = np.maximum(line, fringe)
     on_lid = (t <= 1.0).astype(np.float32)
@@ -133,7 +133,7 @@ def crease_curve(upper: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the lid folds: a curve above the open edge (n, 2)."""
     span = float(np.linalg.norm(upper[-1] - upper[0]))
     s = np.linspace(0, 1, len(upper))
-    height = span * (0.08 + 0.19 * np.sin(np.pi * s))
+    height = span * (0.10 + 0.24 * np.sin(np.pi * s))
     return upper - np.stack([np.zeros_like(height), height], 1)
 
 
