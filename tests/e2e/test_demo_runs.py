@@ -23,7 +23,7 @@ from visavis.timing import FRAME_RATE, frame_to_sample, frames_in
 pytestmark = pytest.mark.slow
 
 REACH = 12
-SHUT = 0.035
+SHUT = 0.02
 """Lips of a face at rest are apart by less, as a share of the distance of the outer corners of the eyes, for this tracker."""
 
 

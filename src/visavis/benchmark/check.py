@@ -22,7 +22,7 @@ RIGHT_EYE, LEFT_EYE = 33, 263
 
 LAG_REACH = 10
 MAX_LAG_FRAMES = 1.0
-MIN_CORRELATION = 0.5
+MIN_CORRELATION = 0.7
 """Of the mouth in the pictures with the jaw of the motion that they were drawn from."""
 
 
