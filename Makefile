@@ -59,15 +59,15 @@ clean: ## remove the environment, what was built, and out/
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
-$(stamps)/venv: scripts/find_python.sh scripts/setup_system.sh
-	python=$$(scripts/find_python.sh "$(PYTHON)")
-	scripts/setup_system.sh "$$python"
+$(stamps)/venv: .ci/find_python.sh .ci/setup_system.sh
+	python=$$(.ci/find_python.sh "$(PYTHON)")
+	.ci/setup_system.sh "$$python"
 	$(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$python" $(VENV),"$$python" -m venv --upgrade-deps $(VENV))
 	mkdir -p $(stamps)
 	touch $@
 
-$(stamps)/messages: $(messages) scripts/build_messages.sh $(stamps)/venv
-	scripts/build_messages.sh $(bin)/python
+$(stamps)/messages: $(messages) .ci/build_messages.sh $(stamps)/venv
+	.ci/build_messages.sh $(bin)/python
 	touch $@
 
 $(stamps)/install: $(project) $(stamps)/venv
@@ -75,8 +75,8 @@ $(stamps)/install: $(project) $(stamps)/venv
 	$(install) --quiet --editable .
 	touch $@
 
-$(stamps)/test: $(project) scripts/install_torch.sh $(stamps)/install
-	scripts/install_torch.sh $(bin)/python
+$(stamps)/test: $(project) .ci/install_torch.sh $(stamps)/install
+	.ci/install_torch.sh $(bin)/python
 	$(install) --quiet --editable ".[test,train]"
 	touch $@
 

@@ -77,5 +77,5 @@ def test_wheel_brings_its_launch_files_settings_and_data(tmp_path: Path) -> None
 
 @pytest.mark.timeout(600)
 def test_colcon_builds_both_packages() -> None:
-    printed = run("bash", ROOT / "scripts" / "check_colcon.sh", sys.executable, cwd=ROOT, seconds=590)
+    printed = run("bash", ROOT / ".ci" / "check_colcon.sh", sys.executable, cwd=ROOT, seconds=590)
     assert "colcon builds visavis and visavis_msgs" in printed

@@ -131,7 +131,7 @@ def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def run_script(name: str, *arguments: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
-    command = ["bash", str(ROOT / "scripts" / name), *arguments]
+    command = ["bash", str(ROOT / ".ci" / name), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path})
 
 
@@ -165,6 +165,6 @@ def test_missing_system_libraries_are_asked_for_where_they_cannot_be_installed(t
 
 
 def test_set_up_and_doctor_know_the_same_libraries() -> None:
-    script = (ROOT / "scripts" / "setup_system.sh").read_text()
+    script = (ROOT / ".ci" / "setup_system.sh").read_text()
     seen_to = dict(re.findall(r"^need_library (\S+) (\S+)", script, re.MULTILINE))
     assert seen_to == {library: package for library, (package, _) in LIBRARIES.items()}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves that `cd ros_ws && colcon build` builds both packages, without an apt ROS 2: against the ROS wheels of an environment, with colcon in
 # an environment of its own. Everything is written into a folder that is removed at the end.
-#   scripts/check_colcon.sh [PYTHON_OF_AN_ENVIRONMENT_WITH_VISAVIS]        (default: .venv/bin/python)
+#   .ci/check_colcon.sh [PYTHON_OF_AN_ENVIRONMENT_WITH_VISAVIS]        (default: .venv/bin/python)
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what pip cannot install: shared libraries, the headers of Python, venv, a compiler. What is missing is installed with apt (with sudo
 # where the user is not root) and announced first. Where that cannot be done, says what to install and fails.
-#   scripts/setup_system.sh PYTHON
+#   .ci/setup_system.sh PYTHON
 set -euo pipefail
 
 python=$1

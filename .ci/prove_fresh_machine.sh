@@ -2,7 +2,7 @@
 # Proves that a bare machine is enough: makes a minimal Debian or Ubuntu with debootstrap, with only Python, venv, make and a C++ compiler in it,
 # clones the committed state of this repository there, and runs `make demo` (or another target) inside. Needs root and debootstrap.
 #
-#   sudo scripts/prove_fresh_machine.sh [options]
+#   sudo .ci/prove_fresh_machine.sh [options]
 #     --suite NAME      release (default bookworm: Debian 12); noble with --mirror http://archive.ubuntu.com/ubuntu for Ubuntu 24.04
 #     --mirror URL      where debootstrap and apt fetch from (default http://deb.debian.org/debian)
 #     --target NAME     make target to run (default demo)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs torch for training and for its tests. On a machine without an NVIDIA GPU the build for CPUs is taken where a package source that pip is
 # set up with offers one: it is a tenth of the size. Otherwise the usual one, which runs everywhere.
-#   scripts/install_torch.sh PYTHON_OF_THE_ENVIRONMENT
+#   .ci/install_torch.sh PYTHON_OF_THE_ENVIRONMENT
 set -euo pipefail
 
 python=$1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the package visavis_msgs into an environment. Its wheel takes a minute to build, so it is kept under the user's cache and built
 # again only when a definition, the package or the version of Python has changed.
-#   scripts/build_messages.sh PYTHON_OF_THE_ENVIRONMENT
+#   .ci/build_messages.sh PYTHON_OF_THE_ENVIRONMENT
 set -euo pipefail
 
 python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")

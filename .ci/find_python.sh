@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints the path of a Python that visavis runs on (3.11 or 3.12): the one given, or the first of the usual names.
-#   scripts/find_python.sh [PYTHON]
+#   .ci/find_python.sh [PYTHON]
 set -euo pipefail
 
 path_if_it_fits() { # also sees through the shims of version managers that name a Python which is not there
