@@ -24,6 +24,9 @@ stays sharp."""
 JAW_OPENING = 0.40
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
 
+UPPER_SHARE = 0.4
+"""How much of a closing the upper lip does; the lower one, with the jaw under it, does the rest."""
+
 STEEPEST_FACE, STEEPEST_BESIDE = 3.3, 1.8
 """Steepest slopes of the sheet in depth, metres per metre. A turn by 14 degrees folds slopes above 4."""
 
@@ -116,6 +119,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     rest = _rest_expression(fitted.expression, lips, eye_distance)
     moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
     seam = _lip_seam(sheet, pixels, lips, vertices, shape_stack, rest - fitted.expression)
+    _settle_teeth(vertices, starts, seam, shape_stack, rest - fitted.expression)
     lining_rows = mouth_cards["lining"].uv
     keypoint_names, keypoint_vertices, keypoint_weights = _keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
     breath = np.zeros((total, 3))
@@ -640,8 +644,8 @@ def _lip_seam(
     reach = 0.22 * width
     near = (x > middle[0, 0]) & (x < middle[-1, 0]) & (away < 2.4 * reach)
     strength = np.exp(-((np.maximum(away, 0) / reach) ** 2)) * near
-    share = np.where(sheet.below, 0.6, -0.4) * strength
-    share[sheet.lips_upper], share[sheet.lips_lower] = -0.4, 0.6
+    share = np.where(sheet.below, 1 - UPPER_SHARE, -UPPER_SHARE) * strength
+    share[sheet.lips_upper], share[sheet.lips_lower] = -UPPER_SHARE, 1 - UPPER_SHARE
     share[sheet.lips_upper[[0, -1]]] = 0
     chosen = np.flatnonzero(np.abs(share) > 0.004).astype(np.int32)
     column = contours.column_on(middle, x)
@@ -656,6 +660,25 @@ def _lip_seam(
         share[chosen].astype(np.float32),
         gap.astype(np.float32),
     )
+
+
+def _settle_teeth(
+    vertices: NDArray[np.float64],
+    starts: dict[str, NDArray[np.int32]],
+    seam: LipSeam,
+    shapes: NDArray[np.float64],
+    rest_change: NDArray[np.floating],
+) -> None:
+    """Move teeth and tongue, placed by the photo's own lips, to where the lips meet at rest: a smile in the photo has drawn the lips off
+    them."""
+    middle = slice(len(seam.upper) // 4, -(len(seam.upper) // 4))
+    change = np.tensordot(rest_change, shapes[:, :, 1], 1)
+    upper, lower = seam.upper[middle], seam.lower[middle]
+    in_photo = (vertices[upper, 1] + vertices[lower, 1]) / 2
+    shut = vertices[upper, 1] + change[upper] + UPPER_SHARE * seam.rest_gap[middle]
+    for name in ("teeth_upper", "teeth_lower", "tongue"):
+        # What the jaw itself moves on the way to rest is not to be moved twice.
+        vertices[starts[name], 1] += float((shut - in_photo).mean() - change[starts[name]].mean())
 
 
 def _breath(

@@ -69,7 +69,7 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.012) ** 2))
     round_tooth = 1 - 0.13 * local**2
     depth = np.clip(1 - 0.62 * (side / 0.80) ** 2, 0.16, 1)
-    lip_shadow = 0.66 + 0.34 * np.clip((y - 0.35) / 0.5, 0, 1)
+    lip_shadow = 0.76 + 0.24 * np.clip((y - 0.35) / 0.5, 0, 1)
     translucent = 1 - 0.10 * np.clip((y - 0.90) / 0.1, 0, 1)
     shade = lip_shadow[:, None] * translucent[:, None] * (round_tooth * depth * (1 - 0.26 * between))[None]
     if not upper:
