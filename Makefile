@@ -73,6 +73,8 @@ $(stamps)/messages: $(messages) .ci/build_messages.sh $(stamps)/venv
 $(stamps)/install: $(project) $(stamps)/venv
 	echo "Installing visavis and its packages"
 	$(install) --quiet --editable .
+	echo "Compiling the renderer, once"
+	$(bin)/python -c "import visavis.control.kernels, visavis.video.raster; visavis.video.raster.warm_up()"
 	touch $@
 
 $(stamps)/test: $(project) .ci/install_torch.sh $(stamps)/install
