@@ -13,13 +13,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
     parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")
     parser.add_argument("--lip-odds", type=float, default=2.0, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
+    parser.add_argument("--early", type=Path, help="(encoder) folder of an early checkpoint of the same run, to average the weights with")
+    parser.add_argument("--early-share", type=float, default=0.7, help="(encoder) share of the early weights in that average")
     parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")
 
 
 def run(args: argparse.Namespace) -> int:
     import json
 
-    from visavis.export.motion import export_encoder, export_face, write_manifest
+    from visavis.export.motion import average_weights, export_encoder, export_face, write_manifest
     from visavis.training.config import EncoderTraining, load_config
     from visavis.training.encoder_net import AudioEncoder
     from visavis.training.face_net import FaceNet
@@ -30,6 +32,10 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
         load_average(network, args.checkpoint)
+        if args.early is not None:
+            early = AudioEncoder(encoder_spec)
+            load_average(early, args.early)
+            average_weights(network, early, args.early_share)
         print(export_encoder(network, args.to, args.lip_odds))
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)

@@ -56,6 +56,17 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     return path
 
 
+def average_weights(network: nn.Module, other: nn.Module, share: float) -> None:
+    """Moves the weights of ``network`` by ``share`` of the way to those of ``other``, an earlier state of the same run.
+
+    Late weights know the synthetic voices better, early ones do better on unlike recordings; between them lies the best of both (Wortsman
+    et al. 2022, WiSE-FT).
+    """
+    with torch.no_grad():
+        for mine, theirs in zip(network.parameters(), other.parameters(), strict=True):
+            mine.lerp_(theirs, share)
+
+
 def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
     """Writes the context and the denoiser network, each for one chunk."""
     folder.mkdir(parents=True, exist_ok=True)

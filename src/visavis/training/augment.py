@@ -66,7 +66,7 @@ def add_noise(samples: Samples, generator: np.random.Generator) -> Samples:
         return (samples + 1e-5 * generator.standard_normal(len(samples))).astype(np.float32)
     noise = _coloured(len(samples), generator)
     speech = max(float(np.sqrt(np.mean(samples**2))), 1e-3)
-    below = generator.uniform(5, 20) if generator.random() < 0.35 else generator.uniform(20, 50)
+    below = generator.uniform(5, 18) if generator.random() < 0.3 else generator.uniform(18, 45)
     return (samples + noise * speech * 10 ** (-below / 20) / max(float(noise.std()), 1e-9)).astype(np.float32)
 
 
@@ -95,13 +95,17 @@ def to_int16(samples: Samples) -> NDArray[np.int16]:
 
 
 def _coloured(length: int, generator: np.random.Generator) -> NDArray[np.floating]:
-    """Noise with a random slope of its spectrum, sometimes with mains hum, sometimes swelling."""
+    """Noise with a random slope of its spectrum, often with mains hum or rumble far above it, sometimes swelling."""
     noise = lfilter([1, generator.uniform(-0.9, 0.9)], [1, -generator.uniform(0, 0.98)], generator.standard_normal(length))
-    if generator.random() < 0.3:
+    if generator.random() < 0.4:
         time = np.arange(length) / SAMPLE_RATE
         mains = generator.choice([50.0, 60.0])
-        hum = sum(generator.uniform(0, 1.5) * np.sin(2 * np.pi * mains * k * time + generator.uniform(0, 6.28)) for k in range(1, 5))
-        noise = noise / noise.std() + hum
+        loud = 10 ** (generator.uniform(-10, 20) / 20)
+        hum = sum(generator.uniform(0, 1) / k * np.sin(2 * np.pi * mains * k * time + generator.uniform(0, 6.28)) for k in range(1, 5))
+        noise = noise / noise.std() + loud * hum
+    if generator.random() < 0.4:
+        rumble = lfilter([1], [1, -generator.uniform(0.95, 0.995)], generator.standard_normal(length))
+        noise = noise / noise.std() + 10 ** (generator.uniform(-5, 20) / 20) * rumble / rumble.std()
     if generator.random() < 0.3:
         knots = generator.uniform(0.2, 1.5, max(2, length // 4000))
         noise = noise * np.interp(np.arange(length), np.linspace(0, length, len(knots)), knots)

@@ -1,0 +1,63 @@
+"""The motion weights that are shipped: silence is shut and alive, idle does not drift, chance follows the seed."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visavis.evaluation.curves import lip_gap
+from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_ROTATION, check_motion, head_euler_from_rotation, rotation_from_6d
+from visavis.motion.stage import MotionConfig
+from visavis.runtime.motion import load_motion_stage
+from visavis.timing import SAMPLE_RATE
+
+IDLE_SECONDS = 60
+
+
+def run(samples: NDArray[np.int16], seed: int = 0) -> NDArray[np.float32]:
+    stage = load_motion_stage(config=MotionConfig(seed=seed))
+    return stage.step(samples, stage.initial_state(), final=True)[0]
+
+
+def room(level: int) -> NDArray[np.int16]:
+    return np.round(np.random.default_rng(0).standard_normal(IDLE_SECONDS * SAMPLE_RATE) * level).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def idle() -> NDArray[np.float32]:
+    return run(np.zeros(IDLE_SECONDS * SAMPLE_RATE, np.int16))
+
+
+def angles(motion: NDArray[np.float32]) -> NDArray[np.float32]:
+    return head_euler_from_rotation(rotation_from_6d(motion[:, HEAD_ROTATION]))
+
+
+def test_the_mouth_is_shut_in_digital_silence(idle: NDArray[np.float32]) -> None:
+    assert np.percentile(lip_gap(idle[:, FACE]), 99) < 0.03
+
+
+def test_the_mouth_is_shut_in_a_quiet_room() -> None:
+    """White noise at -66 dB of full scale."""
+    assert np.percentile(lip_gap(run(room(16))[:, FACE]), 98) < 0.03
+
+
+def test_idle_is_alive(idle: NDArray[np.float32]) -> None:
+    lid = idle[:, ARKIT_INDEX["eyeBlinkLeft"]]
+    blinks = np.count_nonzero((lid[1:] > 0.5) & (lid[:-1] <= 0.5))
+    assert 4 <= blinks <= 45
+    assert angles(idle).std(axis=0).max() > 0.1
+    assert idle[:, ARKIT_INDEX["eyeLookInLeft"]].std() > 0.005
+
+
+def test_idle_does_not_drift(idle: NDArray[np.float32]) -> None:
+    halves = angles(idle)[300:].reshape(2, -1, 3).mean(axis=1)
+    assert np.abs(angles(idle)).max() < 12 and np.abs(halves[1] - halves[0]).max() < 3
+
+
+def test_the_seed_moves_the_head_and_the_lids(idle: NDArray[np.float32]) -> None:
+    other = run(np.zeros(IDLE_SECONDS * SAMPLE_RATE, np.int16), seed=7)
+    assert np.corrcoef(idle[:, ARKIT_INDEX["eyeBlinkLeft"]], other[:, ARKIT_INDEX["eyeBlinkLeft"]])[0, 1] < 0.7
+
+
+@pytest.mark.parametrize("samples", [np.full(32000, -32768, np.int16), np.tile(np.array([32767, -32768], np.int16), 16000)])
+def test_a_broken_microphone_breaks_nothing(samples: NDArray[np.int16]) -> None:
+    check_motion(run(samples))
