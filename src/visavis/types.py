@@ -38,7 +38,9 @@ class AudioChunk:
 
 @dataclass(frozen=True)
 class MotionChunk:
-    """Consecutive motion frames: float32 (frames, MOTION_DIM), see ``motion.layout``. ``first_frame`` counts from the start of the utterance.
+    """Consecutive motion frames: float32 (frames, MOTION_DIM), see ``motion.layout``.
+
+    ``first_frame`` counts from the start of the utterance.
 
     ``flush`` is set on the first chunk after an interruption: everything queued before it is dropped at once.
     """

@@ -191,7 +191,7 @@ def projected(
 
 
 def test_known_faces_are_recovered(asset: RigAsset) -> None:
-    """Random heads of the rig itself. Pitch and the depth of a face look alike in one picture, so single angles may be off by 2 or 3 degrees."""
+    """Random heads of the rig itself. Pitch and depth look alike in one picture, so a single angle may be off by 2 or 3 degrees."""
     angles = []
     for seed in range(6):
         rng = np.random.default_rng(seed)

@@ -92,7 +92,8 @@ def rotation_from_6d(values: ArrayLike) -> NDArray[np.float32]:
 def head_rotation_from_euler(yaw: ArrayLike, pitch: ArrayLike, roll: ArrayLike) -> NDArray[np.float32]:
     """Head matrices (..., 3, 3) from degrees: ``R = Ry(yaw) @ Rx(pitch) @ Rz(roll)`` in the axes of this module.
 
-    Positive yaw turns the nose to the viewer's left (-x), positive pitch lowers the nose (+y, a nod), positive roll tips the head clockwise as seen.
+    Positive yaw turns the nose to the viewer's left (-x), positive pitch lowers the nose (+y, a nod), positive roll tips the head clockwise
+    as seen.
     """
     yaw_r, pitch_r, roll_r = (np.radians(np.asarray(angle, np.float32)) for angle in (yaw, pitch, roll))
     return _about(1, yaw_r) @ _about(0, pitch_r) @ _about(2, roll_r)

@@ -13,7 +13,10 @@ _CONTINUED = 44.0
 
 
 def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: bool) -> NDArray[np.uint8]:
-    """The photo with the person taken out: uint8 (h, w, 3) RGB. image: uint8 (h, w, 3); alpha: float32 (h, w), the person; plain: studio background."""
+    """The photo with the person taken out: uint8 (h, w, 3) RGB.
+
+    image: uint8 (h, w, 3); alpha: float32 (h, w), the person; plain: studio background.
+    """
     # A studio's gradient hides what little of the fringe the matte missed; in front of a busy background the change itself would be seen.
     grow = 7 if plain else 2
     person = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)) > 0
@@ -110,8 +113,13 @@ def _grain_like(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[n
     grey = detail.mean(-1)
     limit = 3 * float(deviation.mean()) + 1e-3
     calm = both & (np.abs(grey[:, 1:]) < limit) & (np.abs(grey[:, :-1]) < limit)
-    correlation = float(np.clip((grey[:, 1:] * grey[:, :-1])[calm].mean() / max((grey[calm.nonzero()] ** 2).mean(), 1e-6), 0.0, 0.9)) if calm.any() else 0.5
-    noise = np.random.default_rng(0).normal(size=image.shape).astype(np.float32) * 0.35 + np.random.default_rng(1).normal(size=(*known.shape, 1)).astype(np.float32)
+    correlation = 0.5
+    if calm.any():
+        neighbours, power = (grey[:, 1:] * grey[:, :-1])[calm].mean(), (grey[calm.nonzero()] ** 2).mean()
+        correlation = float(np.clip(neighbours / max(power, 1e-6), 0.0, 0.9))
+    colour = np.random.default_rng(0).normal(size=image.shape).astype(np.float32)
+    light = np.random.default_rng(1).normal(size=(*known.shape, 1)).astype(np.float32)
+    noise = colour * 0.35 + light
     if correlation > 0.05:
         noise = cv2.GaussianBlur(noise, (0, 0), float(np.sqrt(-1 / (4 * np.log(correlation)))))
     noise = noise - cv2.GaussianBlur(noise, (0, 0), 2.5)
