@@ -124,7 +124,8 @@ def _relative_to_level(bands: NDArray[np.float32], loudness: NDArray[np.float32]
 
 def _mel_weights() -> NDArray[np.float32]:
     """Triangular filters with their tops at 1, float32 (len(_BINS), BANDS), equally spaced on the mel scale."""
-    edges = mel_to_hz(np.linspace(*hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2))
+    lowest, highest = hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])).tolist()
+    edges = mel_to_hz(np.linspace(lowest, highest, BANDS + 2))
     bins = _BINS[:, None] * SAMPLE_RATE / FFT_SIZE
     rise = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     fall = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

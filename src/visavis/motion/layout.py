@@ -96,7 +96,7 @@ def head_rotation_from_euler(yaw: ArrayLike, pitch: ArrayLike, roll: ArrayLike) 
     as seen.
     """
     yaw_r, pitch_r, roll_r = (np.radians(np.asarray(angle, np.float32)) for angle in (yaw, pitch, roll))
-    return _about(1, yaw_r) @ _about(0, pitch_r) @ _about(2, roll_r)
+    return (_about(1, yaw_r) @ _about(0, pitch_r) @ _about(2, roll_r)).astype(np.float32)
 
 
 def head_euler_from_rotation(matrix: ArrayLike) -> NDArray[np.float32]:

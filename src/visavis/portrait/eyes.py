@@ -29,7 +29,7 @@ def eyeball_texture(
     size = 2 * reach + 1
     box = cv2.warpAffine(
         image,
-        np.float64([[SCALE, 0, -origin[0] * SCALE + (SCALE - 1) / 2], [0, SCALE, -origin[1] * SCALE + (SCALE - 1) / 2]]),
+        np.array([[SCALE, 0, (SCALE - 1) / 2 - origin[0] * SCALE], [0, SCALE, (SCALE - 1) / 2 - origin[1] * SCALE]], np.float64),
         (size * SCALE, size * SCALE),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
@@ -71,7 +71,7 @@ def eyeball_texture(
         trust = 0.5 * np.clip(weight / 0.02, 0, 1)[..., None]
         sclera = (spread * trust + mean * (1 - trust)) * 0.97
     else:
-        sclera = np.broadcast_to(np.float32([170, 160, 155]), box.shape)
+        sclera = np.broadcast_to(np.array([170, 160, 155], np.float32), box.shape)
     edge = np.clip((rim - distance) / (0.18 * radius) + 0.5, 0, 1)[..., None]
     hidden = profile[bins] * edge + sclera * (1 - edge)
     blend = np.clip((depth - 0.02 * span) / (0.03 * span), 0, 1)[..., None]
@@ -102,7 +102,7 @@ def lid_texture(
     mixed = np.ascontiguousarray((0.5 * over + 0.5 * below)[None])
     skin = cv2.GaussianBlur(mixed, (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]
     # Lid skin is thin: a little redder than what surrounds it.
-    skin = skin * np.float32([1.04, 1.015, 1.005])
+    skin = skin * np.array([1.04, 1.015, 1.005], np.float32)
     t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
     s = (np.arange(LID_COLUMNS) / (LID_COLUMNS - 1))[None, :, None].astype(np.float32)
     bulge = np.sin(np.pi * np.clip(t, 0, 1)) * np.sin(np.pi * s)

@@ -31,12 +31,12 @@ def mouth_light(image: NDArray[np.uint8], skin_points: NDArray[np.float64], lip_
     skin = _colours(image, skin_points)
     lip = np.median(_colours(image, lip_points), 0)
     lit = np.percentile(skin, 75, axis=0)
-    grey = float(lit @ np.float32([0.3, 0.6, 0.1]))
+    grey = float(lit @ np.array([0.3, 0.6, 0.1], np.float32))
     # Teeth reflect about as a light skin does; in dark skin the camera's exposure, seen in the brightest skin, still tells the light.
     level = np.clip(138 + 0.46 * grey, 165, 228)
     warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.35
-    tooth = (np.float32([1.0, 0.96, 0.885]) * warm * level).clip(0, 235).astype(np.float32)
-    flesh = (np.float32([0.62, 0.30, 0.30]) * np.clip(grey, 90, 200) * 0.9 + 0.15 * lip).astype(np.float32)
+    tooth = (np.array([1.0, 0.96, 0.885], np.float32) * warm * level).clip(0, 235).astype(np.float32)
+    flesh = (np.array([0.62, 0.30, 0.30], np.float32) * np.clip(grey, 90, 200) * 0.9 + 0.15 * lip).astype(np.float32)
     return MouthLight(tooth, lip.astype(np.float32), flesh)
 
 
@@ -77,7 +77,7 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     colour = light.tooth[None, None] * shade[..., None]
     # The further back, the warmer: light inside the mouth has bounced off flesh.
     warmth = (1 - depth)[None, :, None]
-    colour = colour * (1 - warmth * np.float32([0.0, 0.12, 0.16]))
+    colour = colour * (1 - warmth * np.array([0.0, 0.12, 0.16], np.float32))
     gum = np.clip((0.40 + 0.06 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
     colour = colour * (1 - gum) + light.flesh * 0.8 * depth[None, :, None] * gum
     # Beyond the last tooth seen the cheek's shadow takes over.
@@ -100,10 +100,10 @@ def tongue(light: MouthLight) -> NDArray[np.uint8]:
 def lining(light: MouthLight) -> NDArray[np.uint8]:
     """Dark of the mouth with the wet inner side of the lips: RGBA (64, 16), row 0 at the upper edge."""
     y = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
-    dark = np.float32([0.17, 0.075, 0.075]) * float(np.clip(light.flesh.max(), 60, 160)) * 1.25
+    dark = np.array([0.17, 0.075, 0.075], np.float32) * float(np.clip(light.flesh.max(), 60, 160)) * 1.25
     under = np.exp(-((y / 0.10) ** 2)) * 0.30
     over = np.exp(-(((1 - y) / 0.12) ** 2)) * 0.50
-    colour = dark * (0.55 + 0.45 * y) + light.lip * (under * 0.8 + over * 0.85) * np.float32([1.0, 0.78, 0.78])
+    colour = dark * (0.55 + 0.45 * y) + light.lip * (under * 0.8 + over * 0.85) * np.array([1.0, 0.78, 0.78], np.float32)
     rgba = np.concatenate([np.broadcast_to(colour, (64, 3)), np.full((64, 1), 255, np.float32)], -1)
     return np.repeat(rgba[:, None].round().clip(0, 255).astype(np.uint8), 16, axis=1)
 

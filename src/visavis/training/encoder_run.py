@@ -93,7 +93,8 @@ def crop(utterance: Utterance, seconds: float, generator: np.random.Generator) -
 
 def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Bands (mel frames, BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton 2013, VTLP)."""
-    mel = np.linspace(*hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])), BANDS + 2)[1:-1]
+    lowest, highest = hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])).tolist()
+    mel = np.linspace(lowest, highest, BANDS + 2)[1:-1]
     source = np.interp(hz_to_mel(mel_to_hz(mel) / factor), mel, np.arange(BANDS))
     below = np.minimum(source.astype(int), BANDS - 2)
     share = (source - below).astype(np.float32)
