@@ -39,8 +39,8 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """One run. A second one only where the first says that pictures were dropped: the graph runs in real time, and a machine that was busy with
-    something else for a moment says nothing about the graph. What `visavis bench` counts has no second chance."""
+    """One run. A second one only where the first says that pictures were dropped: the graph runs in real time, and a machine that was busy
+    with something else for a moment says nothing about the graph. What `visavis bench` counts has no second chance."""
     out = tmp_path_factory.mktemp("demo") / "out"
     done = visavis("demo", "--out", str(out))
     if done.returncode and "dropped" in done.stderr:
