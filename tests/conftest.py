@@ -1,6 +1,7 @@
 """Settings of every test run: ROS checks what it is given, graphs do not hear each other, and slow tests come last."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -10,6 +11,10 @@ os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
 # Two test runs on one machine, or a graph that somebody runs beside them, must not mix.
 os.environ.setdefault("ROS_DOMAIN_ID", str(10 + os.getpid() % 90))
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+# A shell that runs the tests in the background has children ignore SIGINT, and they theirs; the tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the code. CI draws the same examples each time, a developer new ones.
 settings.register_profile("visavis", deadline=None, derandomize="CI" in os.environ)

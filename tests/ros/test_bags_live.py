@@ -102,7 +102,9 @@ def test_a_bag_of_motion_replays_into_another_portrait(ros: Graph) -> None:
     assert player.process.wait(30) == 0
     ros.spin(1.0)
     shown = [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
-    assert shown[0] == 0 and shown[-1] == 44
+    late = ros.value("video_generation", "drops")
+    assert shown == sorted(set(shown)) and shown[-1] == 44
+    assert len(shown) >= 45 - late
 
 
 @STORAGES

@@ -48,7 +48,13 @@ def test_speech_becomes_pictures_and_sound_in_step(ros: Graph) -> None:
         ros.listen(MotionChunk, "motion"),
         ros.listen(AudioChunk, "audio"),
     )
-    ros.start("audio_capture", source="file", audio=str(ros.folder / "speech.wav"), wait_for=["audio", "motion", "control"])
+    ros.start(
+        "audio_capture",
+        source="file",
+        audio=str(ros.folder / "speech.wav"),
+        wait_for=["audio", "motion", "control"],
+        start_delay=3.0,
+    )
     ros.wait(lambda: audio and audio[-1].end_of_utterance, "the end of the file")
     ros.wait(lambda: sum(is_idle(msg_to_image(p)) for p in pictures[-3:]) == 3 and len(pictures) > 100, "idle after the speech")
 

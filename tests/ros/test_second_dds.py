@@ -42,4 +42,4 @@ def test_another_dds_implementation_receives_the_pictures(ros: Graph, cyclone_py
     assert listener.stdout is not None
     said = listener.stdout.read()
     assert listener.returncode == 0, said
-    assert "20 pictures" in said
+    assert int(said.split(" pictures")[0].split()[-1]) >= 20, said

@@ -183,7 +183,7 @@ def test_every_frame_holds_the_face(width: int, height: int, share: float, acros
     assert frame.width * PICTURE_HEIGHT == frame.height * PICTURE_WIDTH
     assert size / frame.height <= FACE_SHARE_MOST * 1.05
     inside = frame.to_picture(landmarks)
-    slack = 1 + 2.5 * frame.scale  # frames lie on whole pixels of the photo
+    slack = 1 + 3.5 * frame.scale  # frames lie on whole pixels of the photo, their height a multiple of 3
     assert inside.min() > -slack
     assert inside[:, 0].max() < PICTURE_WIDTH + slack
     assert inside[:, 1].max() < PICTURE_HEIGHT + slack

@@ -49,8 +49,10 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
     executor: Any = None
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        again = stop.is_set()
         stop.set()
-        if node is None or node.loading:
+        # A second signal would only break into the good order in which the first one has the node end.
+        if not again and (node is None or node.loading):
             raise KeyboardInterrupt
 
     _end_for_certain()

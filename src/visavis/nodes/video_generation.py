@@ -65,7 +65,7 @@ class VideoNodeConfig(NodeConfig):
         0.4, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
     )
     late_limit: float = parameter(0.15, "seconds a picture may be late before it is skipped for the next one", low=0, high=1)
-    render_ahead: int = parameter(3, "pictures that are drawn before their time", low=1, high=30)
+    render_ahead: int = parameter(6, "pictures that are drawn before their time", low=1, high=30)
     image_width: int = parameter(512, "pixels; width and height keep the proportion 2 to 3", low=64, high=4096)
     image_height: int = parameter(768, "pixels", low=96, high=6144)
     framerate: float = parameter(30.0, "pictures a second: 30, or 30 divided by a whole number", low=1, high=30)
