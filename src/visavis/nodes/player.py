@@ -23,7 +23,7 @@ from visavis.ros.topics import message_class
 from visavis.timing import NANOSECONDS
 
 DEPTH = 1000
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 0.3
 DISCOVERY_SECONDS = 1.0
 MAX_DISCOVERY_SECONDS = 10.0
 
@@ -121,15 +121,12 @@ class Player(Node):
 
     def _wait_for_subscribers(self, publishers: list[Publisher]) -> None:
         end = time.monotonic() + self.config.wait
-        found, since = [0] * len(publishers), time.monotonic()
-        # The first subscriber that is found need not be the one that matters: go on until no more of them turn up.
-        while time.monotonic() < end and not (all(found) and time.monotonic() - since >= SETTLE_SECONDS):
-            if (now_found := [publisher.get_subscription_count() for publisher in publishers]) != found:
-                found, since = now_found, time.monotonic()
+        while time.monotonic() < end and not all(publisher.get_subscription_count() for publisher in publishers):
             if self._stop.wait(0.05):
                 return
         if unheard := [publisher.topic_name for publisher in publishers if not publisher.get_subscription_count()]:
             self.get_logger().warning(f"nobody listens to {', '.join(unheard)}")
+        self._stop.wait(SETTLE_SECONDS)
 
     def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> None:
         stamped = {connection.topic for connection in connections if _begins_with_header(connection.msgtype)}
