@@ -8,13 +8,14 @@ SHELL := /bin/bash
 VENV ?= .venv
 # Python 3.11 or 3.12 to make the environment with; found by itself where not given.
 PYTHON ?=
-# uv installs several times faster than pip; `make UV= ...` does without.
+# uv installs several times faster than pip; `make UV= ...` does without. Byte code is compiled at once: without it a graph takes twice as
+# long to start wherever PYTHONDONTWRITEBYTECODE is set.
 UV ?= $(shell command -v uv)
 export UV
 
 bin := $(VENV)/bin
 stamps := $(VENV)/.stamps
-install := $(if $(UV),$(UV) pip install --python $(bin)/python,$(bin)/python -m pip install --disable-pip-version-check)
+install := $(if $(UV),$(UV) pip install --compile-bytecode --python $(bin)/python,$(bin)/python -m pip install --disable-pip-version-check)
 messages := $(wildcard msg/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake)
 project := pyproject.toml setup.py setup.cfg
 
@@ -74,6 +75,7 @@ $(stamps)/install: $(project) $(stamps)/venv
 	echo "Installing visavis and its packages"
 	$(install) --quiet --editable .
 	echo "Compiling the renderer, once"
+	$(bin)/python -m compileall -q src/visavis
 	$(bin)/python -c "import visavis.control.kernels, visavis.video.raster; visavis.video.raster.warm_up()"
 	touch $@
 

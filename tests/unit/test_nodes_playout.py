@@ -133,6 +133,16 @@ def test_a_stall_shows_the_last_picture_again_and_goes_on() -> None:
     assert [index for _, index in real(shown)] == list(range(55))
 
 
+def test_who_records_can_wait_out_a_stall_and_loses_no_picture() -> None:
+    queue = a_queue(late_limit_ns=4 * NANOSECONDS)
+    frames = speech(1, 90)
+    arrivals = [(START, frame) for frame in frames[:40]] + [(START + 4 * NANOSECONDS, frame) for frame in frames[40:]]
+    shown = run(queue, arrivals, START + 8 * NANOSECONDS)
+    assert real(shown)[:90] == [(1, index) for index in range(90)]
+    assert queue.counters["drops"] == 0
+    assert not any(entry[4] for entry in shown[:90]), "nothing stood in for what was late"
+
+
 def test_long_stalls_do_not_end_in_a_flood() -> None:
     queue = a_queue()
     run(queue, [(START, frame) for frame in speech(1, 3)], START + 200_000_000)

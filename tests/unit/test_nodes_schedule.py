@@ -308,6 +308,17 @@ def test_audio_that_comes_too_late_to_be_of_use_is_anchored_anew() -> None:
     assert last[0] - last[1].stamp_ns < 600 * MS
 
 
+def test_who_records_can_wait_for_late_audio_and_keeps_every_stamp() -> None:
+    samples = voice(16000 * 3)
+    clock = Clockwork(ScheduleConfig(idle_after=4.0, max_lag=4.0))
+    arrivals = [(heard_at(chunk) + (3 * NANOSECONDS if chunk.first_sample >= 16000 else 0), chunk) for chunk in chunks_of(samples)]
+    clock.run(START + 7 * NANOSECONDS, arrivals)
+    clock.assert_motion(1, samples)
+    assert clock.schedule.counters["anchored"] == 0
+    assert all(chunk.stamp_ns == START + frame_to_ns(chunk.first_frame) for _, chunk in clock.out if chunk.utterance_id == 1)
+    assert sum(len(chunk.values) for _, chunk in clock.out if chunk.utterance_id == 1) == len(expected(samples)), "no frame twice"
+
+
 def test_joining_in_mid_utterance_keeps_its_frame_numbers() -> None:
     samples = voice(16000 * 2)
     clock = Clockwork()

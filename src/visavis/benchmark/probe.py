@@ -23,7 +23,7 @@ TOPICS: dict[str, tuple[type, int]] = {
     "motion": (MotionChunk, qos.MOTION_DEPTH),
     "control": (ControlFrame, qos.CONTROL_DEPTH),
     "image_raw": (Image, qos.PICTURE_DEPTH),
-    "image_raw/compressed": (CompressedImage, qos.PICTURE_DEPTH),
+    "image_raw/compressed": (CompressedImage, qos.COMPRESSED_DEPTH),
 }
 """Topics that can be watched. All of them begin with a header; all but the pictures then have the utterance and the first index."""
 

@@ -25,6 +25,9 @@ TAIL_SECONDS = 3.0
 PLAYOUT_SECONDS = 1.0
 """From sound to picture while the film is recorded; `visavis bench` measures the graph with its own playout delay."""
 
+MAX_LAG_SECONDS = 4.0
+"""A film loses nothing by being recorded later: the graph may stand still so long, as on a busy machine, and no picture is left out."""
+
 PATIENCE_SECONDS = 15.0
 """Without a new chunk of speech, once it has begun."""
 
@@ -69,9 +72,10 @@ def record_session(
             "wait_for": ["audio", "motion", "control", "image_raw/compressed"],
             "wait_timeout": 0.0,
             "start_delay": LEAD_SECONDS,
+            "max_lag": MAX_LAG_SECONDS,
         },
-        # A film loses nothing by being recorded later: stalls of a busy machine of up to half a second cost no picture.
-        "video_generation": {"jpeg_quality": JPEG_QUALITY, "render_ahead": 15, "late_limit": 0.5},
+        "motion_diffusion": {"max_lag": MAX_LAG_SECONDS, "idle_after": MAX_LAG_SECONDS},
+        "video_generation": {"jpeg_quality": JPEG_QUALITY, "render_ahead": 15, "late_limit": MAX_LAG_SECONDS},
     }
     with tempfile.TemporaryDirectory(prefix="visavis_demo_") as folder, isolated_domain():
         params = parameters_file(Path(folder) / "avatar.yaml", changes)
@@ -115,6 +119,8 @@ def _until_spoken(
             seen, moved = len(heard), now
         if not seen and now - begin > START_SECONDS:
             raise GraphError(f"the speech has not begun after {START_SECONDS:.0f} s: see {graph.log}, and run `visavis doctor`")
+        if seen and len(set(heard.utterances)) > 1:
+            raise GraphError(f"the machine stood still for more than {MAX_LAG_SECONDS:.0f} s, which broke the speech: try again")
         if seen and now - moved > PATIENCE_SECONDS:
             raise GraphError(f"the speech has stopped after {heard.indices[-1] / SAMPLE_RATE:.1f} s: see {graph.log}")
         spoken = heard.indices[-1] if seen else 0

@@ -31,8 +31,6 @@ MAX_DRIFT_NS = 40_000_000
 DRIFT_BLOCKS = 25
 """So many blocks in a row must agree on it: one that was delivered late is no drift."""
 BACK_OFF_SECONDS = (1.0, 2.0, 5.0, 10.0)
-MAX_FILE_DELAY_NS = NANOSECONDS
-"""A file that fell further behind the clock than this (a suspended machine) begins a new utterance instead of rushing after it."""
 
 
 class SoundSource(Protocol):
@@ -57,6 +55,9 @@ class CaptureConfig(NodeConfig):
     wait_for: tuple[str, ...] = parameter(("audio",), "topics that need a subscriber before a file begins, so that no first word is lost")
     wait_timeout: float = parameter(
         60.0, "seconds after which the file begins although a subscriber is missing; 0 waits for ever", low=0, high=3600
+    )
+    max_lag: float = parameter(
+        1.0, "seconds a file may fall behind the clock (a suspended machine) before it goes on as a new utterance", low=0.1, high=60
     )
     start_delay: float = parameter(0.5, "seconds between the arrival of the subscribers and the first word of a file", low=0, high=60)
 
@@ -90,6 +91,7 @@ class AudioCapture(AvatarNode):
     def open(self) -> None:
         self._turn = {"file": self._play_file, "microphone": self._listen, "topic": self._rest}[self.config.source]
         self._failures = 0
+        self._max_lag_ns = int(self.config.max_lag * NANOSECONDS)
 
     def work(self) -> None:
         self._turn()
@@ -110,7 +112,7 @@ class AudioCapture(AvatarNode):
                 self.get_logger().info(f"{self.config.audio} is at its end")
                 self._turn = self._rest
                 return
-            start_ns = max(end_ns, self.now_ns() - MAX_FILE_DELAY_NS)
+            start_ns = max(end_ns, self.now_ns() - self._max_lag_ns)
 
     def _play_once(self, start_ns: int) -> int:
         """One pass through the file, from ``start_ns`` on the graph's clock; when it ended."""
@@ -121,8 +123,8 @@ class AudioCapture(AvatarNode):
             if not self._wait_until(spoken_ns(chunk)):
                 self._publish(replace(chunk, samples=chunk.samples[:0], end_of_utterance=True))
                 break
-            if self.now_ns() - spoken_ns(chunk) > MAX_FILE_DELAY_NS:
-                self.tell("playing the file fell behind the clock by more than a second: it goes on as a new utterance")
+            if self.now_ns() - spoken_ns(chunk) > self._max_lag_ns:
+                self.tell(f"playing the file fell behind the clock by more than {self.config.max_lag:g} s: it goes on as a new utterance")
                 start_ns, skipped = self.now_ns() - sample_to_ns(len(chunk.samples)), heard.first_sample
                 utterance_id = self._new_utterance(start_ns)
                 chunk = replace(chunk, utterance_id=utterance_id, first_sample=0, stamp_ns=start_ns)

@@ -47,6 +47,7 @@ class MotionNodeConfig(NodeConfig):
         0.5, "seconds ahead of its time to which audio is processed that comes faster than real time", low=0, high=5
     )
     queue_seconds: float = parameter(60.0, "seconds of audio that are held at most", low=1, high=3600)
+    max_lag: float = parameter(1.0, "seconds audio may come late before its time is taken anew", low=0.1, high=60)
     playout_delay: float = parameter(0.4, "that of video_generation, so that an interruption shows at once", low=0.05, high=5)
 
 
@@ -81,7 +82,9 @@ class MotionDiffusion(AvatarNode):
             )
 
     def open(self) -> None:
-        limits = ScheduleConfig(self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay)
+        limits = ScheduleConfig(
+            self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay, self.config.max_lag
+        )
         self._inbox.clear()
         self._interrupt.clear()
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))

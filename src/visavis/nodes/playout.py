@@ -6,7 +6,8 @@ in.
   replaced, not lost.
 * A frame that is more than ``late_limit`` late is skipped and counted as a drop if the one after it is due as well; so a slow machine
   shows fewer pictures, but the present ones. A little lateness is caught up without skipping.
-* If motion stops coming, the last picture is shown again at the frame rate (counted as ``repeated``) so that viewers keep a stream.
+* If motion stops coming, the last picture is shown again at the frame rate (counted as ``repeated``) so that viewers keep a stream; not
+  before the one that is missing is later than it may be, because a picture that was stood in for cannot be shown any more.
 * Frames whose stamps are more than 5 s from now belong to a recording: their time is anchored at their arrival.
 """
 
@@ -22,7 +23,7 @@ from visavis.types import IDLE_UTTERANCE, ControlFrame
 FRAME_NS = NANOSECONDS // FRAME_RATE
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
 HOLD_AFTER_NS = 3 * FRAME_NS
-"""How long the stream waits for a picture that should have been there before it shows the last one again."""
+"""How long the stream waits at least for a picture that should have been there before it shows the last one again."""
 
 
 @dataclass(eq=False)
@@ -59,6 +60,7 @@ class PlayoutQueue:
         self._shift_ns = 0
         self._last: Slot | None = None
         self._last_shown_ns = 0
+        self._hold_after_ns = max(HOLD_AFTER_NS, self.late_limit_ns)
         for name in ("drops", "late_drops", "lost", "overflow", "repeated", "replaced", "anchored"):
             self.counters[name] += 0
 
@@ -111,8 +113,8 @@ class PlayoutQueue:
         if self._last is not None and self._next_is_missing(self._last) and now_ns >= self._hold_ns():
             self.counters["repeated"] += 1
             again = Slot(self._last.frame, self._last.stamp_ns + FRAME_NS, self._last.picture, ready=True, repeated=True)
-            if now_ns - (again.stamp_ns + self.delay_ns) > HOLD_AFTER_NS + FRAME_NS:  # a long stall is not filled picture by picture
-                again.stamp_ns = now_ns - self.delay_ns - HOLD_AFTER_NS
+            if now_ns - (again.stamp_ns + self.delay_ns) > self._hold_after_ns + FRAME_NS:  # a long stall is not filled picture by picture
+                again.stamp_ns = now_ns - self.delay_ns - self._hold_after_ns
             return self._show(again, now_ns)
         return None
 
@@ -133,8 +135,8 @@ class PlayoutQueue:
 
     def _hold_ns(self) -> int:
         assert self._last is not None
-        wait = 0 if self._last.repeated else HOLD_AFTER_NS
-        return max(self._last.stamp_ns + FRAME_NS + self.delay_ns + HOLD_AFTER_NS, self._last_shown_ns + wait)
+        wait = 0 if self._last.repeated else self._hold_after_ns
+        return max(self._last.stamp_ns + FRAME_NS + self.delay_ns + self._hold_after_ns, self._last_shown_ns + wait)
 
     def _skip_late(self, now_ns: int) -> None:
         """Skip frames that are overdue while their successor is due too, and frames that would go back in time."""

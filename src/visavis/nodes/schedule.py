@@ -8,7 +8,7 @@ Rules, in the order in which they matter:
   the audio comes back, the real state goes on, and frames that were given early are given again, as they must be.
 * Media time of an utterance is anchored once, by the stamp of its first chunk. A stamp of zero or more than 5 s from the arrival is no
   stamp: the utterance is anchored at its arrival. Within an utterance time runs by sample index; it is anchored anew only where stamps
-  jump by more than a quarter of a second against the index, or where audio comes more than a second too late to be of use.
+  jump by more than a quarter of a second against the index, or where audio comes more than ``max_lag`` late.
 * A new utterance wins from its first stamp on: audio of older ones that is queued for later is void, and what still comes of the one
   before is ignored.
 * Audio that comes faster than real time waits until ``max_ahead`` before its time. What exceeds ``queue_seconds`` is dropped and counted;
@@ -32,7 +32,6 @@ from visavis.types import IDLE_UTTERANCE, AudioChunk, MotionChunk
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
 """A stamp further from its arrival than this belongs to another clock or to a recording."""
 MAX_JUMP_NS = NANOSECONDS // 4
-MAX_LATE_NS = NANOSECONDS
 MAX_CLOCK_JUMP_NS = 2 * NANOSECONDS
 PIECE_SAMPLES = SAMPLES_PER_3_FRAMES
 """Longer chunks are worked off in pieces of a tenth of a second, so that an interruption never waits long."""
@@ -57,13 +56,14 @@ class MotionStageLike(Protocol[State]):
 class ScheduleConfig:
     """idle_after: seconds without audio after which idle begins. max_ahead: seconds. queue_seconds: audio held at most.
 
-    playout_delay: seconds between media time and the screen; an interruption is stamped accordingly.
+    playout_delay: seconds between media time and the screen; an interruption is stamped accordingly. max_lag: seconds.
     """
 
     idle_after: float = 0.3
     max_ahead: float = 0.5
     queue_seconds: float = 60.0
     playout_delay: float = 0.4
+    max_lag: float = 1.0
 
 
 @dataclass
@@ -242,7 +242,7 @@ class MotionSchedule(Generic[State]):
         late_ns = arrival_ns - (expected_ns + sample_to_ns(len(chunk.samples)))
         if _is_sane(stamp_ns, arrival_ns) and abs(jump_ns) > MAX_JUMP_NS:
             heard.start_ns += jump_ns
-        elif late_ns > MAX_LATE_NS:
+        elif late_ns > self.config.max_lag * NANOSECONDS:
             heard.start_ns += late_ns
             heard.shift_ns += late_ns
         else:

@@ -64,7 +64,7 @@ class VideoNodeConfig(NodeConfig):
     playout_delay: float = parameter(
         0.4, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
     )
-    late_limit: float = parameter(0.15, "seconds a picture may be late before it is skipped for the next one", low=0, high=1)
+    late_limit: float = parameter(0.15, "seconds a picture may be late before it is skipped for the next one", low=0, high=5)
     render_ahead: int = parameter(6, "pictures that are drawn before their time", low=1, high=30)
     image_width: int = parameter(512, "pixels; width and height keep the proportion 2 to 3", low=64, high=4096)
     image_height: int = parameter(768, "pixels", low=96, high=6144)
@@ -117,7 +117,7 @@ class VideoGeneration(AvatarNode):
 
     def load(self) -> None:
         self._image = self.publisher(Image, "image_raw", qos.PICTURE_DEPTH)
-        self._compressed = self.publisher(CompressedImage, "image_raw/compressed", qos.PICTURE_DEPTH)
+        self._compressed = self.publisher(CompressedImage, "image_raw/compressed", qos.COMPRESSED_DEPTH)
         self._camera_info = self.publisher(CameraInfo, "camera_info", qos.PICTURE_DEPTH)
         self._audio_out = self.publisher(AudioChunkMsg, "audio_out", qos.AUDIO_DEPTH)
         self._drawing = self._load_drawing(self.config)

@@ -11,6 +11,8 @@ MOTION_DEPTH = 20
 CONTROL_DEPTH = 60
 """The frames of an utterance that was processed ahead of its time come in one burst."""
 PICTURE_DEPTH = 5
+COMPRESSED_DEPTH = 30
+"""A second of pictures, about 3 MB: a recorder that is late for a moment misses none."""
 DIAGNOSTICS_DEPTH = 10
 DIAGNOSTICS_TOPIC = "/diagnostics"
 
