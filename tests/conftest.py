@@ -23,12 +23,5 @@ settings.load_profile("visavis")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the order of the files, but put what is marked slow at the end.
-
-    Tests of real processes over DDS get a second try, which pytest counts and tells: they run in real time, and a shared machine may stand
-    still for longer than a stream bears.
-    """
-    for item in items:
-        if item.path.parent.name == "ros":
-            item.add_marker(pytest.mark.flaky(reruns=1))
+    """Keep the order of the files, but put what is marked slow at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

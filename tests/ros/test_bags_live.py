@@ -82,7 +82,6 @@ def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, sto
     assert abs(msg_to_stamp(heard[0].header.stamp) - ros.node.get_clock().now().nanoseconds) < 60e9
 
 
-@pytest.mark.xfail(strict=False, reason="known defect: nodes that have just started may miss up to half a second of replayed motion")
 def test_a_bag_of_motion_replays_into_another_portrait(ros: Graph) -> None:
     source = ros.start("motion_diffusion")
     ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion")

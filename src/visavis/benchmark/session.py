@@ -16,7 +16,7 @@ from visavis.ros.bags import bag_counts
 from visavis.timing import SAMPLE_RATE
 
 JPEG_QUALITY = 95
-LEAD_SECONDS = 1.5
+LEAD_SECONDS = 2.0
 """Idle before the speech, so that the recorder has every topic and the film its half second."""
 
 TAIL_SECONDS = 3.0
