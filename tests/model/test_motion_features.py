@@ -48,11 +48,20 @@ def test_a_frame_does_not_depend_on_what_follows() -> None:
 
 
 def test_a_quieter_speaker_looks_the_same_once_the_level_has_settled() -> None:
-    loud, quiet = (utterance_features(speech_like(6.0, level)) for level in (0.3, 0.03))
-    heard = loud[4 * 120 :, RELATIVE_LOUDNESS] > -0.5
+    loud, quiet = (utterance_features(speech_like(16.0, level)) for level in (0.3, 0.03))
+    heard = loud[14 * 120 :, RELATIVE_LOUDNESS] > -0.5
     assert heard.sum() > 50
-    difference = np.abs(loud - quiet)[4 * 120 :][heard][:, : BANDS + 1]
+    difference = np.abs(loud - quiet)[14 * 120 :][heard][:, : BANDS + 1]
     assert difference.mean() < 0.05
+
+
+def test_a_duller_microphone_looks_the_same_once_the_spectrum_has_settled() -> None:
+    bright = speech_like(16.0)
+    dull = np.convolve(bright.astype(np.float32), [0.6, 0.4])[: len(bright)].astype(np.int16)
+    features = [utterance_features(samples)[14 * 120 :] for samples in (bright, dull)]
+    heard = features[0][:, RELATIVE_LOUDNESS] > -0.3
+    difference = (features[0] - features[1])[heard][:, :BANDS].mean(axis=0)
+    assert np.abs(difference).max() < 0.15
 
 
 @pytest.mark.parametrize(

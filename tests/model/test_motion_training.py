@@ -44,6 +44,14 @@ def test_encoder_training_goes_on_where_it_stopped(small_corpus: Path, small_enc
     assert [row for row in rows if ",total," in row][-1].startswith("4,")
 
 
+def test_a_run_may_begin_with_the_weights_of_another(small_corpus: Path, small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    first = train_encoder(encoder_training(small_corpus, tmp_path / "a", small_encoder))
+    config = encoder_training(small_corpus, tmp_path / "b", small_encoder)
+    loop = dataclasses.replace(config.loop, steps=1, learning_rate=1e-9, begin_with=str(tmp_path / "a"))
+    second = train_encoder(dataclasses.replace(config, loop=loop))
+    np.testing.assert_allclose(weights(second), weights(first), atol=1e-6)
+
+
 def test_encoder_learns_what_it_is_shown(small_corpus: Path, small_encoder: EncoderSpec, tmp_path: Path) -> None:
     """On a corpus small enough to know by heart the loss must fall: labels and sound belong together."""
     config = encoder_training(small_corpus, tmp_path, small_encoder)

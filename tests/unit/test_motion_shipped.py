@@ -1,7 +1,11 @@
 """The motion weights that are shipped: silence is shut and alive, idle does not drift, chance follows the seed."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from visavis.evaluation.curves import lip_gap
@@ -11,10 +15,11 @@ from visavis.runtime.motion import load_motion_stage
 from visavis.timing import SAMPLE_RATE
 
 IDLE_SECONDS = 60
+SPEECH = Path(str(files("visavis"))) / "assets" / "speech" / "default.flac"
 
 
-def run(samples: NDArray[np.int16], seed: int = 0) -> NDArray[np.float32]:
-    stage = load_motion_stage(config=MotionConfig(seed=seed))
+def run(samples: NDArray[np.int16], seed: int = 0, mouth_chance: float = MotionConfig.mouth_chance) -> NDArray[np.float32]:
+    stage = load_motion_stage(config=MotionConfig(seed=seed, mouth_chance=mouth_chance))
     return stage.step(samples, stage.initial_state(), final=True)[0]
 
 
@@ -56,6 +61,16 @@ def test_idle_does_not_drift(idle: NDArray[np.float32]) -> None:
 def test_the_seed_moves_the_head_and_the_lids(idle: NDArray[np.float32]) -> None:
     other = run(np.zeros(IDLE_SECONDS * SAMPLE_RATE, np.int16), seed=7)
     assert np.corrcoef(idle[:, ARKIT_INDEX["eyeBlinkLeft"]], other[:, ARKIT_INDEX["eyeBlinkLeft"]])[0, 1] < 0.7
+
+
+def test_the_mouth_says_nearly_the_same_whatever_the_seed() -> None:
+    samples, _ = soundfile.read(SPEECH, dtype="int16", frames=5 * SAMPLE_RATE)
+
+    def apart(chance: float) -> float:
+        first, other = (run(samples, seed, chance)[:, ARKIT_INDEX["jawOpen"]] for seed in (0, 1))
+        return float(np.abs(first - other).mean())
+
+    assert apart(0.0) < 0.5 * apart(1.0)
 
 
 @pytest.mark.parametrize("samples", [np.full(32000, -32768, np.int16), np.tile(np.array([32767, -32768], np.int16), 16000)])

@@ -68,7 +68,7 @@ TARGETS: dict[str, Target] = {
     "ER": Target(0.40, round=0.30, funnel=0.30, lip_weight=0.6),
     "EY": Target(0.50, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
     "IH": Target(0.38, spread=0.35, teeth=0.30, lip_weight=0.5),
-    "IY": Target(0.30, spread=0.75, teeth=0.40, lip_weight=0.9),
+    "IY": Target(0.30, spread=0.80, teeth=0.60, lip_weight=0.9),
     "OW": Target(0.50, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
     "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
     "UH": Target(0.36, round=0.50, funnel=0.25, lip_weight=0.7),
@@ -77,16 +77,16 @@ TARGETS: dict[str, Target] = {
     "B": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
     "P": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
     "M": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
-    "F": Target(0.14, teeth=0.15, jaw_weight=0.9, lip_weight=0.4),
-    "V": Target(0.14, teeth=0.15, jaw_weight=0.9, lip_weight=0.4),
+    "F": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
+    "V": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
     "TH": Target(0.25, teeth=0.30, tongue=1.0),
     "DH": Target(0.25, teeth=0.25, tongue=0.7, lip_weight=0.2),
-    "S": Target(0.14, spread=0.45, teeth=0.50, jaw_weight=1.3, lip_weight=0.5),
-    "Z": Target(0.14, spread=0.40, teeth=0.50, jaw_weight=1.3, lip_weight=0.5),
-    "SH": Target(0.18, round=0.40, funnel=0.75, teeth=0.35, jaw_weight=1.3, lip_weight=1.1),
-    "ZH": Target(0.18, round=0.40, funnel=0.70, teeth=0.35, jaw_weight=1.3, lip_weight=1.0),
-    "CH": Target(0.18, round=0.40, funnel=0.75, teeth=0.35, jaw_weight=1.2, lip_weight=1.1),
-    "JH": Target(0.18, round=0.40, funnel=0.70, teeth=0.35, jaw_weight=1.2, lip_weight=1.0),
+    "S": Target(0.20, spread=0.50, teeth=0.85, jaw_weight=1.3, lip_weight=0.5),
+    "Z": Target(0.20, spread=0.45, teeth=0.85, jaw_weight=1.3, lip_weight=0.5),
+    "SH": Target(0.20, round=0.40, funnel=0.75, teeth=0.55, jaw_weight=1.3, lip_weight=1.1),
+    "ZH": Target(0.20, round=0.40, funnel=0.70, teeth=0.55, jaw_weight=1.3, lip_weight=1.0),
+    "CH": Target(0.20, round=0.40, funnel=0.75, teeth=0.55, jaw_weight=1.2, lip_weight=1.1),
+    "JH": Target(0.20, round=0.40, funnel=0.70, teeth=0.55, jaw_weight=1.2, lip_weight=1.0),
     "T": Target(0.22, teeth=0.25, lip_weight=0.15),
     "D": Target(0.23, teeth=0.25, lip_weight=0.15),
     "N": Target(0.24, teeth=0.22, lip_weight=0.15),
@@ -159,7 +159,9 @@ def _span(times: NDArray[np.float64], start: float, end: float) -> slice:
 
 
 def _scaled(wishes: Wishes, factor: NDArray[np.float64]) -> Wishes:
-    return Wishes(wishes.wanted * factor, wishes.weight)
+    """Wide openings follow the loudness; narrow ones, which consonants need to sound at all, do not."""
+    wide = np.clip((wishes.wanted - 0.2) / 0.2, 0, 1)
+    return Wishes(wishes.wanted * (1 - wide * (1 - factor)), wishes.weight)
 
 
 def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) -> Wishes:
@@ -229,12 +231,12 @@ def _to_shapes(
     style: MouthStyle,
 ) -> NDArray[np.float64]:
     """ARKit weights (frames, 52) from the opening of lips and jaw and from the other shapes."""
-    opening = np.maximum(lips, 0) * (1 - 0.35 * bitten)
+    opening = np.maximum(lips, 0) * (1 - 0.15 * bitten)
     pressed = np.clip(-lips / 0.08, 0, 1) * (1 - rest)
     # Where the jaw hangs lower than the lips allow, the lips cover it.
     covered = JAW_SHARE * np.maximum(jaw - np.maximum(lips, 0), 0) * (1 - rest)
     # Teeth and rolled lips show only as far as the lips are apart.
-    bared = np.clip(opening / 0.25, 0, 1)
+    bared = np.clip(opening / 0.16, 0, 1)
     rounding = np.clip(shapes["round"] * style.rounding, 0, 1) * (1 - rest)
     spread = np.clip(shapes["spread"] * style.spreading, 0, 1) * (1 - rest)
     teeth, funnel, tongue = shapes["teeth"] * bared, shapes["funnel"] * style.rounding * (1 - rest), shapes["tongue"] * bared
@@ -255,8 +257,8 @@ def _to_shapes(
     put("mouthSmile", 0.12 * spread, mirrored=True)
     put("mouthDimple", 0.10 * spread, mirrored=True)
     put("mouthLowerDown", 0.30 * teeth, mirrored=True)
-    put("mouthUpperUp", 0.15 * teeth + 0.16 * bitten, mirrored=True)
-    put("mouthRollLower", 0.50 * bitten + 0.12 * pressed)
+    put("mouthUpperUp", 0.15 * teeth + 0.32 * bitten, mirrored=True)
+    put("mouthRollLower", 0.60 * bitten + 0.12 * pressed)
     put("mouthRollUpper", 0.08 * pressed)
     put("mouthPress", 0.30 * pressed + 0.04 * rest, mirrored=True)
     put("tongueOut", 0.12 * tongue)

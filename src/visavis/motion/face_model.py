@@ -29,6 +29,7 @@ HEAD_VALUES = 6
 """yaw, pitch, roll (degrees), x, y, z (metres)."""
 
 SLOW_PREFIXES = ("eyeLook", "brow")
+MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
 
 EVENTS = ("blink", "glance")
 """What begins rarely and at random. A few diffusion steps find only the mean of rare things (which is: never), so the context network
@@ -98,6 +99,11 @@ class FaceSpec:
     def slow(self) -> NDArray[np.bool_]:
         """Which channels are diffused as change: (values,)."""
         return np.array([name.startswith(SLOW_PREFIXES) for name in self.shapes] + [True] * HEAD_VALUES)
+
+    @property
+    def mouth(self) -> NDArray[np.bool_]:
+        """Which channels move the mouth: (values,)."""
+        return np.array([name.startswith(MOUTH_PREFIXES) for name in self.shapes] + [False] * HEAD_VALUES)
 
 
 def to_inner(spec: FaceSpec, face: Array, head: Array) -> Array:

@@ -20,12 +20,15 @@ Array = NDArray[np.float32]
 class MotionConfig:
     """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
 
+    mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
+    whatever the seed; head, eyes and brows vary as trained.
     style: z-scores against the training corpus, in the order of the weights' manifest; empty is the average style.
     """
 
     seed: int = 0
     sampling_steps: int = 4
     guidance: float = 1.0
+    mouth_chance: float = 0.2
     style: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -33,6 +36,8 @@ class MotionConfig:
             raise ValueError(f"seed must not be negative, got {self.seed}")
         if not 1 <= self.sampling_steps <= 50:
             raise ValueError(f"sampling_steps must be 1 to 50, got {self.sampling_steps}")
+        if not 0 <= self.mouth_chance <= 1:
+            raise ValueError(f"mouth_chance must be 0 to 1, got {self.mouth_chance}")
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class MotionStage:
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
         self._encoder_spec, self._face_spec, self._config = encoder_spec, face_spec, config
         self._schedule = even_schedule(config.sampling_steps)
+        self._spread = np.where(face_spec.mouth, np.float32(config.mouth_chance), np.float32(1))
         self._style = np.array(config.style or [0.0] * face_spec.style, np.float32)
 
     @property
@@ -147,7 +153,7 @@ class MotionStage:
         spec = self._face_spec
         index = exact_div(state.frames_given, spec.chunk)
         generator = np.random.Generator(np.random.Philox(key=(self._config.seed, index)))
-        noise = generator.standard_normal((spec.chunk, spec.values), np.float32)
+        noise = self._spread * generator.standard_normal((spec.chunk, spec.values), np.float32)
         luck = generator.random(len(EVENTS), np.float32)
         return generate_chunk(
             spec, self._context, self._denoiser, state.sound, state.past, self._style, noise, luck, self._schedule, self._config.guidance

@@ -13,7 +13,7 @@ from visavis.motion.encoder import EncoderSpec
 @dataclass(frozen=True)
 class LoopConfig:
     """What every run needs. save_minutes: wall time between checkpoints. The learning rate falls as a cosine from ``learning_rate`` to
-    ``final_rate`` times it.
+    ``final_rate`` times it. begin_with: output folder of another run, whose averaged weights this one starts from; empty starts anew.
     """
 
     steps: int
@@ -29,6 +29,7 @@ class LoopConfig:
     threads: int = 1
     device: str = "cpu"
     seed: int = 0
+    begin_with: str = ""
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.log_steps, self.threads) < 1:

@@ -9,27 +9,29 @@ from torch import Tensor, nn
 
 from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
 from visavis.motion.features import (
-    BANDS,
-    HIGHEST_HZ,
     INITIAL_LEVEL_DB,
-    LOWEST_HZ,
     LOWEST_LEVEL_DB,
+    MEAN_SPECTRUM,
+    MEL_RATE,
     MELS_PER_FRAME,
-    hz_to_mel,
-    mel_to_hz,
-    utterance_features,
+    SPECTRUM_DEPTH,
+    relative_features,
+    utterance_energies,
 )
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
-from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
-from visavis.training import augment
+from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import EncoderTraining
 from visavis.training.corpus import Utterance, phone_at, read_corpus
 from visavis.training.encoder_net import AudioEncoder
 from visavis.training.loop import Losses, Metrics, train
+from visavis.training.mel_augment import Energies, disturb, mask, nobody, play
 
 STEP_RATE = STEPS_PER_FRAME * FRAME_RATE
-SILENT_SHARE = 0.05
+SILENT_SHARE = 0.04
 """Share of training crops in which nobody speaks."""
+
+HELD_OUT = 12
+"""Utterances of the validation split that are read, clean and disturbed, in each exam."""
 
 LIP_CLASSES = [PHONE_INDEX[name] for name in LIPS_CLOSED]
 
@@ -37,68 +39,85 @@ LIP_CLASSES = [PHONE_INDEX[name] for name in LIPS_CLOSED]
 def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Module:
     """Runs or resumes the training; returns the averaged network. Reads the corpus anew at each start, so it may grow between two."""
     utterances = read_corpus(Path(config.corpus), "train", with_motion=False)
-    held_out = read_corpus(Path(config.corpus), "val", with_motion=False)[:40]
-    hours = sum(len(u.samples) for u in utterances) / SAMPLE_RATE / 3600
-    print(f"{len(utterances)} utterances, {hours:.2f} h, {len({u.voice for u in utterances})} voices")
+    held_out = read_corpus(Path(config.corpus), "val", with_motion=False)[:HELD_OUT]
+    minutes = sum(len(u.samples) for u in utterances) / SAMPLE_RATE / 60
+    print(f"{len(utterances)} utterances, {minutes:.1f} min, {len({u.voice for u in utterances})} voices")
+    speech = Speech(utterances)
+    generator = np.random.default_rng(0)
+    exam_speech = Speech(held_out)
+    exam = [exam_speech.whole(index, generator, disturbed) for index in range(len(held_out)) for disturbed in (False, True)]
     torch.manual_seed(config.loop.seed)
     network = AudioEncoder(config.spec, config.dropout)
-    lengths = np.array([len(u.samples) for u in utterances], np.float64)
-    shares = lengths / lengths.sum()
     weight = torch.ones(len(PHONES))
     weight[LIP_CLASSES] = config.lip_weight
     weight[PHONE_INDEX[SILENCE]] = 0.5
-    generator = np.random.default_rng(0)
-    exam = [_whole(u, generator, disturbed) for u in held_out for disturbed in (False, True)]
 
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
-        picks = generator.choice(len(utterances), config.loop.batch, p=shares)
-        crops = [crop(utterances[pick], config.crop_seconds, generator) for pick in picks]
-        features = torch.from_numpy(np.stack([features for features, _ in crops])).to(config.loop.device)
+        crops = [speech.crop(config.crop_seconds, generator) for _ in range(config.loop.batch)]
+        features = torch.from_numpy(np.stack([mask(features, generator) for features, _ in crops])).to(config.loop.device)
         labels = torch.from_numpy(np.stack([labels for _, labels in crops])).to(config.loop.device)
-        logits, _ = network(_mask(features, generator), network.initial_state(len(crops)))  # type: ignore[operator]
+        logits, _ = network(features, network.initial_state(len(crops)))  # type: ignore[operator]
         told, truth = _in_step(logits, labels, config.spec)
-        loss = nn.functional.cross_entropy(told.flatten(0, 1), truth.flatten(), weight=weight.to(told.device), label_smoothing=0.05)
+        loss = nn.functional.cross_entropy(told.flatten(0, 1), truth.flatten(), weight=weight.to(told.device), label_smoothing=0.1)
         return {"total": loss, "accuracy": (told.argmax(-1) == truth).float().mean()}
 
     def validate(network: nn.Module) -> Metrics:
         return examine(network, config.spec, exam)
 
-    return train(network, config.loop, Path(config.output), losses, validate)
+    return train(network, config.loop, Path(config.output), losses, validate, stop_at=stop_at)
 
 
-def crop(utterance: Utterance, seconds: float, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """A random disturbed piece: features (mel frames, FEATURES) and labels (steps,), padded with room tone where the utterance is
-    shorter.
-    """
-    frames = round(seconds * FRAME_RATE)
-    factor = generator.uniform(0.84, 1.2) if generator.random() < 0.7 else 1.0
-    wanted = frame_to_sample(frames)
-    source = int(wanted * factor) + 2
-    # may begin before and end after the utterance, so pauses are heard as well
-    slack = len(utterance.samples) - source
-    start = int(generator.integers(min(0, slack) - source // 8, max(0, slack) + source // 8 + 1))
-    # mid-stream the running level is whatever the seconds before have made of it
-    level = generator.uniform(LOWEST_LEVEL_DB, -15) if generator.random() < 0.5 else INITIAL_LEVEL_DB
-    if generator.random() < SILENT_SHARE:
-        tone = augment.room_tone(wanted, generator)
-        return utterance_features(augment.to_int16(tone), level), np.full(frames * STEPS_PER_FRAME, PHONE_INDEX[SILENCE], np.int64)
-    speech = _piece(utterance.samples, start, source)
-    speech = augment.resample_speaker(speech, factor)[:wanted]
-    speech = augment.disturb(speech, generator) if generator.random() < 0.92 else speech
-    times = start / SAMPLE_RATE + (np.arange(frames * STEPS_PER_FRAME) + 0.5) / STEP_RATE * factor
-    features = utterance_features(augment.to_int16(speech), level)
-    features[:, :BANDS] = warp_bands(features[:, :BANDS], generator.uniform(0.86, 1.16))
-    return features, phone_at(utterance, times)
+class Speech:
+    """Utterances as energies, from which disturbed pieces are cut."""
+
+    def __init__(self, utterances: list[Utterance]) -> None:
+        self.utterances = utterances
+        self.energies = [Energies(*utterance_energies(u.samples)) for u in utterances]
+        lengths = np.array([len(energies) for energies in self.energies], np.float64)
+        self.shares = lengths / lengths.sum()
+
+    def crop(self, seconds: float, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """A random disturbed piece at a random tempo: features (mel frames, FEATURES) and labels (steps,). It may begin before its
+        utterance and end after it, so pauses are heard as well.
+        """
+        frames = round(seconds * FRAME_RATE)
+        mels, steps = frames * MELS_PER_FRAME, frames * STEPS_PER_FRAME
+        if generator.random() < SILENT_SHARE:
+            return _heard_midway(nobody(mels, generator), generator), np.full(steps, PHONE_INDEX[SILENCE], np.int64)
+        pick = int(generator.choice(len(self.utterances), p=self.shares))
+        factor = generator.uniform(0.78, 1.28) if generator.random() < 0.75 else 1.0
+        source = int(mels * factor)
+        slack = len(self.energies[pick]) - source
+        start = int(generator.integers(min(0, slack) - source // 8, max(0, slack) + source // 8 + 1))
+        piece = disturb(play(self.energies[pick], start, factor, mels), lambda: self._anything(mels, generator), generator)
+        times = start / MEL_RATE + (np.arange(steps) + 0.5) / STEP_RATE * factor
+        return _heard_midway(piece, generator), phone_at(self.utterances[pick], times)
+
+    def whole(self, index: int, generator: np.random.Generator, disturbed: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Features and labels of a whole utterance."""
+        energies = self.energies[index]
+        if disturbed:
+            energies = disturb(energies, lambda: self._anything(len(energies), generator), generator)
+        steps = len(energies) // MELS_PER_FRAME * STEPS_PER_FRAME
+        times = (np.arange(steps) + 0.5) / STEP_RATE
+        return relative_features(energies.bands, energies.loudness), phone_at(self.utterances[index], times)
+
+    def _anything(self, mels: int, generator: np.random.Generator) -> Energies:
+        energies = self.energies[generator.integers(len(self.energies))]
+        return play(energies, int(generator.integers(max(1, len(energies) - mels))), 1.0, mels)
 
 
-def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """Bands (mel frames, BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton 2013, VTLP)."""
-    lowest, highest = hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])).tolist()
-    mel = np.linspace(lowest, highest, BANDS + 2)[1:-1]
-    source = np.interp(hz_to_mel(mel_to_hz(mel) / factor), mel, np.arange(BANDS))
-    below = np.minimum(source.astype(int), BANDS - 2)
-    share = (source - below).astype(np.float32)
-    return bands[:, below] * (1 - share) + bands[:, below + 1] * share
+def _heard_midway(energies: Energies, generator: np.random.Generator) -> NDArray[np.float32]:
+    """Features of a piece, half of the time as the beginning of a stream, else with running level and mean spectrum of some time before."""
+    if generator.random() < 0.5:
+        return relative_features(energies.bands, energies.loudness, INITIAL_LEVEL_DB)
+    level = float(np.clip(np.percentile(energies.loudness, 90) + generator.uniform(-6, 5), LOWEST_LEVEL_DB, 0))
+    loud = energies.loudness > max(level - 20 * SPECTRUM_DEPTH, LOWEST_LEVEL_DB)
+    spectrum = MEAN_SPECTRUM
+    if loud.sum() > MEL_RATE // 4:
+        mean = (energies.bands[loud].mean(axis=0) - level) / 20 + 1
+        spectrum = (MEAN_SPECTRUM + generator.uniform(0.3, 1) * (mean - MEAN_SPECTRUM)).astype(np.float32)
+    return relative_features(energies.bands, energies.loudness, level, spectrum)
 
 
 def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Metrics:
@@ -118,35 +137,6 @@ def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.f
     return {"accuracy": right / max(steps, 1), "lips_recall": hit / max(lips, 1), "lips_precision": hit / max(called, 1)}
 
 
-def _whole(utterance: Utterance, generator: np.random.Generator, disturbed: bool) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    speech = augment.to_float(utterance.samples)
-    features = utterance_features(augment.to_int16(augment.disturb(speech, generator) if disturbed else speech))
-    steps = len(features) // MELS_PER_FRAME * STEPS_PER_FRAME
-    return features, phone_at(utterance, (np.arange(steps) + 0.5) / STEP_RATE)
-
-
-def _piece(samples: NDArray[np.int16], start: int, length: int) -> NDArray[np.float32]:
-    """samples[start : start + length] as float, zeros outside."""
-    piece = np.zeros(length, np.float32)
-    first, last = max(start, 0), min(start + length, len(samples))
-    if last > first:
-        piece[first - start : last - start] = augment.to_float(samples[first:last])
-    return piece
-
-
 def _in_step(logits: Tensor, labels: Tensor, spec: EncoderSpec) -> tuple[Tensor, Tensor]:
     """Pairs step i of the output with the label of step i - delay."""
     return logits[:, spec.delay_steps :], labels[:, : labels.shape[1] - spec.delay_steps]
-
-
-def _mask(features: Tensor, generator: np.random.Generator) -> Tensor:
-    """SpecAugment (Park et al. 2019): blanks a few bands and short stretches of each crop."""
-    features = features.clone()
-    for row in features:
-        for _ in range(2):
-            low, size = int(generator.integers(0, BANDS - 4)), int(generator.integers(0, 9))
-            row[:, low : min(low + size, BANDS)] = row[:, :BANDS].mean()
-        if generator.random() < 0.5:
-            start, size = int(generator.integers(0, len(row))), int(generator.integers(1, 14))
-            row[start : start + size, :BANDS] = row[:, :BANDS].mean()
-    return features

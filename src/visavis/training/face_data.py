@@ -13,13 +13,14 @@ from visavis.data.phones import Phone
 from visavis.data.teacher import teach
 from visavis.motion.encoder import EncoderSpec, initial_encoder_state
 from visavis.motion.face_model import FaceSpec, to_inner
-from visavis.motion.features import MELS_PER_FRAME, utterance_features
+from visavis.motion.features import MELS_PER_FRAME, relative_features, utterance_energies
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
-from visavis.training import augment
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
+from visavis.training.mel_augment import Energies, disturb, play
+from visavis.training.room_tone import room_tone
 from visavis.types import Engine
 
 STYLE_NAMES = ("mouth opening", "smile", "brows", "head", "blinks", "gaze")
@@ -87,7 +88,7 @@ def silent_utterances(count: int, seconds: float) -> list[Utterance]:
     """Idle: room tone in which nobody speaks, with the teacher's blinks, glances and head motion."""
     utterances = []
     for index in range(count):
-        samples = augment.to_int16(augment.room_tone(round(seconds * SAMPLE_RATE), np.random.default_rng([index, 5])))
+        samples = room_tone(round(seconds * SAMPLE_RATE), np.random.default_rng([index, 5]))
         motion = teach(samples, (Phone(SILENCE, 0.0, seconds),), seed=1_000_000 + index)
         silence = np.array([PHONE_INDEX[SILENCE]])
         times = np.array([0.0]), np.array([seconds])
@@ -169,10 +170,11 @@ def measure_styles(utterances: list[Utterance]) -> Array:
     return np.clip((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6), -3, 3).astype(np.float32)
 
 
-def hear(encoder: Engine, spec: EncoderSpec, samples: NDArray[np.int16]) -> NDArray[np.float16]:
-    """Encoder output of a whole utterance, aligned to the video frames it describes: float16 (frames, spec.frame_features)."""
-    padded = np.concatenate([samples, np.zeros(frame_to_sample(3 * (spec.delay_frames + 1)), np.int16)])
-    features = utterance_features(padded)
+def hear(encoder: Engine, spec: EncoderSpec, energies: Energies) -> NDArray[np.float16]:
+    """Encoder output of a whole utterance, aligned to the video frames it describes: float16 (frames, spec.frame_features). The energies
+    reach ``spec.delay_frames`` beyond its end.
+    """
+    features = relative_features(energies.bands, energies.loudness)
     encoded = encoder.run({"features": features[None], "state": initial_encoder_state(spec)})["encoded"][0]
     frames = len(features) // MELS_PER_FRAME - spec.delay_frames
     return encoded[spec.delay_steps :].reshape(frames, spec.frame_features).astype(np.float16)
@@ -181,18 +183,31 @@ def hear(encoder: Engine, spec: EncoderSpec, samples: NDArray[np.int16]) -> NDAr
 def hear_all(
     encoder: Engine, spec: EncoderSpec, fingerprint: str, utterances: list[Utterance], copies: int, cache: Path
 ) -> list[list[NDArray[np.float16]]]:
-    """``copies`` readings of each utterance, the first clean, the others disturbed; kept in ``cache`` by encoder and utterance."""
+    """``copies`` readings of each utterance, the first clean, the others disturbed as a real voice is; kept in ``cache`` by encoder and
+    utterance.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     heard = []
-    for utterance in utterances:
+    for index, utterance in enumerate(utterances):
         key = hashlib.sha256(f"{fingerprint} {copies} {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
         path = cache / f"{key}.npy"
         if not path.exists():
             generator = np.random.default_rng(int(key[:8], 16))
-            speech = augment.to_float(utterance.samples)
-            versions = [utterance.samples] + [augment.to_int16(augment.disturb(speech, generator)) for _ in range(copies - 1)]
+            energies = _energies(utterance, spec)
+            other = _energies(utterances[index - 1], spec)
+
+            def talker(other: Energies = other, length: int = len(energies)) -> Energies:
+                return play(other, 0, len(other) / length, length)
+
+            versions = [energies] + [disturb(energies, talker, generator) for _ in range(copies - 1)]
             partial = path.with_suffix(".part.npy")
             np.save(partial, np.stack([hear(encoder, spec, version) for version in versions]))
             partial.replace(path)
         heard.append(list(np.load(path)))
     return heard
+
+
+def _energies(utterance: Utterance, spec: EncoderSpec) -> Energies:
+    """With as much silence behind it as the encoder is late."""
+    late = np.zeros(frame_to_sample(3 * (spec.delay_frames + 1)), np.int16)
+    return Energies(*utterance_energies(np.concatenate([utterance.samples, late])))

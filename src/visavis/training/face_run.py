@@ -24,11 +24,12 @@ from visavis.training.loop import Losses, Metrics, train
 
 SPEC_FILE = "face_spec.json"
 SILENT_SECONDS = 30.0
-MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
 
 
 def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | None = None) -> nn.Module:
-    """Runs or resumes the training; returns the averaged network. The spec is fixed at the first start and kept beside the checkpoint."""
+    """Runs or resumes the training; returns the averaged network. The spec is fixed at the first start and kept beside the checkpoint; a
+    run that begins with another's weights takes its spec.
+    """
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(Path(config.corpus), "train", with_motion=True)
@@ -39,7 +40,8 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     if spec_path.exists():
         spec = read_spec(spec_path)
     else:
-        spec = make_spec(config, encoder_spec, utterances)
+        begun = config.loop.begin_with
+        spec = read_spec(Path(begun) / SPEC_FILE) if begun else make_spec(config, encoder_spec, utterances)
         spec_path.write_text(json.dumps(asdict(spec), indent=1))
     encoder = OnnxEngine(Path(config.encoder), threads=config.loop.threads)
     cache = output / "heard"
@@ -49,7 +51,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     print(f"{len(utterances)} utterances, {len(data.motion)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
     torch.manual_seed(config.loop.seed)
     network = FaceNet(spec)
-    mouth = torch.tensor([name.startswith(MOUTH_PREFIXES) for name in spec.shapes] + [False] * HEAD_VALUES)
+    mouth = torch.from_numpy(spec.mouth)
     weight = torch.where(mouth, 1.0, 0.5)
     gap = torch.from_numpy(gap_direction(spec))
 
@@ -80,7 +82,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     def validate(network: nn.Module) -> Metrics:
         return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
 
-    return train(network, config.loop, output, losses, validate, validate_steps=500)
+    return train(network, config.loop, output, losses, validate, validate_steps=500, stop_at=stop_at)
 
 
 def gap_direction(spec: FaceSpec) -> np.ndarray:
@@ -128,12 +130,11 @@ def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.
         told.append(rolled[: len(motion)])
         truth.append(motion[: len(rolled)])
     guess, answer = np.concatenate(told), np.concatenate(truth)
-    mouth = [index for index, name in enumerate(spec.shapes) if name.startswith(MOUTH_PREFIXES)]
     jaw = spec.shapes.index("jawOpen")
     blink = spec.shapes.index("eyeBlinkLeft")
     head = slice(len(spec.shapes), len(spec.shapes) + 3)
     return {
-        "mouth_rmse": float(np.sqrt(np.mean((guess - answer)[:, mouth] ** 2))),
+        "mouth_rmse": float(np.sqrt(np.mean((guess - answer)[:, spec.mouth] ** 2))),
         "jaw_correlation": float(np.corrcoef(guess[:, jaw], answer[:, jaw])[0, 1]),
         "jaw_jitter_ratio": _jitter(guess[:, jaw]) / _jitter(answer[:, jaw]),
         "blink_ratio": float(guess[:, blink].mean() / max(answer[:, blink].mean(), 1e-6)),

@@ -39,6 +39,9 @@ def train(
     leaves.
     """
     torch.set_num_threads(config.threads)
+    checkpoint = output / CHECKPOINT
+    if config.begin_with and not checkpoint.exists():
+        load_average(network, Path(config.begin_with))
     device = torch.device(config.device)
     network.to(device)
     average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average_decay))
@@ -47,7 +50,6 @@ def train(
     torch.manual_seed(config.seed)
     output.mkdir(parents=True, exist_ok=True)
     step = 0
-    checkpoint = output / CHECKPOINT
     if checkpoint.exists():
         step = _load(checkpoint, network, average, optimiser, generator, device)
         say(f"{checkpoint}: going on at step {step}")
