@@ -15,6 +15,8 @@ Rules, in the order in which they matter:
   the hole is a gap like any other.
 * Without speech the stage is fed zeros (utterance 0). Its idle state lives on between utterances, so that breathing and blinking have no
   seam.
+* Everything given is steered on its way out (see motion.steering). What is steered glides over the ends of utterances; with nothing asked
+  for, motion passes untouched.
 """
 
 from collections import Counter, deque
@@ -26,6 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.assembler import Assembler, GapTooLongError
+from visavis.motion.steering import Steering, at_rest, steer
+from visavis.motion.styles import Manner
 from visavis.timing import FRAME_RATE, NANOSECONDS, SAMPLE_RATE, SAMPLES_PER_3_FRAMES, frame_to_ns, sample_to_ns
 from visavis.types import IDLE_UTTERANCE, AudioChunk, MotionChunk
 
@@ -50,6 +54,8 @@ class MotionStageLike(Protocol[State]):
     def initial_state(self) -> State: ...
 
     def step(self, samples: NDArray[np.int16], state: State, final: bool = False) -> tuple[NDArray[np.float32], State]: ...
+
+    def with_manner(self, state: State, manner: Manner) -> State: ...
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,8 @@ class MotionSchedule(Generic[State]):
         self._speech: _Speech[State] | None = None
         self._sessions = 0
         self._last_arrival_ns = self.now_ns
+        self._wanted = Steering()
+        self._steered = at_rest()
         self._idle_state = self.stage.initial_state()
         self._idle_frame = 0
         self._next_stamp_ns = self.now_ns
@@ -161,6 +169,18 @@ class MotionSchedule(Generic[State]):
         for piece in _pieces(chunk):
             self._pending.append(_Piece(piece, heard.session, heard.start_ns))
         self._pending_samples += len(chunk.samples)
+
+    @property
+    def wanted(self) -> Steering:
+        """What is asked of the motion now."""
+        return self._wanted
+
+    def steer(self, wanted: Steering) -> None:
+        """Ask for something else, from the next frame that is given on."""
+        self._wanted = wanted
+        self._idle_state = self.stage.with_manner(self._idle_state, wanted.manner)
+        if self._speech is not None:
+            self._speech.state = self.stage.with_manner(self._speech.state, wanted.manner)
 
     def interrupt(self) -> float:
         """Forget what is queued and the rest of the present utterance; the next ``advance`` gives idle that replaces what is on its way.
@@ -313,7 +333,8 @@ class MotionSchedule(Generic[State]):
         """An utterance of which the beginning was missed starts at a whole third frame, where sample and frame indices meet (see
         Assembler)."""
         first_frame = piece.chunk.first_sample // SAMPLES_PER_3_FRAMES * 3
-        return _Speech(piece.chunk.utterance_id, piece.session, piece.start_ns, Assembler(), self.stage.initial_state(), first_frame)
+        state = self.stage.with_manner(self.stage.initial_state(), self._wanted.manner)
+        return _Speech(piece.chunk.utterance_id, piece.session, piece.start_ns, Assembler(), state, first_frame)
 
     def _assemble(self, speech: _Speech[State], chunk: AudioChunk) -> NDArray[np.int16]:
         assembler = speech.assembler
@@ -332,6 +353,7 @@ class MotionSchedule(Generic[State]):
         if not len(values):
             return []
         first_frame = speech.next_frame
+        values, self._steered = steer(values, self._wanted, self._steered)
         speech.next_frame += len(values)
         self._next_stamp_ns = speech.start_ns + frame_to_ns(speech.next_frame)
         stamp_ns = speech.start_ns + frame_to_ns(first_frame)
@@ -388,6 +410,7 @@ class MotionSchedule(Generic[State]):
                 break
         else:
             raise RuntimeError("the motion stage gave no frame for ten seconds of silence")
+        values, self._steered = steer(values, self._wanted, self._steered)
         chunk = MotionChunk(IDLE_UTTERANCE, self._idle_frame, values, self._next_stamp_ns)
         self._idle_frame += len(values)
         self._next_stamp_ns += frame_to_ns(len(values))
