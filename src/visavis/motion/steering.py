@@ -44,13 +44,13 @@ def _both(**weights: float) -> Mapping[str, float]:
 EMOTIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "neutral": _both(),
-        "happy": _both(mouthSmile=0.5, cheekSquint=0.45, eyeSquint=0.22, browInnerUp=0.06, mouthDimple=0.1),
-        "sad": _both(browInnerUp=0.6, browDown=0.12, mouthFrown=0.42, mouthShrugLower=0.14, eyeSquint=0.1, eyeLookDown=0.1),
-        "angry": _both(browDown=0.75, noseSneer=0.3, eyeSquint=0.3, mouthFrown=0.2, mouthPress=0.2, eyeWide=0.1),
-        "surprised": _both(browInnerUp=0.7, browOuterUp=0.65, eyeWide=0.55),
-        "afraid": _both(browInnerUp=0.75, browOuterUp=0.2, browDown=0.15, eyeWide=0.5, mouthStretch=0.25, mouthFrown=0.12),
-        "disgusted": _both(noseSneer=0.6, browDown=0.35, mouthUpperUp=0.12, mouthFrown=0.25, eyeSquint=0.25, cheekSquint=0.2),
-        "thoughtful": _both(browDown=0.25, browInnerUp=0.2, eyeSquint=0.16, mouthPress=0.12),
+        "happy": _both(mouthSmile=0.7, cheekSquint=0.6, eyeSquint=0.3, browInnerUp=0.08, mouthDimple=0.15),
+        "sad": _both(browInnerUp=0.95, browDown=0.15, mouthFrown=0.8, mouthShrugLower=0.3, eyeSquint=0.15, eyeLookDown=0.12),
+        "angry": _both(browDown=1.0, noseSneer=0.55, eyeSquint=0.45, mouthFrown=0.35, mouthPress=0.35, eyeWide=0.15),
+        "surprised": _both(browInnerUp=0.9, browOuterUp=0.9, eyeWide=0.8),
+        "afraid": _both(browInnerUp=1.0, browOuterUp=0.3, browDown=0.2, eyeWide=0.8, mouthStretch=0.5, mouthFrown=0.2),
+        "disgusted": _both(noseSneer=0.95, browDown=0.6, mouthUpperUp=0.04, mouthFrown=0.45, eyeSquint=0.4, cheekSquint=0.35),
+        "thoughtful": _both(browDown=0.45, browInnerUp=0.3, eyeSquint=0.28, mouthPress=0.25),
     }
 )
 """Emotion -> what it adds to the ARKit weights at intensity 1, after the prototypes of EMFACS (Ekman, Friesen). The jaw is speech's."""

@@ -45,11 +45,11 @@ STYLES: Mapping[str, Style] = MappingProxyType(
     {
         "neutral": Style(),
         "calm": Style(
-            Manner((-0.4, 0.2, -0.9, -1.0, -0.3, -0.7), 0.85), mouth=0.93, expression=0.7, head=0.7, gaze=0.75, tint=("happy", 0.08)
+            Manner((-0.4, 0.2, -0.9, -1.0, -0.3, -0.7), 0.85), mouth=0.93, expression=0.7, head=0.7, gaze=0.75, tint=("happy", 0.06)
         ),
-        "lively": Style(Manner((0.5, 0.5, 1.5, 1.6, 0.3, 0.8), 1.2), mouth=1.06, expression=1.5, head=1.6, gaze=1.2, tint=("happy", 0.12)),
-        "warm": Style(Manner((0.0, 1.6, 0.4, 0.3, 0.0, -0.2)), expression=1.15, head=1.1, gaze=0.9, tint=("happy", 0.32)),
-        "serious": Style(Manner((-0.1, -1.4, -0.2, -0.5, -0.5, -0.6), 0.8), expression=0.85, head=0.8, gaze=0.8, tint=("thoughtful", 0.45)),
+        "lively": Style(Manner((0.5, 0.5, 1.5, 1.6, 0.3, 0.8), 1.2), mouth=1.06, expression=1.5, head=1.6, gaze=1.2, tint=("happy", 0.1)),
+        "warm": Style(Manner((0.0, 1.6, 0.4, 0.3, 0.0, -0.2)), expression=1.15, head=1.1, gaze=0.9, tint=("happy", 0.28)),
+        "serious": Style(Manner((-0.1, -1.4, -0.2, -0.5, -0.5, -0.6), 0.8), expression=0.85, head=0.8, gaze=0.8, tint=("thoughtful", 0.3)),
     }
 )
 """The styles by name."""
