@@ -1,4 +1,4 @@
-"""A robot steers the avatar while it runs: topics and parameters of motion_diffusion, good and bad ones."""
+"""A robot steers the avatar while it runs, and lets it listen: topics and parameters of motion_diffusion, good and bad ones."""
 
 import numpy as np
 from geometry_msgs.msg import PointStamped
@@ -6,8 +6,10 @@ from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from ros_graph import Graph
 from std_msgs.msg import String
-from visavis_msgs.msg import Expression, MotionChunk
+from visavis_msgs.msg import AudioChunk, Expression, MotionChunk
 
+from visavis.audio.load import load
+from visavis.cli.defaults import default_speech
 from visavis.motion.layout import ARKIT_INDEX, HEAD_ROTATION, head_euler_from_rotation, rotation_from_6d
 from visavis.ros.convert import msg_to_motion_chunk
 
@@ -62,3 +64,25 @@ def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph) 
     (result,) = ros.call(SetParameters, "/motion_diffusion/set_parameters", bad).results
     assert not result.successful and "calm" in result.reason
     assert latest(motion)[BROW] > 0.3, "what was good before stays"
+
+
+def test_it_nods_with_its_mouth_shut_while_somebody_else_speaks(ros: Graph) -> None:
+    ros.start("motion_diffusion")
+    ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion")
+    motion = ros.listen(MotionChunk, "motion")
+    listen = ros.node.create_publisher(AudioChunk, "listen", 10)
+    ros.wait(listen.get_subscription_count, "a subscriber")
+    ros.wait(lambda: len(motion) > 3, "idle motion")
+    speech = load(default_speech())
+    for first in range(0, len(speech), 640):
+        msg = AudioChunk(utterance_id=1, first_sample=first, sample_rate=16000)
+        msg.samples.frombytes(speech[first : first + 640].tobytes())
+        listen.publish(msg)
+        ros.spin(0.04)
+    values = np.concatenate([msg_to_motion_chunk(msg).values for msg in motion])
+    pitch = head_euler_from_rotation(rotation_from_6d(values[:, HEAD_ROTATION]))[:, 1]
+    assert pitch.max() > 1.0, "a nod"
+    assert values[:, BROW].max() > 0.03, "an attentive look"
+    assert not values[:, ARKIT_INDEX["jawOpen"]].any()
+    listen.publish(AudioChunk(utterance_id=1, sample_rate=44100, samples=[1]))
+    ros.wait(lambda: ros.value("motion_diffusion", "refused") == 1, "a refusal")

@@ -1,5 +1,5 @@
 """The node that makes motion of speech: ``audio`` in, ``motion`` out; idle motion while nobody speaks; the service ``interrupt``; and
-``style``, ``expression`` and ``look_at``, by which a robot steers it.
+``style``, ``expression`` and ``look_at``, by which a robot steers it; ``listen``, the voice of somebody else, at which it nods.
 
 What is done when is decided in ``schedule``, what is asked for is kept in ``steering_inputs``; this file only connects them to ROS.
 """
@@ -37,6 +37,7 @@ from visavis.types import MotionChunk
 
 REST_SECONDS = 0.1
 """What capture, control, drawing and the network between them need beside the motion stage."""
+OVERHEARD = 100
 INBOX = 6000
 """Messages that wait for the worker at most; the schedule behind it holds ``queue_seconds`` of audio."""
 
@@ -73,6 +74,7 @@ class MotionDiffusion(AvatarNode):
         super().__init__("motion_diffusion", **node_options)
         self._load_stage = load_stage
         self._inbox: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(INBOX, DropPolicy.NEWEST)
+        self._overheard: BoundedQueue[AudioChunkMsg] = BoundedQueue(OVERHEARD, DropPolicy.OLDEST)
         self._interrupt = threading.Event()
         self._schedule: MotionSchedule[Any] | None = None
         self._inputs: SteeringInputs | None = None
@@ -92,9 +94,15 @@ class MotionDiffusion(AvatarNode):
 
     def open(self) -> None:
         limits = ScheduleConfig(
-            self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay, self.config.max_lag
+            self.config.idle_after,
+            self.config.max_ahead,
+            self.config.queue_seconds,
+            self.config.playout_delay,
+            self.config.max_lag,
+            self.config.seed,
         )
         self._inbox.clear()
+        self._overheard.clear()
         self._interrupt.clear()
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
         self._inputs = inputs = SteeringInputs(self.config, self._refuse_steering)
@@ -103,6 +111,7 @@ class MotionDiffusion(AvatarNode):
         self.subscribe(PointStamped, "look_at", lambda msg: inputs.on_look_at(msg, self.now_ns()), qos.STEERING_DEPTH)
         self._service = self.create_service(Trigger, "interrupt", self._on_interrupt)
         self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
+        self.subscribe(AudioChunkMsg, "listen", self._overheard.put, qos.AUDIO_DEPTH)
 
     def close(self) -> None:
         if self._schedule is not None:
@@ -142,6 +151,12 @@ class MotionDiffusion(AvatarNode):
         if self._interrupt.is_set():
             self._interrupt.clear()
             schedule.interrupt()
+        for msg in self._overheard.drain(0):
+            try:
+                schedule.overhear(msg_to_audio_chunk(msg).samples)
+            except ValueError as error:
+                schedule.counters["refused"] += 1
+                self.tell(f"a message on listen was ignored: {error}", key="refused listen")
         wanted = inputs.wanted(self.now_ns())
         if wanted != schedule.wanted:
             schedule.steer(wanted)

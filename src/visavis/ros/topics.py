@@ -18,6 +18,7 @@ TOPICS: dict[str, type] = {
     "camera_info": CameraInfo,
     "audio_out": AudioChunk,
     "expression": Expression,
+    "listen": AudioChunk,
     "look_at": PointStamped,
     "style": String,
 }
