@@ -140,12 +140,13 @@ def write_film(
     abandoned = threading.Event()
 
     def encode() -> None:
+        ended = False
         try:
             with FilmWriter(
                 path, PICTURE_WIDTH, PICTURE_HEIGHT, info.sample_rate, min(info.channels, 2) if info.channels < 3 else 1, mark
             ) as film:
                 heard = 0
-                while (picture := waiting.get()) is not None:
+                while not (ended := (picture := waiting.get()) is None):
                     film.write_picture(draw_visible_mark(picture.image) if visible_mark else picture.image)
                     while heard < (film.pictures / FRAME_RATE + SOUND_LEAD) * info.sample_rate and (piece := next(sound, None)) is not None:
                         film.write_sound(piece)
@@ -158,8 +159,8 @@ def write_film(
             pass
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that draws
             failed.append(error)
-            while waiting.get() is not None:
-                pass
+            while not ended:
+                ended = waiting.get() is None
 
     encoder = threading.Thread(target=encode, name="encoder")
     encoder.start()

@@ -49,7 +49,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
         ),
         "lively": Style(Manner((0.5, 0.5, 1.5, 1.6, 0.3, 0.8), 1.2), mouth=1.06, expression=1.5, head=1.6, gaze=1.2, tint=("happy", 0.1)),
         "warm": Style(Manner((0.0, 1.6, 0.4, 0.3, 0.0, -0.2)), expression=1.15, head=1.1, gaze=0.9, tint=("happy", 0.28)),
-        "serious": Style(Manner((-0.1, -1.4, -0.2, -0.5, -0.5, -0.6), 0.8), expression=0.85, head=0.8, gaze=0.8, tint=("thoughtful", 0.3)),
+        "serious": Style(Manner((0.0, -0.5, -0.2, -0.5, -0.5, -0.6), 0.8), expression=0.85, head=0.8, gaze=0.8, tint=("thoughtful", 0.3)),
     }
 )
 """The styles by name."""

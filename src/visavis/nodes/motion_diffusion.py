@@ -28,7 +28,7 @@ from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConf
 from visavis.nodes.steering_inputs import SteeringInputs, SteeringParameters
 from visavis.ros import qos
 from visavis.ros.convert import motion_chunk_to_msg, msg_to_audio_chunk
-from visavis.ros.parameters import parameter
+from visavis.ros.parameters import parameter, read_parameters
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import load_motion_stage
 from visavis.runtime.weights import DEFAULT_WEIGHTS
@@ -105,7 +105,7 @@ class MotionDiffusion(AvatarNode):
         self._overheard.clear()
         self._interrupt.clear()
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
-        self._inputs = inputs = SteeringInputs(self.config, self._refuse_steering)
+        self._inputs = inputs = SteeringInputs(read_parameters(self, MotionNodeConfig), self._refuse_steering)
         self.subscribe(String, "style", inputs.on_style, qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", inputs.on_expression, qos.STEERING_DEPTH)
         self.subscribe(PointStamped, "look_at", lambda msg: inputs.on_look_at(msg, self.now_ns()), qos.STEERING_DEPTH)
@@ -147,7 +147,7 @@ class MotionDiffusion(AvatarNode):
                 schedule.hear(msg_to_audio_chunk(msg), arrival_ns)
             except ValueError as error:
                 schedule.counters["refused"] += 1
-                self.tell(f"a message on audio was ignored: {error}", key="refused")
+                self.tell(f"a message on audio was ignored: {error}", key=f"refused {str(error)[:24]}")
         if self._interrupt.is_set():
             self._interrupt.clear()
             schedule.interrupt()
@@ -156,7 +156,7 @@ class MotionDiffusion(AvatarNode):
                 schedule.overhear(msg_to_audio_chunk(msg).samples)
             except ValueError as error:
                 schedule.counters["refused"] += 1
-                self.tell(f"a message on listen was ignored: {error}", key="refused listen")
+                self.tell(f"a message on listen was ignored: {error}", key=f"refused listen {str(error)[:24]}")
         wanted = inputs.wanted(self.now_ns())
         if wanted != schedule.wanted:
             schedule.steer(wanted)

@@ -277,7 +277,8 @@ class MotionSchedule(Generic[State]):
         else:
             return
         self.counters["anchored"] += 1
-        self.tell("anchored again", f"audio of utterance {heard.utterance_id} stalled or jumped: its time is taken anew from here")
+        what = f"audio of utterance {heard.utterance_id} stalled, jumped or comes more slowly than it was spoken"
+        self.tell("anchored again", f"{what}: its time is taken anew from here")
 
     # Work.
 

@@ -21,15 +21,17 @@ from visavis.timing import NANOSECONDS
 class SteeringParameters(NodeConfig):
     """Parameters that steer the motion. All of them may be changed while the node runs, and show within a chunk."""
 
-    style: str = parameter("neutral", "way to speak", choices=tuple(STYLES))
-    emotion: str = parameter("neutral", "emotion that the face shows", choices=tuple(EMOTIONS))
-    emotion_intensity: float = parameter(1.0, "how much of the emotion", low=0, high=1)
-    mouth_scale: float = parameter(1.0, "factor on the movement of mouth and jaw", low=0, high=MAX_SCALE)
-    expression_scale: float = parameter(1.0, "factor on brows, cheeks and the corners of the mouth", low=0, high=MAX_SCALE)
-    head_scale: float = parameter(1.0, "factor on the movement of the head", low=0, high=MAX_SCALE)
-    blink_scale: float = parameter(1.0, "factor on how often the eyes blink", low=0, high=MAX_SCALE)
-    gaze_scale: float = parameter(1.0, "factor on glances", low=0, high=MAX_SCALE)
-    look_at_seconds: float = parameter(3.0, "seconds that a point on look_at is looked at; 0: until the next one", low=0, high=3600)
+    style: str = parameter("neutral", "way to speak", choices=tuple(STYLES), live=True)
+    emotion: str = parameter("neutral", "emotion that the face shows", choices=tuple(EMOTIONS), live=True)
+    emotion_intensity: float = parameter(1.0, "how much of the emotion", low=0, high=1, live=True)
+    mouth_scale: float = parameter(1.0, "factor on the movement of mouth and jaw", low=0, high=MAX_SCALE, live=True)
+    expression_scale: float = parameter(1.0, "factor on brows, cheeks and the corners of the mouth", low=0, high=MAX_SCALE, live=True)
+    head_scale: float = parameter(1.0, "factor on the movement of the head", low=0, high=MAX_SCALE, live=True)
+    blink_scale: float = parameter(1.0, "factor on how often the eyes blink", low=0, high=MAX_SCALE, live=True)
+    gaze_scale: float = parameter(1.0, "factor on glances", low=0, high=MAX_SCALE, live=True)
+    look_at_seconds: float = parameter(
+        3.0, "seconds that a point on look_at is looked at; 0: until the next one", low=0, high=3600, live=True
+    )
 
 
 STEERED: dict[str, str] = {
