@@ -86,7 +86,7 @@ def _import(args: argparse.Namespace) -> int:
     write_motion(output, capture.motion, time.time_ns())
     seconds = len(capture.motion) / FRAME_RATE
     print(
-        f"{output}: {seconds:.2f} s of motion from {capture.lines} lines at {capture.rate:.4g} a second; play it with `visavis replay {output}`"
+        f"{output}: {seconds:.2f} s of motion from {capture.lines} lines, {capture.rate:.4g} a second: `visavis replay {output}` plays it"
     )
     return 0
 
