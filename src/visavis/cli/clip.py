@@ -1,6 +1,7 @@
 """A clip of motion, wherever it comes from: a sound file that the model is given, a bag, or a recording of Live Link Face."""
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ class Clip:
 
     def cut(self, begin_s: float, end_s: float | None) -> "Clip":
         """The frames from ``begin_s`` to ``end_s``; ValueError where there are none."""
+        if not math.isfinite(begin_s) or not math.isfinite(end_s or 0.0):
+            raise ValueError(f"--from and --to take seconds, got {begin_s:g} and {end_s}")
         first = round(begin_s * FRAME_RATE)
         last = len(self.motion) if end_s is None else min(round(end_s * FRAME_RATE), len(self.motion))
         if not 0 <= first < last:

@@ -277,6 +277,8 @@ def _number(cell: str, name: str, line: int) -> float:
 def _times(rows: list[_Row], rate: float | None, remarks: list[str]) -> list[float]:
     """Seconds of each row, never decreasing, beyond midnight where the clock passed it."""
     parsed = [_parsed(row) for row in rows]
+    if other := next((row for row, (_, _, counted) in zip(rows, parsed, strict=True) if counted != parsed[0][2]), None):
+        raise LiveLinkError(f"line {other.number}: the timecode {other.timecode!r} is not of the same form as {rows[0].timecode!r}")
     if any(";" in row.timecode for row in rows):
         remarks.append("the timecode is marked as drop-frame: its seconds are taken as they stand")
     if rate is None:
