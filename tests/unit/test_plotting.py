@@ -91,7 +91,7 @@ def test_phones_of_a_file(tmp_path: Path) -> None:
 
 def test_the_picture_shows_what_there_is(tmp_path: Path) -> None:
     motion, samples = speaking(), (8000 * np.sin(np.arange(32000) / 20)).astype(np.int16)
-    phones = (Phone("SIL", 0, 0.5), Phone("M", 0.5, 1.0), Phone("AA", 1.0, 2.0))
+    phones = (Phone("SIL", 0, 0.2), Phone("M", 0.2, 0.35), Phone("AA", 0.35, 2.0))
     save_figure(tmp_path / "a.png", motion, samples, phones, "title")
     image = cv2.imread(str(tmp_path / "a.png"))
     assert image is not None and image.shape[1] == 1600 and len(np.unique(image.reshape(-1, 3), axis=0)) > 500
@@ -99,9 +99,14 @@ def test_the_picture_shows_what_there_is(tmp_path: Path) -> None:
     panels = {axes.get_ylabel().split("\n")[0]: axes for axes in figure.axes}
     assert list(panels)[:8] == ["sound", "log-mel", "phones", "mouth", "expression", "blinks", "gaze", "head"]
     assert all(panels[name].get_xlim() == (10.0, 12.0) for name in ("sound", "log-mel", "mouth", "head"))
+    # The jaw is open in the M of these phones.
     labels = {text.get_text() for axes in figure.axes for text in (axes.get_legend().get_texts() if axes.get_legend() else [])}
-    assert {"jaw open", "smile", "up", "yaw: to the left", "lips must be shut\n(P, B, M)"} <= labels
+    assert {"jaw open", "smile", "up", "yaw: to the left", "P, B, M: left open (1)"} <= labels
     assert {text.get_text() for text in panels["phones"].texts} == {"M", "AA", "by hand"}
+    shut = draw_figure(neutral_motion(60), samples, phones, "title")
+    assert "P, B, M: lips shut (1)" in {
+        text.get_text() for axes in shut.axes if axes.get_legend() for text in axes.get_legend().get_texts()
+    }
     silent = draw_figure(motion, None, (), "title")
     assert [axes.get_ylabel().split("\n")[0] for axes in silent.axes] == ["mouth", "expression", "blinks", "gaze", "head"]
 

@@ -1,5 +1,6 @@
 """Sound, phones and motion of a clip as one picture, all on the same time axis."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from visavis.data.phones import BILABIALS, SILENCE, VOWELS, Phone
+from visavis.evaluation.lip_score import CLOSED
 from visavis.motion.features import BANDS, FLOOR_DB, HIGHEST_HZ, LOWEST_HZ, MEL_RATE, hz_to_mel, utterance_features
 from visavis.plotting.curves import Curves, curves_of
 from visavis.timing import FRAME_RATE, SAMPLE_RATE
@@ -26,7 +28,7 @@ LETTER_PX = 8.0
 """Width of a letter of a phone's label."""
 
 INK, SOFT, GRID = "#22262e", "#6b7280", "#e5e7eb"
-SHUT = "#f43f5e"
+SHUT, MISSED = "#f43f5e", "#f59e0b"
 VOWEL, CONSONANT, QUIET = "#fde9b8", "#d6e4f5", "#f3f4f6"
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -101,12 +103,7 @@ def draw_figure(
     if phones:
         _phones(panels["phones"], moved, (end_s - begin_s) / (WIDTH_PX * (RIGHT - LEFT)), phones_from)
     _motion(panels, times, curves)
-    shut = [phone for phone in moved if phone.name in BILABIALS]
-    for name in ("phones", "mouth"):
-        for phone in shut if name in panels else ():
-            panels[name].axvspan(phone.start, phone.end, color=SHUT, alpha=0.16 if name == "mouth" else 0.3, linewidth=0, zorder=0.5)
-    if shut:
-        panels["mouth"].fill_between([], [], color=SHUT, alpha=0.16, linewidth=0, label="lips must be shut\n(P, B, M)")
+    _closures(panels, [phone for phone in phones if phone.name in BILABIALS], curves, begin_s)
     for name, panel in panels.items():
         _finish(panel, last=name == "head", grid=name not in ("spectrum", "phones"))
     last = panels["head"]
@@ -164,23 +161,26 @@ def _spectrum(panel: Any, samples: NDArray[np.int16], begin_s: float, end_s: flo
 
 
 def _phones(panel: Any, phones: Sequence[Phone], second_per_px: float, phones_from: str) -> None:
-    taken = [-1.0] * PHONE_ROWS
+    taken = [-math.inf] * PHONE_ROWS
+    labels: list[tuple[Phone, int]] = []
     for phone in phones:
         colour = QUIET if phone.name == SILENCE else VOWEL if phone.name in VOWELS else CONSONANT
         panel.axvspan(phone.start, phone.end, color=colour, linewidth=0, zorder=0.2)
         panel.axvline(phone.start, color="white", linewidth=0.8, zorder=1)
         middle, half = (phone.start + phone.end) / 2, second_per_px * (LETTER_PX * len(phone.name) + 2) / 2
         row = next((row for row, end in enumerate(taken) if end <= middle - half), None)
-        if phone.name == SILENCE or row is None:
-            continue
-        taken[row] = middle + half
+        if phone.name != SILENCE and row is not None:
+            taken[row] = middle + half
+            labels.append((phone, row))
+    rows = max((row for _, row in labels), default=0) + 1
+    for phone, row in labels:
         panel.text(
-            middle,
-            1 - (row + 0.5) / PHONE_ROWS,
+            (phone.start + phone.end) / 2,
+            1 - (row + 0.5) / rows,
             phone.name,
             ha="center",
             va="center_baseline",
-            fontsize=7.5,
+            fontsize=7.5 if rows > 1 else 9,
             color="#9f1239" if phone.name in BILABIALS else INK,
             fontweight="bold" if phone.name in BILABIALS else "normal",
             clip_on=True,
@@ -233,6 +233,22 @@ def _motion(panels: dict[str, Any], times: NDArray[np.float64], curves: Curves) 
         panel.set_ylim(-reach, reach)
         panel.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
         panel.set_ylabel(label)
+
+
+def _closures(panels: dict[str, Any], phones: Sequence[Phone], curves: Curves, begin_s: float) -> None:
+    """Shade P, B and M, told apart by whether the lips shut in them or one frame around them (as ``evaluation.lip_score`` does)."""
+    kept = {True: 0, False: 0}
+    for phone in phones:
+        first, last = max(math.floor(phone.start * FRAME_RATE) - 1, 0), math.ceil(phone.end * FRAME_RATE) + 1
+        shut = bool(curves.gap[first : last + 1].min(initial=np.inf) < CLOSED)
+        kept[shut] += 1
+        for name, strength in (("phones", 0.3), ("mouth", 0.14 if shut else 0.42)):
+            if name in panels:
+                colour = MISSED if name == "mouth" and not shut else SHUT
+                panels[name].axvspan(phone.start + begin_s, phone.end + begin_s, color=colour, alpha=strength, linewidth=0, zorder=0.5)
+    for shut, colour, strength, text in ((True, SHUT, 0.14, "P, B, M: lips shut"), (False, MISSED, 0.42, "P, B, M: left open")):
+        if kept[shut]:
+            panels["mouth"].fill_between([], [], color=colour, alpha=strength, linewidth=0, label=f"{text} ({kept[shut]})")
 
 
 def _finish(panel: Any, last: bool, grid: bool) -> None:
