@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from visavis.data.phones import Phone
 
 CROWDED_S = 40.0
-"""A longer stretch leaves phones without their labels."""
+"""A longer stretch leaves most phones without their labels."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -69,7 +69,7 @@ def _plot(args: argparse.Namespace) -> int:
     phones, phones_from = _phones(source, whole, args.weights)
     phones = cut_phones(phones, begin_s, begin_s + seconds)
     if seconds > CROWDED_S:
-        _tell(f"{seconds:.0f} s on one picture leave little room for each phone: cut with --from and --to")
+        _tell(f"{seconds:.0f} s on one picture leave no room to name the phones: cut with --from and --to")
     title = f"{clip.name}: {_manner(clip, args)}"
     part = output.with_name(f".{output.name}.part")
     try:

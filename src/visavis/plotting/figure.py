@@ -23,7 +23,7 @@ DPI = 100
 LEFT, RIGHT = 0.062, 0.882
 """Edges of the panels, parts of the width."""
 PHONE_ROWS = 3
-"""Labels of phones stand in so many rows, as one seldom has room beside the next; where there is no room, it has none."""
+"""Labels of phones stand in so many rows, as one seldom has room beside the next. One without room is left out; all are, if most are."""
 LETTER_PX = 8.0
 """Width of a letter of a phone's label."""
 
@@ -166,14 +166,16 @@ def _phones(panel: Any, phones: Sequence[Phone], second_per_px: float, phones_fr
     for phone in phones:
         colour = QUIET if phone.name == SILENCE else VOWEL if phone.name in VOWELS else CONSONANT
         panel.axvspan(phone.start, phone.end, color=colour, linewidth=0, zorder=0.2)
-        panel.axvline(phone.start, color="white", linewidth=0.8, zorder=1)
+        if phone.end - phone.start > 4 * second_per_px:
+            panel.axvline(phone.start, color="white", linewidth=0.8, zorder=1)
         middle, half = (phone.start + phone.end) / 2, second_per_px * (LETTER_PX * len(phone.name) + 2) / 2
         row = next((row for row, end in enumerate(taken) if end <= middle - half), None)
         if phone.name != SILENCE and row is not None:
             taken[row] = middle + half
             labels.append((phone, row))
     rows = max((row for _, row in labels), default=0) + 1
-    for phone, row in labels:
+    crowded = 2 * len(labels) < sum(phone.name != SILENCE for phone in phones)
+    for phone, row in () if crowded else labels:
         panel.text(
             (phone.start + phone.end) / 2,
             1 - (row + 0.5) / rows,
@@ -246,7 +248,7 @@ def _closures(panels: dict[str, Any], phones: Sequence[Phone], curves: Curves, b
             if name in panels:
                 colour = MISSED if name == "mouth" and not shut else SHUT
                 panels[name].axvspan(phone.start + begin_s, phone.end + begin_s, color=colour, alpha=strength, linewidth=0, zorder=0.5)
-    for shut, colour, strength, text in ((True, SHUT, 0.14, "P, B, M: lips shut"), (False, MISSED, 0.42, "P, B, M: left open")):
+    for shut, colour, strength, text in ((True, SHUT, 0.14, "P, B, M shut"), (False, MISSED, 0.42, "P, B, M left open")):
         if kept[shut]:
             panels["mouth"].fill_between([], [], color=colour, alpha=strength, linewidth=0, label=f"{text} ({kept[shut]})")
 
