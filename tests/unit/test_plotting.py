@@ -101,11 +101,11 @@ def test_the_picture_shows_what_there_is(tmp_path: Path) -> None:
     assert all(panels[name].get_xlim() == (10.0, 12.0) for name in ("sound", "log-mel", "mouth", "head"))
     # The jaw is open in the M of these phones.
     labels = {text.get_text() for axes in figure.axes for text in (axes.get_legend().get_texts() if axes.get_legend() else [])}
-    assert {"jaw open", "smile", "up", "yaw: to the left", "P, B, M left open (1)"} <= labels
+    assert {"jaw open", "smile", "up", "yaw: to the left", "P, B, M open (1)"} <= labels
     assert {text.get_text() for text in panels["phones"].texts} == {"M", "AA", "by hand"}
     shut = draw_figure(neutral_motion(60), samples, phones, "title")
     assert "P, B, M shut (1)" in {text.get_text() for axes in shut.axes if axes.get_legend() for text in axes.get_legend().get_texts()}
-    many = tuple(Phone("AA" if n % 2 else "M", n / 300, (n + 1) / 300) for n in range(600))
+    many = tuple(Phone("AA" if n % 2 else "M", n / 900, (n + 1) / 900) for n in range(1800))
     crowded = next(axes for axes in draw_figure(motion, samples, many, "title").axes if axes.get_ylabel() == "phones")
     assert not crowded.texts
     silent = draw_figure(motion, None, (), "title")

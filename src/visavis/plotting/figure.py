@@ -248,7 +248,7 @@ def _closures(panels: dict[str, Any], phones: Sequence[Phone], curves: Curves, b
             if name in panels:
                 colour = MISSED if name == "mouth" and not shut else SHUT
                 panels[name].axvspan(phone.start + begin_s, phone.end + begin_s, color=colour, alpha=strength, linewidth=0, zorder=0.5)
-    for shut, colour, strength, text in ((True, SHUT, 0.14, "P, B, M shut"), (False, MISSED, 0.42, "P, B, M left open")):
+    for shut, colour, strength, text in ((True, SHUT, 0.14, "P, B, M shut"), (False, MISSED, 0.42, "P, B, M open")):
         if kept[shut]:
             panels["mouth"].fill_between([], [], color=colour, alpha=strength, linewidth=0, label=f"{text} ({kept[shut]})")
 
