@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.motion.steering import Steering, arrived, steer
+from visavis.motion.styles import Manner
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 from visavis.types_portrait import PortraitRig
@@ -17,6 +19,8 @@ class MotionStep(Protocol):
     def initial_state(self) -> Any: ...
 
     def step(self, samples: NDArray[np.int16], state: Any, final: bool = False) -> tuple[NDArray[np.float32], Any]: ...
+
+    def with_manner(self, state: Any, manner: Manner) -> Any: ...
 
 
 class ControlStep(Protocol):
@@ -36,17 +40,21 @@ class VideoStep(Protocol):
 
 
 def motion_chunks(
-    blocks: Iterable[NDArray[np.int16]], stage: MotionStep, utterance_id: int = 1, start_ns: int = 0
+    blocks: Iterable[NDArray[np.int16]], stage: MotionStep, utterance_id: int = 1, start_ns: int = 0, steering: Steering | None = None
 ) -> Iterator[MotionChunk]:
-    """Motion of one utterance: as many frames in all as ``timing.frames_in`` of its samples; the last chunk has ``end_of_utterance``."""
-    state = stage.initial_state()
+    """Motion of one utterance, steered from its first frame on: as many frames in all as ``timing.frames_in`` of its samples; the last
+    chunk has ``end_of_utterance``."""
+    wanted = steering or Steering()
+    state, steered = stage.with_manner(stage.initial_state(), wanted.manner), arrived(wanted)
     first = 0
     for block in blocks:
         values, state = stage.step(block, state)
+        values, steered = steer(values, wanted, steered)
         if len(values):
             yield MotionChunk(utterance_id, first, values, start_ns + frame_to_ns(first))
             first += len(values)
     values, state = stage.step(np.zeros(0, np.int16), state, final=True)
+    values, _ = steer(values, wanted, steered)
     yield MotionChunk(utterance_id, first, values, start_ns + frame_to_ns(first), end_of_utterance=True)
 
 
@@ -66,11 +74,13 @@ def pictures(frames: Iterable[ControlFrame], stage: VideoStep) -> Iterator[Video
         yield picture
 
 
-def render_offline(portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], motion: MotionStep) -> Iterator[VideoFrame]:
+def render_offline(
+    portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], motion: MotionStep, steering: Steering | None = None
+) -> Iterator[VideoFrame]:
     """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out."""
     # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage
 
     control = ControlStage(portrait, ControlConfig())
-    return pictures(control_frames(motion_chunks(blocks, motion), control), VideoStage(portrait, VideoConfig()))
+    return pictures(control_frames(motion_chunks(blocks, motion, steering=steering), control), VideoStage(portrait, VideoConfig()))

@@ -138,3 +138,18 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) ->
     assert process.returncode == 130 and "stopped" in errors
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "a.wav"]
     assert (tmp_path / "a.mp4").read_bytes() == b"older film"
+
+
+@pytest.mark.parametrize("room", [1_000, 60_000, 200_000], ids=["header", "middle", "end"])
+def test_a_disk_that_is_full_is_told_and_leaves_nothing(tmp_path: Path, room: int) -> None:
+    """The film of three seconds has some 300 kB; the end of it is written when everything else is done."""
+    soundfile.write(tmp_path / "a.wav", speech(SAMPLE_RATE, 3.0), SAMPLE_RATE)
+    code = (
+        f"import resource, signal, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from visavis.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command_line = [sys.executable, "-c", code, "render", "--quiet", "--audio", str(tmp_path / "a.wav"), "-o", str(tmp_path / "a.mp4")]
+    done = subprocess.run(command_line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav"]

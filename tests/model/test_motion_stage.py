@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.motion.layout import FACE, HEAD_ROTATION, MOTION_DIM, check_motion, rotation_from_6d, rotation_to_6d
 from visavis.motion.stage import MotionConfig, MotionStage
+from visavis.motion.styles import Manner
 from visavis.runtime.motion import load_motion_stage
 from visavis.timing import SAMPLE_RATE, frame_to_sample, frames_in
 
@@ -126,7 +127,15 @@ def test_an_ended_utterance_takes_no_more(stage: MotionStage) -> None:
 
 def test_style_and_guidance_change_the_motion(small_weights: Path, stage: MotionStage) -> None:
     samples = noise(SAMPLE_RATE)
-    for config in (MotionConfig(style=(2.0, 0, 0, 0, 0, 0)), MotionConfig(guidance=2.0)):
+    for config in (MotionConfig(manner=Manner((2.0, 0, 0, 0, 0, 0))), MotionConfig(guidance=2.0)):
         assert not np.array_equal(whole(load_motion_stage(small_weights, config), samples), whole(stage, samples))
-    with pytest.raises(ValueError, match="style needs 6"):
-        load_motion_stage(small_weights, MotionConfig(style=(1.0,)))
+
+
+def test_another_manner_shows_from_the_next_chunk_on(small_weights: Path, stage: MotionStage) -> None:
+    samples = noise(2 * SAMPLE_RATE)
+    before, state = stage.step(samples[:SAMPLE_RATE], stage.initial_state())
+    plain, _ = stage.step(samples[SAMPLE_RATE:], state)
+    other, _ = stage.step(samples[SAMPLE_RATE:], stage.with_manner(state, Manner((2.0, 0, 0, 0, 0, 0))))
+    assert len(before) and not np.array_equal(plain, other)
+    same, _ = stage.step(samples[SAMPLE_RATE:], stage.with_manner(state, Manner()))
+    assert np.array_equal(plain, same)

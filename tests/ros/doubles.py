@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.layout import neutral_motion
+from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
@@ -63,6 +64,9 @@ class LoudnessStage:
             raise ArithmeticError("too loud for this stage")
         given = state.given + count
         return motion, LoudnessState(kept[frame_to_sample(given) - first :], heard, given)
+
+    def with_manner(self, state: LoudnessState, manner: Manner) -> LoudnessState:
+        return state
 
 
 def load_motion(config: MotionNodeConfig) -> LoudnessStage:

@@ -107,6 +107,45 @@ def test_a_bag_of_motion_replays_into_another_portrait(ros: Graph) -> None:
     assert len(shown) >= 45 - late
 
 
+def test_a_bag_of_motion_replays_into_the_running_graph_whose_own_motion_rests_meanwhile(ros: Graph) -> None:
+    nodes = ros.start_avatar()
+    motion = ros.listen(MotionChunk, "motion")
+    recorder = record(ros, ros.folder / "bag", "--topics", "motion")
+    ros.speak(voice(1.5), utterance_id=5, subscribers=2)
+    ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the motion")
+    ros.spin(0.5)
+    assert recorder.stop() == 0
+    pictures = ros.listen(Image, "image_raw")
+    drops = ros.value("video_generation", "drops")
+    for interrupted in (False, True):
+        pictures.clear()
+        player = visavis(ros, "replay", str(ros.folder / "bag"), "--topics", "motion", *(["--loop"] if interrupted else []))
+        ros.wait(lambda: sum(msg.data[2] == 0 for msg in pictures) >= 40, "pictures of speech")
+        assert "/motion_diffusion rests" in player.said
+        if interrupted:
+            assert player.stop() == 0, player.said
+        else:
+            assert player.process.wait(30) == 0, player.said
+            shown = [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
+            assert shown == sorted(set(shown)), "nothing of the graph's own came in between"
+        ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion_diffusion to go on")
+        pictures.clear()
+        ros.wait(lambda: sum(msg.data[2] == 1 for msg in pictures) >= 15, "idle pictures")
+    assert ros.value("video_generation", "drops") - drops < 15, "two streams are not taken for losses"
+    assert "never arrived" not in nodes["control_render"].said
+
+
+def test_a_bag_replays_into_a_namespace(ros: Graph) -> None:
+    recorder = record(ros, ros.folder / "bag", "--topics", "audio")
+    ros.speak(voice(1.0), utterance_id=3)
+    ros.spin(0.3)
+    assert recorder.stop() == 0
+    heard = ros.listen(AudioChunk, "/robot/audio")
+    player = visavis(ros, "replay", str(ros.folder / "bag"), "--namespace", "robot")
+    ros.wait(lambda: len(heard) == 25, "the audio in the namespace")
+    assert player.process.wait(20) == 0
+
+
 @STORAGES
 def test_a_recording_that_is_killed_is_repaired_and_replayed(ros: Graph, storage: str) -> None:
     bag = ros.folder / "bag"
@@ -221,6 +260,7 @@ def test_a_bag_that_exists_and_a_bag_that_does_not_are_refused_with_what_to_do(r
         (["replay", str(ros.folder / "bag")], "is not a bag"),
         (["record", "--repair"], "name the bag"),
         (["replay", "x", "--rate", "0"], "--rate must be"),
+        (["record", str(ros.folder / "other"), "--topics", "bad topic!"], "topic name"),
     ):
         process = visavis(ros, *arguments)
         assert process.process.wait(60) == 2, process.said

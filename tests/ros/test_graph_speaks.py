@@ -1,10 +1,13 @@
 """The chain of nodes over real DDS: speech in, pictures and sound out, on time and in step; and what happens to bad input on the way."""
 
+import threading
+import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from ros_graph import Graph, voice, write_voice
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_srvs.srv import Trigger
 from visavis_msgs.msg import AudioChunk, MotionChunk
@@ -152,6 +155,45 @@ def test_control_of_another_portrait_is_refused_with_what_to_do(ros: Graph) -> N
     ros.wait(lambda: ros.state("video_generation") == "active" and ros.value("video_generation", "refused") > 5, "refusals")
     assert "give control_render and video_generation the same photo" in video.said
     assert video.said.count("same photo") < 5, "one line, not thirty a second"
+
+
+def test_the_graph_lives_on_simulated_time(ros: Graph) -> None:
+    """A clock that runs at half the speed of the wall's, then stands still: pictures follow it."""
+    publisher = ros.node.create_publisher(Clock, "/clock", 10)
+    origin = time.monotonic()
+    frozen_at: list[float] = []
+    stop = threading.Event()
+
+    def now() -> float:
+        return 1000.0 + ((frozen_at[0] if frozen_at else time.monotonic()) - origin) / 2
+
+    def tick() -> None:
+        while not stop.wait(0.01):
+            msg = Clock()
+            msg.clock.sec, msg.clock.nanosec = int(now()), int(now() % 1 * 1e9)
+            publisher.publish(msg)
+
+    ticking = threading.Thread(target=tick, daemon=True)
+    ticking.start()
+    try:
+        ros.start_avatar(use_sim_time=True)
+        pictures = ros.listen(Image, "image_raw")
+        ros.wait(lambda: len(pictures) >= 5, "pictures")
+        pictures.clear()
+        begin = now()
+        ros.spin(6.0)
+        passed = now() - begin
+        stamps = [msg_to_stamp(msg.header.stamp) / 1e9 for msg in pictures]
+        assert 0.8 * 30 * passed <= len(stamps) <= 1.2 * 30 * passed + 2, f"{len(stamps)} pictures in {passed:.1f} simulated seconds"
+        assert all(begin - 2 < stamp < now() for stamp in stamps)
+        frozen_at.append(time.monotonic())
+        ros.spin(1.0)
+        pictures.clear()
+        ros.spin(2.0)
+        assert not pictures, "time stands still, and so does the picture"
+    finally:
+        stop.set()
+        ticking.join()
 
 
 @pytest.mark.parametrize("how", ["service", "new utterance"])

@@ -134,6 +134,19 @@ def test_parameters_are_described_and_checked_while_the_node_runs(ros: Graph) ->
     assert "one of" in results[1].reason
 
 
+def test_a_parameter_that_would_have_no_effect_any_more_is_refused(ros: Graph) -> None:
+    ros.start("video_generation")
+    ros.wait(lambda: ros.state("video_generation") == "active", "the node")
+    request = SetParameters.Request(parameters=[Parameter("framerate", value=15.0).to_parameter_msg()])
+    (result,) = ros.call(SetParameters, "/video_generation/set_parameters", request).results
+    assert not result.successful and "takes effect when the node is configured" in result.reason
+    assert ros.transition("video_generation", Transition.TRANSITION_DEACTIVATE) and ros.transition(
+        "video_generation", Transition.TRANSITION_CLEANUP
+    )
+    (result,) = ros.call(SetParameters, "/video_generation/set_parameters", request).results
+    assert result.successful
+
+
 def test_whole_numbers_are_taken_for_decimal_ones_and_qos_can_be_overridden(ros: Graph) -> None:
     flags = ["-p", "autostart:=true", "-p", "playout_delay:=1", "-p", "qos_overrides./image_raw.publisher.reliability:=best_effort"]
     process = ros.run([sys.executable, str(DOUBLES), "video_generation", "--ros-args", *flags])

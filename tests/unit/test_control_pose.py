@@ -1,14 +1,12 @@
 """The control stage on the default portrait: lips that close, limits, breaks in the motion. Needs `visavis assets fetch`."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import visavis
 from visavis.control.pose import KEYPOINT_NAMES, SHADING_NAMES, ControlConfig, ControlStage, soft_limit
 from visavis.motion.layout import (
     ARKIT_INDEX,
@@ -21,17 +19,11 @@ from visavis.motion.layout import (
     neutral_motion,
     rotation_to_6d,
 )
-from visavis.portrait.cache import load_portrait
+from visavis.motion.steering import EMOTIONS, Steering, arrived, steer
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
-DEFAULT = Path(visavis.__file__).parent / "assets" / "portraits" / "default.jpg"
 STILL = ControlConfig(breath=0, sway=0, crossfade=0)
-
-
-@pytest.fixture(scope="module")
-def portrait() -> PortraitRig:
-    return load_portrait(DEFAULT)
 
 
 def motion_of(frames: int = 1, **weights: float) -> np.ndarray:
@@ -49,6 +41,14 @@ def posed(portrait: PortraitRig, motion: np.ndarray, config: ControlConfig = STI
 def gap(portrait: PortraitRig, frame: ControlFrame) -> np.ndarray:
     """Pixels between the inner lips, by column."""
     return (frame.vertices[portrait.lips.lower, 1].astype(float) - frame.vertices[portrait.lips.upper, 1]) / 32
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_lips_that_are_shut_stay_shut_whatever_the_emotion(portrait: PortraitRig, emotion: str) -> None:
+    wanted = Steering(emotion=emotion)
+    for weights in ({}, {"jawOpen": 0.1, "mouthClose": 0.1}, {"mouthPressLeft": 0.3, "mouthPressRight": 0.3}):
+        motion, _ = steer(motion_of(**weights), wanted, arrived(wanted))
+        assert gap(portrait, posed(portrait, motion)).max() <= 1.0, f"pixels, with {weights}"
 
 
 def test_frames_carry_what_their_names_say(portrait: PortraitRig) -> None:

@@ -164,3 +164,50 @@ def test_mistakes_are_told_before_anything_starts(graph: Graph) -> None:
         done = subprocess.run([*command, *words], capture_output=True, text=True, env=graph.env, check=False)
         assert done.returncode == 2
         assert told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_listener_that_fails_costs_no_process_and_is_told(graph: Graph) -> None:
+    def full(name: str, line: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    chatty = "while True:\n    print('x', flush=True)\n    time.sleep(0.01)\n"
+    launcher = Launcher(graph.write(chatty=chatty, other=POLITE), env=graph.env, on_line=full)
+    graph.started.append(launcher)
+    launcher.start()
+    graph.wait_for(lambda: launcher.failure is not None)
+    time.sleep(0.3)
+    assert isinstance(launcher.failure, OSError)
+    assert all(process.pid is not None and psutil.pid_exists(process.pid) for process in launcher.processes)
+    launcher.stop()
+    assert launcher.poll() is not None
+
+
+def test_a_process_that_refuses_its_arguments_is_not_started_again(graph: Graph) -> None:
+    refuses = "print('playout_delay must be a number'); sys.exit(2)\n"
+    launcher = graph.launch(respawn=True, refuses=refuses, other=POLITE)
+    graph.wait_for(lambda: launcher.failure is not None)
+    assert "refuses cannot run with these arguments: playout_delay must be a number" in str(launcher.failure)
+    time.sleep(0.5)
+    assert [process.restarts for process in launcher.processes] == [0, 0]
+
+
+def test_launch_ends_quietly_when_nobody_reads_it_any_more(graph: Graph) -> None:
+    chatty = "while True:\n    print('x', flush=True)\n    time.sleep(0.01)\n"
+    file = graph.write(respawn=True, chatty=chatty)
+    command = f"{sys.executable} -m visavis.cli.main launch {file} | head -n 2"
+    done = subprocess.run(command, shell=True, env=graph.env, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr and done.stdout.count("x") >= 1
+
+
+def test_launch_ends_with_the_reason_where_a_node_refuses_its_arguments(graph: Graph) -> None:
+    file = graph.write(respawn=True, refuses="print('seed must not be negative'); sys.exit(2)\n", other=POLITE)
+    done = subprocess.run(
+        [sys.executable, "-m", "visavis.cli.main", "launch", str(file)],
+        env=graph.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "refuses cannot run with these arguments: seed must not be negative" in done.stderr

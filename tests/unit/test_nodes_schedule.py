@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from visavis.motion.layout import neutral_motion
+from visavis.motion.layout import ARKIT_INDEX, neutral_motion
+from visavis.motion.steering import Steering
+from visavis.motion.styles import Manner
 from visavis.nodes.schedule import MotionSchedule, ScheduleConfig
 from visavis.timing import NANOSECONDS, complete_frames_in, frame_to_ns, frame_to_sample, frames_in, sample_to_ns
 from visavis.types import AudioChunk, MotionChunk
@@ -24,6 +26,7 @@ class SumState:
     samples: NDArray[np.int16]
     given: int = 0
     ended: bool = False
+    manners: tuple[Manner, ...] = ()
 
 
 class SumStage:
@@ -45,7 +48,10 @@ class SumStage:
         for index in range(count):
             begin, end = frame_to_sample(state.given + index), frame_to_sample(state.given + index + 1)
             values[index, 0] = heard[begin:end].astype(np.int64).sum() % 65521
-        return values, SumState(heard, state.given + count, final)
+        return values, SumState(heard, state.given + count, final, state.manners)
+
+    def with_manner(self, state: SumState, manner: Manner) -> SumState:
+        return replace(state, manners=(*state.manners, manner))
 
 
 def voice(count: int, seed: int = 0) -> NDArray[np.int16]:
@@ -306,6 +312,23 @@ def test_audio_that_comes_too_late_to_be_of_use_is_anchored_anew() -> None:
     assert clock.schedule.counters["anchored"] == 1, "once, not at every chunk"
     last = [(at, chunk) for at, chunk in clock.out if chunk.utterance_id == 1][-1]
     assert last[0] - last[1].stamp_ns < 600 * MS
+
+
+def test_what_is_asked_for_shows_in_idle_and_in_speech_and_glides_over_the_ends_of_utterances() -> None:
+    smile = ARKIT_INDEX["mouthSmileLeft"]
+    clock = Clockwork()
+    clock.run(START + NANOSECONDS)
+    clock.schedule.steer(Steering(style="warm", emotion="happy"))
+    samples = voice(16000)
+    begin = START + 1400 * MS
+    clock.run(START + 4 * NANOSECONDS, [(heard_at(chunk), chunk) for chunk in chunks_of(samples, start_ns=begin)])
+    rows = [row[smile] for _, chunk in clock.out for row in chunk.values]
+    before = sum(len(chunk.values) for at, chunk in clock.out if at < START + NANOSECONDS)
+    assert not any(rows[:before]) and rows[before + 2] > 0
+    assert np.abs(np.diff(rows)).max() < 0.12
+    assert min(rows[before + 30 :]) > 0.4
+    speech = clock.schedule._speech
+    assert speech is not None and speech.state.manners == (Steering(style="warm").manner,)
 
 
 def test_who_records_can_wait_for_late_audio_and_keeps_every_stamp() -> None:

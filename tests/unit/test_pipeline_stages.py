@@ -14,6 +14,7 @@ from visavis.audio.load import AudioInfo
 from visavis.cli import render
 from visavis.film.reader import read_facts, read_pictures
 from visavis.motion.layout import neutral_motion
+from visavis.motion.styles import Manner
 from visavis.pipeline import control_frames, motion_chunks, pictures
 from visavis.timing import complete_frames_in, frame_to_ns, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
@@ -33,6 +34,9 @@ class CountingMotion:
         values = neutral_motion(ready - given)
         values[:, 0] = np.arange(given, ready) / 1000
         return values, (heard, ready)
+
+    def with_manner(self, state: tuple[int, int], manner: Manner) -> tuple[int, int]:
+        return state
 
 
 class OneFrameEach:

@@ -154,6 +154,15 @@ class SeenFaces(FaceFinder):
         return face
 
 
+@pytest.mark.parametrize(("turns", "angle"), [(1, 90), (2, 180), (3, 90)])
+def test_a_photo_that_lies_on_its_side_is_refused(finder: FaceFinder, default: NDArray[np.uint8], turns: int, angle: int) -> None:
+    turned = np.ascontiguousarray(np.rot90(default, turns))
+    with pytest.raises(PortraitError, match=r"turn the photo so that it is upright|no face found|no clear face") as refusal:
+        find_face(finder, turned)
+    if "leans" in str(refusal.value):
+        assert abs(int(str(refusal.value).split("leans by ")[1].split()[0]) - angle) <= 15
+
+
 @pytest.mark.parametrize(
     ("yaw", "pitch", "message"),
     [

@@ -3,13 +3,11 @@ tracker sees them.
 Needs `visavis assets fetch`."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import visavis
 from visavis.control.pose import SHADING_NAMES, ControlConfig, ControlStage
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import FacePose
@@ -23,19 +21,12 @@ from visavis.motion.layout import (
     neutral_motion,
     rotation_to_6d,
 )
-from visavis.portrait.cache import load_portrait
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
 from visavis.video import renderer
 from visavis.video.renderer import VideoConfig, VideoStage
 
-DEFAULT = Path(visavis.__file__).parent / "assets" / "portraits" / "default.jpg"
 STILL = ControlConfig(breath=0, sway=0, crossfade=0)
-
-
-@pytest.fixture(scope="module")
-def portrait() -> PortraitRig:
-    return load_portrait(DEFAULT)
 
 
 def picture(portrait: PortraitRig, motion: NDArray[np.float32], config: ControlConfig = STILL) -> NDArray[np.uint8]:

@@ -118,7 +118,11 @@ def _blocks(source: _Source, block_samples: int, warn: Warn) -> Iterator[NDArray
             break
     given += len(pending)
     if given == 0:
-        raise AudioError(f"{source.path} holds no sound: it has {converter.counts.samples} samples" + (f" ({broken})" if broken else ""))
+        raise AudioError(
+            f"{source.path} holds no sound, it has {converter.counts.samples} samples"
+            + (f" ({broken})" if broken else "")
+            + ": name another file"
+        )
     for line in _remarks(source, converter.counts, broken):
         warn(line)
     if len(pending):

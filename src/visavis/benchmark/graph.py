@@ -89,7 +89,9 @@ class Graph:
         return self.exit_status
 
     def check(self) -> None:
-        """GraphError where a process has ended or had to be started again."""
+        """GraphError where a process has ended or had to be started again, or what they print cannot be kept."""
+        if self._launcher.failure is not None:
+            raise GraphError(f"{' '.join(str(self._launcher.failure).split())} (what the processes print goes to {self.log})")
         for process in self.processes:
             if process.restarts or (process.pid is None and process.exit_code is not None):
                 raise GraphError(

@@ -238,7 +238,7 @@ def check_assets(problems: Mapping[str, str | None]) -> list[Finding]:
 
 def check_providers(available: Sequence[str], installed: Sequence[str], has_gpu: bool) -> Finding:
     """available: providers that onnxruntime offers. installed: which of onnxruntime and onnxruntime-gpu are installed."""
-    shown = ", ".join(available)
+    shown = ", ".join(name for name in available if name != "AzureExecutionProvider")  # that one asks a service of Microsoft's
     on_gpu = "CUDAExecutionProvider" in available
     if len(installed) > 1 and not on_gpu:
         todo = "`pip uninstall onnxruntime onnxruntime-gpu`, then `pip install onnxruntime-gpu`"

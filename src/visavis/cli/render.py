@@ -15,6 +15,7 @@ from visavis.audio.errors import AudioError
 from visavis.audio.load import AudioInfo, open_blocks, open_original
 from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
+from visavis.cli.steering import add_steering_arguments, steering_of
 from visavis.cli.stop import sigterm_is_interrupt
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
@@ -45,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("-o", "--output", required=True, metavar="FILM", help="the film, an .mp4 file; replaced where it exists")
     parser.add_argument("--seed", type=int, default=0, help="of the motion: the same photo, sound and seed give the same film (default 0)")
     parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
+    add_steering_arguments(parser)
     parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
     parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
@@ -70,6 +72,7 @@ def _render(args: argparse.Namespace) -> int:
         check_output(sheet, [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])], (".jpg", ".jpeg", ".png"))
     if args.seed < 0:
         raise ValueError(f"--seed must not be negative, got {args.seed}")
+    steering = steering_of(args)
     remarks: list[str] = []
     blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
     info, sound = open_original(args.audio)
@@ -84,7 +87,7 @@ def _render(args: argparse.Namespace) -> int:
     motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
-    pictures = render_offline(portrait, blocks, motion)
+    pictures = render_offline(portrait, blocks, motion, steering)
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)
     mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)
@@ -137,12 +140,13 @@ def write_film(
     abandoned = threading.Event()
 
     def encode() -> None:
+        ended = False
         try:
             with FilmWriter(
                 path, PICTURE_WIDTH, PICTURE_HEIGHT, info.sample_rate, min(info.channels, 2) if info.channels < 3 else 1, mark
             ) as film:
                 heard = 0
-                while (picture := waiting.get()) is not None:
+                while not (ended := (picture := waiting.get()) is None):
                     film.write_picture(draw_visible_mark(picture.image) if visible_mark else picture.image)
                     while heard < (film.pictures / FRAME_RATE + SOUND_LEAD) * info.sample_rate and (piece := next(sound, None)) is not None:
                         film.write_sound(piece)
@@ -155,8 +159,8 @@ def write_film(
             pass
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that draws
             failed.append(error)
-            while waiting.get() is not None:
-                pass
+            while not ended:
+                ended = waiting.get() is None
 
     encoder = threading.Thread(target=encode, name="encoder")
     encoder.start()

@@ -80,21 +80,25 @@ class FilmWriter:
         self._write_sound(samples, last=False)
 
     def close(self) -> None:
-        """Finish the film and put it under its name."""
-        self._mux_pictures(self._picture_stream.encode(None))
-        if self._marker is not None:
-            self._container.mux(self._marker.filter(None))
-        if self._sound_stream is not None:
-            self._write_sound(np.empty((0, self._channels), np.float32), last=True)
-            self._container.mux(self._sound_stream.encode(None))
-        self._container.close()
-        os.replace(self._part, self.path)
+        """Finish the film and put it under its name. Where that fails (a full disk), nothing is left."""
+        try:
+            self._mux_pictures(self._picture_stream.encode(None))
+            if self._marker is not None:
+                self._container.mux(self._marker.filter(None))
+            if self._sound_stream is not None:
+                self._write_sound(np.empty((0, self._channels), np.float32), last=True)
+                self._container.mux(self._sound_stream.encode(None))
+            self._container.close()
+            os.replace(self._part, self.path)
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Give the film up and remove what was written of it."""
         try:
             self._container.close()
-        except av.FFmpegError:  # a film without a picture cannot be closed well, and is not wanted
+        except (av.FFmpegError, OSError):  # a film without a picture, or on a full disk, cannot be closed well, and is not wanted
             pass
         finally:
             self._part.unlink(missing_ok=True)

@@ -28,6 +28,8 @@ GRACE_AFTER_TERM = 1.0
 """Seconds between SIGTERM and SIGKILL."""
 RUNNER = "launch"
 """Name under which the runner itself reports to ``on_line``."""
+WRONG_USE = 2
+"""Exit status of a process that cannot run as it was told: it would not do better another time."""
 
 OnLine = Callable[[str, str], None]
 """Called with the name of a process and one line of its output, from the thread that reads that process."""
@@ -67,7 +69,8 @@ class Launcher:
         self._specs = describe(find_launch_file(launch_file), arguments or {}, os.environ if env is None else env)
         if not self._specs:
             raise LaunchError(f"{launch_file} starts no process with these arguments")
-        self._on_line = on_line or (lambda name, line: None)
+        self._listener = on_line or (lambda name, line: None)
+        self._failure: Exception | None = None
         self._respawn = respawn
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -92,6 +95,25 @@ class Launcher:
     def processes(self) -> tuple[ProcessStatus, ...]:
         """State of every process, in the order of the launch file."""
         return tuple(process.status() for process in self._supervised)
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why the graph should be stopped: ``on_line`` raised (a full disk, nobody who reads any more), or a process refused what it was
+        told (LaunchError). None while all is well."""
+        if self._failure is None:
+            for process in self._supervised:
+                if process.refused:
+                    return LaunchError(f"{process.spec.name} cannot run with these arguments: {process.last_line}")
+        return self._failure
+
+    def _on_line(self, name: str, line: str) -> None:
+        """Pass a line on. A listener that fails is not asked again, and never takes a process down with it."""
+        if self._failure is not None:
+            return
+        try:
+            self._listener(name, line)
+        except Exception as error:  # noqa: BLE001 - kept for whoever runs the graph
+            self._failure = error
 
     def poll(self) -> int | None:
         """None while the graph runs (or a process waits to be started again), else its exit status: 0 if every process ended well."""
@@ -162,6 +184,8 @@ class _Supervised:
         self._process: subprocess.Popen[str] | None = None
         self._exit_code: int | None = None
         self._starts = 0
+        self.refused = False
+        self.last_line = ""
         self._last_signal: signal.Signals | None = None
 
     def status(self) -> ProcessStatus:
@@ -222,7 +246,8 @@ class _Supervised:
             self._starts += 1
         assert process.stdout is not None
         for line in process.stdout:
-            self._on_line(self.spec.name, line.rstrip("\n"))
+            self.last_line = line.rstrip("\n")
+            self._on_line(self.spec.name, self.last_line)
         code = process.wait()
         with self._lock:
             _kill_group(process.pid)
@@ -233,7 +258,8 @@ class _Supervised:
             return False
         told = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         self._on_line(RUNNER, f"{self.spec.name} {told}")
-        return self._respawn
+        self.refused = code == WRONG_USE
+        return self._respawn and not self.refused
 
 
 def _command_line(spec: ProcessSpec, folder: Path, number: int) -> list[str]:

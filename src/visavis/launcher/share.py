@@ -73,15 +73,21 @@ def executable_command(package: str, executable: str, env: Mapping[str, str]) ->
             return [str(path)]
     for script in entry_points(group="console_scripts", name=executable):
         if script.module.partition(".")[0] == package:
-            return _python_command(script.module, script.attr)
+            return _python_command(executable, script.module, script.attr)
     module = f"{PACKAGE}.nodes.{executable}"
     if package == PACKAGE and executable.isidentifier() and importlib.util.find_spec(module) is not None:
-        return _python_command(module, "main")
+        return _python_command(executable, module, "main")
     raise LaunchError(f"package {package} has no executable {executable}")
 
 
-def _python_command(module: str, function: str) -> list[str]:
-    return [sys.executable, "-c", f"import sys; from {module} import {function}; sys.exit({function}())"]
+def _python_command(name: str, module: str, function: str) -> list[str]:
+    """Runs a function as the program ``name``. A signal that comes while it still imports ends it at once and without a word."""
+    code = (
+        f"import os, signal, sys; sys.argv[0] = {name!r}; "
+        "[signal.signal(number, lambda *_: os._exit(0)) for number in (signal.SIGINT, signal.SIGTERM)]; "
+        f"from {module} import {function}; sys.exit({function}())"
+    )
+    return [sys.executable, "-c", code]
 
 
 def process_environment(env: Mapping[str, str], command: list[str]) -> dict[str, str]:

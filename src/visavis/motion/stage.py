@@ -1,6 +1,6 @@
 """The motion stage: samples of speech in, frames of motion out, the same bit for bit however the samples are cut."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,26 +10,29 @@ from visavis.motion.face_model import EVENTS, FaceSpec, generate_chunk, rest, to
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
 from visavis.motion.layout import MOTION_DIM
 from visavis.motion.sampler import even_schedule
+from visavis.motion.styles import STYLE_VALUES, Manner
 from visavis.timing import exact_div, frame_to_sample, frames_in
 from visavis.types import Engine, check_samples
 
 Array = NDArray[np.float32]
 
+BLINK = EVENTS.index("blink")
+
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained. manner: that a
+    stream begins with.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed; head, eyes and brows vary as trained.
-    style: z-scores against the training corpus, in the order of the weights' manifest; empty is the average style.
     """
 
     seed: int = 0
     sampling_steps: int = 4
     guidance: float = 1.0
     mouth_chance: float = 0.2
-    style: tuple[float, ...] = ()
+    manner: Manner = field(default_factory=Manner)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -46,7 +49,8 @@ class MotionState:
 
     samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video
     frame.
-    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. ended: the stream was flushed.
+    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. manner: of the chunks to come. ended: the
+    stream was flushed.
     """
 
     samples_seen: int
@@ -57,6 +61,7 @@ class MotionState:
     encoder: Array
     sound: Array
     past: Array
+    manner: Manner
     ended: bool = False
 
 
@@ -70,13 +75,12 @@ class MotionStage:
             raise ValueError(
                 f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder_spec.frame_features}"
             )
-        if len(config.style) not in (0, face_spec.style):
-            raise ValueError(f"style needs {face_spec.style} numbers or none, got {len(config.style)}")
+        if face_spec.style != len(STYLE_VALUES):
+            raise ValueError(f"the face model has {face_spec.style} values of style, this version knows {len(STYLE_VALUES)}")
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
         self._encoder_spec, self._face_spec, self._config = encoder_spec, face_spec, config
         self._schedule = even_schedule(config.sampling_steps)
         self._spread = np.where(face_spec.mouth, np.float32(config.mouth_chance), np.float32(1))
-        self._style = np.array(config.style or [0.0] * face_spec.style, np.float32)
 
     @property
     def latency_samples(self) -> int:
@@ -94,7 +98,12 @@ class MotionStage:
             encoder=initial_encoder_state(self._encoder_spec),
             sound=np.zeros((face.window, face.audio), np.float32),
             past=rest(face, face.past),
+            manner=self._config.manner,
         )
+
+    def with_manner(self, state: MotionState, manner: Manner) -> MotionState:
+        """The stream as it is, with another manner from its next chunk on."""
+        return replace(state, manner=manner)
 
     def step(self, samples: NDArray[np.int16], state: MotionState, final: bool = False) -> tuple[Array, MotionState]:
         """Hears ``samples`` (int16, any number) and gives every frame that is ready: float32 (frames, MOTION_DIM).
@@ -155,8 +164,11 @@ class MotionStage:
         generator = np.random.Generator(np.random.Philox(key=(self._config.seed, index)))
         noise = self._spread * generator.standard_normal((spec.chunk, spec.values), np.float32)
         luck = generator.random(len(EVENTS), np.float32)
+        # a blink happens where its luck is under its chance: so luck is what "more often" divides
+        luck[BLINK] = luck[BLINK] / state.manner.blinks if state.manner.blinks else 1
+        style = np.array(state.manner.style, np.float32)
         return generate_chunk(
-            spec, self._context, self._denoiser, state.sound, state.past, self._style, noise, luck, self._schedule, self._config.guidance
+            spec, self._context, self._denoiser, state.sound, state.past, style, noise, luck, self._schedule, self._config.guidance
         )
 
 

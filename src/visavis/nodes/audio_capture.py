@@ -108,7 +108,7 @@ class AudioCapture(AvatarNode):
         start_ns = self.now_ns()
         while not self.stopping:
             end_ns = self._play_once(start_ns)
-            if not self.config.loop:
+            if not self.config.loop and not self.stopping:
                 self.get_logger().info(f"{self.config.audio} is at its end")
                 self._turn = self._rest
                 return

@@ -49,7 +49,7 @@ class AvatarNode(LifecycleNode):
 
     def __init__(self, name: str, **node_options: Any) -> None:
         super().__init__(name, **node_options)
-        declare_parameters(self, self.config_type)
+        declare_parameters(self, self.config_type, lambda: self.lifecycle_state in ("inactive", "active"))
         self.health = Health()
         self.loading = False
         self.ended = False

@@ -18,8 +18,11 @@ from visavis.ros import qos
 from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
 from visavis.ros.parameters import parameter
 from visavis.ros.points import keypoints_to_msg
+from visavis.timing import FRAME_RATE
 from visavis.types import ControlFrame, MotionChunk
 
+MAX_LOST = 10 * FRAME_RATE
+"""A longer jump is another stream under the same utterance (a bag that is replayed), not a loss."""
 INBOX = 200
 """Motion chunks that wait for the worker at most. The oldest goes first: what comes late is worth less."""
 
@@ -84,7 +87,7 @@ class ControlRender(AvatarNode):
                 chunk = msg_to_motion_chunk(msg)
             except ValueError as error:
                 self.health.count("refused")
-                self.tell(f"a message on motion was ignored: {error}", key="refused")
+                self.tell(f"a message on motion was ignored: {error}", key=f"refused {str(error)[:24]}")
                 continue
             self._pose(chunk)
 
@@ -105,7 +108,7 @@ class ControlRender(AvatarNode):
         utterance_id, frame = self._expected or (None, 0)
         self._expected = (chunk.utterance_id, chunk.next_frame)
         lost = chunk.first_frame - frame
-        if chunk.utterance_id == utterance_id and lost > 0 and not chunk.flush:
+        if chunk.utterance_id == utterance_id and 0 < lost <= MAX_LOST and not chunk.flush:
             self.health.count("lost_frames", lost)
             self.tell(f"{lost} frames of motion never arrived", key="lost")
 

@@ -1,6 +1,7 @@
-"""The node that makes motion of speech: ``audio`` in, ``motion`` out; idle motion while nobody speaks; the service ``interrupt``.
+"""The node that makes motion of speech: ``audio`` in, ``motion`` out; idle motion while nobody speaks; the service ``interrupt``; and
+``style``, ``expression`` and ``look_at``, by which a robot steers it; ``listen``, the voice of somebody else, at which it nods.
 
-What is done when is decided in ``schedule``; this file only connects it to ROS.
+What is done when is decided in ``schedule``, what is asked for is kept in ``steering_inputs``; this file only connects them to ROS.
 """
 
 import threading
@@ -11,18 +12,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from geometry_msgs.msg import PointStamped
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
+from visavis_msgs.msg import Expression
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
 from visavis.motion.stage import MotionConfig
-from visavis.nodes.base import AvatarNode, NodeConfig
+from visavis.nodes.base import AvatarNode
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConfig
+from visavis.nodes.steering_inputs import SteeringInputs, SteeringParameters
 from visavis.ros import qos
 from visavis.ros.convert import motion_chunk_to_msg, msg_to_audio_chunk
-from visavis.ros.parameters import parameter
+from visavis.ros.parameters import parameter, read_parameters
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import load_motion_stage
 from visavis.runtime.weights import DEFAULT_WEIGHTS
@@ -31,12 +37,13 @@ from visavis.types import MotionChunk
 
 REST_SECONDS = 0.1
 """What capture, control, drawing and the network between them need beside the motion stage."""
+OVERHEARD = 100
 INBOX = 6000
 """Messages that wait for the worker at most; the schedule behind it holds ``queue_seconds`` of audio."""
 
 
 @dataclass(frozen=True)
-class MotionNodeConfig(NodeConfig):
+class MotionNodeConfig(SteeringParameters):
     """Parameters of motion_diffusion."""
 
     weights: str = parameter("", "folder of the weights; empty for those that come with visavis")
@@ -67,8 +74,12 @@ class MotionDiffusion(AvatarNode):
         super().__init__("motion_diffusion", **node_options)
         self._load_stage = load_stage
         self._inbox: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(INBOX, DropPolicy.NEWEST)
+        self._overheard: BoundedQueue[AudioChunkMsg] = BoundedQueue(OVERHEARD, DropPolicy.OLDEST)
         self._interrupt = threading.Event()
         self._schedule: MotionSchedule[Any] | None = None
+        self._inputs: SteeringInputs | None = None
+        self.health.count("steering_refused", 0)
+        self.add_post_set_parameters_callback(self._on_parameters)
 
     def load(self) -> None:
         self._motion = self.publisher(MotionChunkMsg, "motion", qos.MOTION_DEPTH)
@@ -83,24 +94,43 @@ class MotionDiffusion(AvatarNode):
 
     def open(self) -> None:
         limits = ScheduleConfig(
-            self.config.idle_after, self.config.max_ahead, self.config.queue_seconds, self.config.playout_delay, self.config.max_lag
+            self.config.idle_after,
+            self.config.max_ahead,
+            self.config.queue_seconds,
+            self.config.playout_delay,
+            self.config.max_lag,
+            self.config.seed,
         )
         self._inbox.clear()
+        self._overheard.clear()
         self._interrupt.clear()
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
+        self._inputs = inputs = SteeringInputs(read_parameters(self, MotionNodeConfig), self._refuse_steering)
+        self.subscribe(String, "style", inputs.on_style, qos.STEERING_DEPTH)
+        self.subscribe(Expression, "expression", inputs.on_expression, qos.STEERING_DEPTH)
+        self.subscribe(PointStamped, "look_at", lambda msg: inputs.on_look_at(msg, self.now_ns()), qos.STEERING_DEPTH)
         self._service = self.create_service(Trigger, "interrupt", self._on_interrupt)
         self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
+        self.subscribe(AudioChunkMsg, "listen", self._overheard.put, qos.AUDIO_DEPTH)
 
     def close(self) -> None:
         if self._schedule is not None:
             self.destroy_service(self._service)
-        self._schedule = None
+        self._schedule = self._inputs = None
 
     def wake(self) -> None:
         self._inbox.wake()
 
     def _on_audio(self, msg: AudioChunkMsg) -> None:
         self._inbox.put((msg, self.now_ns()))
+
+    def _on_parameters(self, changed: list[Parameter]) -> None:
+        if self._inputs is not None:
+            self._inputs.on_parameters(changed)
+
+    def _refuse_steering(self, reason: str) -> None:
+        self.health.count("steering_refused")
+        self.tell(f"a wish was ignored: {reason}", key="steering")
 
     def _on_interrupt(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._interrupt.set()
@@ -110,17 +140,26 @@ class MotionDiffusion(AvatarNode):
         return response
 
     def work(self) -> None:
-        schedule = self._schedule
-        assert schedule is not None
+        schedule, inputs = self._schedule, self._inputs
+        assert schedule is not None and inputs is not None
         for msg, arrival_ns in self._inbox.drain(self.wait_seconds(schedule.wake_ns())):
             try:
                 schedule.hear(msg_to_audio_chunk(msg), arrival_ns)
             except ValueError as error:
                 schedule.counters["refused"] += 1
-                self.tell(f"a message on audio was ignored: {error}", key="refused")
+                self.tell(f"a message on audio was ignored: {error}", key=f"refused {str(error)[:24]}")
         if self._interrupt.is_set():
             self._interrupt.clear()
             schedule.interrupt()
+        for msg in self._overheard.drain(0):
+            try:
+                schedule.overhear(msg_to_audio_chunk(msg).samples)
+            except ValueError as error:
+                schedule.counters["refused"] += 1
+                self.tell(f"a message on listen was ignored: {error}", key=f"refused listen {str(error)[:24]}")
+        wanted = inputs.wanted(self.now_ns())
+        if wanted != schedule.wanted:
+            schedule.steer(wanted)
         wall, cpu = time.perf_counter(), time.thread_time()
         chunks = schedule.advance(self.now_ns())
         if self._interrupt.is_set() or not chunks:

@@ -1,5 +1,8 @@
 """The node that replays: the topics of a rosbag2 bag, byte for byte but for their stamps, with the recorded spacing.
 
+A node that publishes a topic which is to be replayed (motion_diffusion, for ``motion``) is deactivated through its lifecycle services while
+the bag plays, and activated again afterwards.
+
 Stamps: a graph that runs lives now. By default the stamp in the header of every message is moved by the time between recording and replay,
 the same for all topics, so that they stay in step with each other; ``restamp:=false`` leaves them alone (nodes of visavis then anchor them
 at arrival). Sample and frame indices are never touched, so audio that is replayed gives the same motion, bit for bit.
@@ -12,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rosbags.interfaces import Connection, Nodetype
@@ -26,6 +32,7 @@ DEPTH = 1000
 SETTLE_SECONDS = 0.3
 DISCOVERY_SECONDS = 1.0
 MAX_DISCOVERY_SECONDS = 10.0
+SERVICE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class PlayerConfig:
 
     bag: str = parameter("", "folder of the bag")
     topics: tuple[str, ...] = parameter((), "names of the topics; empty for all that nobody else publishes")
-    rate: float = parameter(1.0, "speed; 1 is that of the recording", low=0.01, high=100)
+    rate: float = parameter(1.0, "how fast the messages follow each other; 1 as recorded", low=0.01, high=100)
     loop: bool = parameter(False, "begin again at the end")
     restamp: bool = parameter(True, "move the stamps to now")
     wait: float = parameter(5.0, "seconds to wait for a subscriber to each topic before the first message", low=0, high=3600)
@@ -55,6 +62,7 @@ class Player(Node):
         self._error = ""
         self._played = 0
         self._stop = threading.Event()
+        self._resting: list[str] = []
         with open_bag(Path(config.bag)) as reader:
             self._wanted = [connection.topic for connection in select(reader, config.topics or None)]
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
@@ -89,6 +97,8 @@ class Player(Node):
                     publisher.wait_for_all_acked()
         except Exception as error:  # noqa: BLE001 - whatever ends the replay is told to the user
             self._error = one_line(error)
+        finally:
+            self._let_go_on()
         self.ended = True
 
     def _wait_for_discovery(self) -> None:
@@ -103,8 +113,8 @@ class Player(Node):
         """The topics that were asked for, or those that nobody else publishes: two voices on one topic make no sense."""
         busy = [topic for topic in self._wanted if self._others(topic)]
         if self.config.topics:
-            for topic in busy:
-                self.get_logger().warning(f"{topic} is also published by {', '.join(self._others(topic))}: the two will mix")
+            for name in sorted({name for topic in busy for name in self._others(topic)}):
+                self._let_rest(name)
             return self._wanted
         if busy:
             self.get_logger().info(f"leaving out {', '.join(sorted(busy))}, which the running graph publishes itself")
@@ -114,10 +124,46 @@ class Player(Node):
         return free
 
     def _others(self, topic: str) -> list[str]:
-        return sorted({info.node_name for info in self.get_publishers_info_by_topic(self.resolve_topic_name(topic))} - {self.get_name()})
+        """Full names of the other nodes that publish a topic."""
+        infos = self.get_publishers_info_by_topic(self.resolve_topic_name(self._name(topic)))
+        names = {f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos}
+        return sorted(names - {self.get_fully_qualified_name()})
+
+    def _let_rest(self, name: str) -> None:
+        if self._change(name, Transition.TRANSITION_DEACTIVATE):
+            self._resting.append(name)
+            self.get_logger().info(f"{name} rests while its topics are replayed")
+        else:
+            self.get_logger().warning(f"{name} publishes the same and cannot be deactivated: the two will mix")
+
+    def _let_go_on(self) -> None:
+        for name in self._resting:
+            if not self._change(name, Transition.TRANSITION_ACTIVATE):
+                self.get_logger().error(f"{name} could not be activated again: do it with `ros2 lifecycle set {name} activate`")
+        self._resting.clear()
+
+    def _change(self, name: str, transition: int) -> bool:
+        """Ask a lifecycle node for a transition. With an executor of its own, because this node's stands still while the process ends."""
+        asker = Node("player_asks", context=self.context, use_global_arguments=False, enable_rosout=False, start_parameter_services=False)
+        executor = SingleThreadedExecutor(context=self.context)
+        executor.add_node(asker)
+        try:
+            client = asker.create_client(ChangeState, f"{name}/change_state")
+            if not client.wait_for_service(SERVICE_SECONDS):
+                return False
+            future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
+            executor.spin_until_future_complete(future, SERVICE_SECONDS)
+            return bool(future.done() and future.result().success)
+        finally:
+            executor.shutdown()
+            asker.destroy_node()
+
+    def _name(self, topic: str) -> str:
+        """Under which a topic of the bag is published: as recorded, or within the namespace that this node was given."""
+        return topic if self.get_namespace() == "/" else topic.lstrip("/")
 
     def _publisher(self, connection: Connection) -> Publisher:
-        return self.create_publisher(message_class(connection.msgtype), connection.topic, offered_qos(connection, DEPTH))
+        return self.create_publisher(message_class(connection.msgtype), self._name(connection.topic), offered_qos(connection, DEPTH))
 
     def _wait_for_subscribers(self, publishers: list[Publisher]) -> None:
         end = time.monotonic() + self.config.wait

@@ -22,6 +22,8 @@ from visavis.types import IDLE_UTTERANCE, ControlFrame
 
 FRAME_NS = NANOSECONDS // FRAME_RATE
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
+MAX_LOST = 10 * FRAME_RATE
+"""A longer jump is another stream under the same utterance (a bag that is replayed), not a loss."""
 HOLD_AFTER_NS = 3 * FRAME_NS
 """How long the stream waits at least for a picture that should have been there before it shows the last one again."""
 
@@ -160,8 +162,10 @@ class PlayoutQueue:
         self.counters["drops"] += count
 
     def _count_lost(self, frame: ControlFrame) -> None:
-        if self._expected is not None and self._expected[0] == frame.utterance_id and frame.frame_index > self._expected[1]:
-            self._drop("lost", frame.frame_index - self._expected[1])
+        if self._expected is not None and self._expected[0] == frame.utterance_id:
+            lost = frame.frame_index - self._expected[1]
+            if 0 < lost <= MAX_LOST:
+                self._drop("lost", lost)
 
     def _on_this_clock(self, stamp_ns: int, now_ns: int) -> int:
         """A frame's media time, moved to now if it comes from a recording. The move stays the same as long as it fits."""

@@ -12,8 +12,12 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 import rclpy
+from rclpy.exceptions import NameValidationException
 from rclpy.experimental import EventsExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.signals import SignalHandlerOptions
+
+RCLError = rclpy_implementation.RCLError
 
 STOP_SECONDS = 2.3
 """A process that has not ended so long after SIGINT or SIGTERM ends itself the hard way: callers count on three seconds."""
@@ -59,6 +63,7 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
+    status = 0
     try:
         rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
@@ -69,17 +74,18 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
             node.tick()
             executor.spin_once(timeout_sec=SPIN_SECONDS)
         status = node.finish()
-        executor.remove_node(node)
-        node.destroy_node()
-        executor.shutdown()
-        # Unreferenced, node and context give back their sockets and shared memory now.
-        node = executor = None
     except KeyboardInterrupt:
-        return 0
-    except ValueError as error:
+        pass
+    except (ValueError, RCLError, NameValidationException) as error:
         print(f"{os.path.basename(sys.argv[0])}: {one_line(error)}", file=sys.stderr)
-        return 2
+        status = 2
     finally:
+        # Unreferenced, node and context give back their sockets and shared memory now.
+        if executor is not None:
+            executor.shutdown()
+        if node is not None:
+            node.destroy_node()
+        node = executor = None
         rclpy.try_shutdown()
     gc.collect()
     return status

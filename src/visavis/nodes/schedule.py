@@ -14,7 +14,9 @@ Rules, in the order in which they matter:
 * Audio that comes faster than real time waits until ``max_ahead`` before its time. What exceeds ``queue_seconds`` is dropped and counted;
   the hole is a gap like any other.
 * Without speech the stage is fed zeros (utterance 0). Its idle state lives on between utterances, so that breathing and blinking have no
-  seam.
+  seam. What somebody else says (``overhear``) makes idle attentive, a frame of sound for a frame of motion.
+* Everything given is steered on its way out (see motion.steering). What is steered glides over the ends of utterances; with nothing asked
+  for, motion passes untouched.
 """
 
 from collections import Counter, deque
@@ -26,6 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.assembler import Assembler, GapTooLongError
+from visavis.motion.listening import ListeningState, attend, listen
+from visavis.motion.steering import Steering, at_rest, steer
+from visavis.motion.styles import Manner
 from visavis.timing import FRAME_RATE, NANOSECONDS, SAMPLE_RATE, SAMPLES_PER_3_FRAMES, frame_to_ns, sample_to_ns
 from visavis.types import IDLE_UTTERANCE, AudioChunk, MotionChunk
 
@@ -33,6 +38,7 @@ MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
 """A stamp further from its arrival than this belongs to another clock or to a recording."""
 MAX_JUMP_NS = NANOSECONDS // 4
 MAX_CLOCK_JUMP_NS = 2 * NANOSECONDS
+OVERHEARD_SAMPLES = SAMPLE_RATE // 2
 PIECE_SAMPLES = SAMPLES_PER_3_FRAMES
 """Longer chunks are worked off in pieces of a tenth of a second, so that an interruption never waits long."""
 SHOW_MARGIN_NS = 60_000_000
@@ -51,12 +57,14 @@ class MotionStageLike(Protocol[State]):
 
     def step(self, samples: NDArray[np.int16], state: State, final: bool = False) -> tuple[NDArray[np.float32], State]: ...
 
+    def with_manner(self, state: State, manner: Manner) -> State: ...
+
 
 @dataclass(frozen=True)
 class ScheduleConfig:
     """idle_after: seconds without audio after which idle begins. max_ahead: seconds. queue_seconds: audio held at most.
 
-    playout_delay: seconds between media time and the screen; an interruption is stamped accordingly. max_lag: seconds.
+    playout_delay: seconds between media time and the screen; an interruption is stamped accordingly. max_lag: seconds. seed: of nods.
     """
 
     idle_after: float = 0.3
@@ -64,6 +72,7 @@ class ScheduleConfig:
     queue_seconds: float = 60.0
     playout_delay: float = 0.4
     max_lag: float = 1.0
+    seed: int = 0
 
 
 @dataclass
@@ -121,6 +130,10 @@ class MotionSchedule(Generic[State]):
         self._speech: _Speech[State] | None = None
         self._sessions = 0
         self._last_arrival_ns = self.now_ns
+        self._overheard = np.zeros(0, np.int16)
+        self._listening = ListeningState()
+        self._wanted = Steering()
+        self._steered = at_rest()
         self._idle_state = self.stage.initial_state()
         self._idle_frame = 0
         self._next_stamp_ns = self.now_ns
@@ -161,6 +174,22 @@ class MotionSchedule(Generic[State]):
         for piece in _pieces(chunk):
             self._pending.append(_Piece(piece, heard.session, heard.start_ns))
         self._pending_samples += len(chunk.samples)
+
+    def overhear(self, samples: NDArray[np.int16]) -> None:
+        """Note what somebody else says, int16 at 16 kHz; only the latest half second is of interest."""
+        self._overheard = np.concatenate([self._overheard, samples])[-OVERHEARD_SAMPLES:]
+
+    @property
+    def wanted(self) -> Steering:
+        """What is asked of the motion now."""
+        return self._wanted
+
+    def steer(self, wanted: Steering) -> None:
+        """Ask for something else, from the next frame that is given on."""
+        self._wanted = wanted
+        self._idle_state = self.stage.with_manner(self._idle_state, wanted.manner)
+        if self._speech is not None:
+            self._speech.state = self.stage.with_manner(self._speech.state, wanted.manner)
 
     def interrupt(self) -> float:
         """Forget what is queued and the rest of the present utterance; the next ``advance`` gives idle that replaces what is on its way.
@@ -248,7 +277,8 @@ class MotionSchedule(Generic[State]):
         else:
             return
         self.counters["anchored"] += 1
-        self.tell("anchored again", f"audio of utterance {heard.utterance_id} stalled or jumped: its time is taken anew from here")
+        what = f"audio of utterance {heard.utterance_id} stalled, jumped or comes more slowly than it was spoken"
+        self.tell("anchored again", f"{what}: its time is taken anew from here")
 
     # Work.
 
@@ -313,7 +343,8 @@ class MotionSchedule(Generic[State]):
         """An utterance of which the beginning was missed starts at a whole third frame, where sample and frame indices meet (see
         Assembler)."""
         first_frame = piece.chunk.first_sample // SAMPLES_PER_3_FRAMES * 3
-        return _Speech(piece.chunk.utterance_id, piece.session, piece.start_ns, Assembler(), self.stage.initial_state(), first_frame)
+        state = self.stage.with_manner(self.stage.initial_state(), self._wanted.manner)
+        return _Speech(piece.chunk.utterance_id, piece.session, piece.start_ns, Assembler(), state, first_frame)
 
     def _assemble(self, speech: _Speech[State], chunk: AudioChunk) -> NDArray[np.int16]:
         assembler = speech.assembler
@@ -332,6 +363,7 @@ class MotionSchedule(Generic[State]):
         if not len(values):
             return []
         first_frame = speech.next_frame
+        values, self._steered = steer(values, self._wanted, self._steered)
         speech.next_frame += len(values)
         self._next_stamp_ns = speech.start_ns + frame_to_ns(speech.next_frame)
         stamp_ns = speech.start_ns + frame_to_ns(first_frame)
@@ -388,10 +420,21 @@ class MotionSchedule(Generic[State]):
                 break
         else:
             raise RuntimeError("the motion stage gave no frame for ten seconds of silence")
+        values = self._attentive(values)
+        values, self._steered = steer(values, self._wanted, self._steered)
         chunk = MotionChunk(IDLE_UTTERANCE, self._idle_frame, values, self._next_stamp_ns)
         self._idle_frame += len(values)
         self._next_stamp_ns += frame_to_ns(len(values))
         return [chunk]
+
+    def _attentive(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Idle frames with the attention that belongs to as many frames of what was overheard."""
+        values = values.copy()
+        for frame in values:
+            heard, self._overheard = np.split(self._overheard, [SAMPLES_PER_3_FRAMES // 3])
+            attention, self._listening = listen(heard, self._listening, self.config.seed)
+            attend(frame, attention)
+        return values
 
 
 def _is_sane(stamp_ns: int, arrival_ns: int) -> bool:

@@ -27,6 +27,7 @@ RIVAL = 0.6
 """A second face of at least this share of the first one's height makes it unclear who shall speak; smaller ones are bystanders."""
 MAX_YAW = 35.0
 MAX_PITCH = 30.0
+MAX_ROLL = 35.0
 SEARCH_SIDE = 1600
 """The picture is searched at this size; a face large enough to use is never lost by it in photos up to 20 megapixels."""
 CROP_SIDE = 640
@@ -73,6 +74,12 @@ class Face:
     def pitch(self) -> float:
         """Degrees, positive where the nose points down."""
         return float(np.degrees(np.arcsin(np.clip(-self.rotation[1, 2], -1, 1))))
+
+    @property
+    def roll(self) -> float:
+        """Degrees by which the line of the eyes leans, positive clockwise as seen; 180 upside down."""
+        eyes = self.landmarks[list(LEFT_LID)].mean(0) - self.landmarks[list(RIGHT_LID)].mean(0)
+        return float(np.degrees(np.arctan2(eyes[1], eyes[0])))
 
 
 class FaceFinder:
@@ -140,8 +147,7 @@ class FaceFinder:
 
     def confirm(self, image: NDArray[np.uint8], face: Face) -> Face | None:
         """``face`` looked at again, alone, upright and enlarged: landmarks in pixels of ``image``. None where it is no face after all."""
-        eyes = face.landmarks[list(LEFT_LID)].mean(0) - face.landmarks[list(RIGHT_LID)].mean(0)
-        angle = np.arctan2(eyes[1], eyes[0])
+        angle = np.radians(face.roll)
         side = (1 + CROP_MARGIN) * max(np.ptp(face.landmarks[:, 0]), np.ptp(face.landmarks[:, 1]))
         scale = CROP_SIDE / side
         cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
@@ -211,6 +217,10 @@ def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the pho
         raise PortraitError(
             f"the face in {name} is too small ({face.height:.0f} px high, at least {MIN_FACE} are needed): "
             "use the photo in its full size or one taken closer"
+        )
+    if abs(face.roll) > MAX_ROLL:
+        raise PortraitError(
+            f"the face in {name} leans by {abs(face.roll):.0f} degrees (at most {MAX_ROLL:.0f} work): turn the photo so that it is upright"
         )
     if abs(face.yaw) > MAX_YAW:
         side = "left" if face.yaw > 0 else "right"

@@ -15,7 +15,7 @@ def read_photo_file(path: Path) -> bytes:
             raise PortraitError(f"{path} has {size // 1_000_000} MB, at most {MAX_BYTES // 1_000_000} are read: use a JPEG of the photo")
         data = path.read_bytes()
     except OSError as error:
-        raise PortraitError(f"cannot read the photo {path}: {error.strerror}") from error
+        raise PortraitError(f"cannot read the photo {path}: {error.strerror}; name a picture file (jpg, png, webp, ...)") from error
     if not data:
         raise PortraitError(f"{path} is an empty file: give a photo (JPEG, PNG, WebP...)")
     return data

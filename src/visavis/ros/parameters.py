@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -12,14 +13,25 @@ Config = TypeVar("Config")
 
 
 def parameter(
-    default: Any, description: str, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] | None = None
+    default: Any,
+    description: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+    live: bool = False,
 ) -> Any:
-    """A dataclass field that is a ROS parameter. ``low`` and ``high`` are inclusive; ``choices`` are the strings that are allowed."""
-    return dataclasses.field(default=default, metadata={"description": description, "low": low, "high": high, "choices": choices})
+    """A dataclass field that is a ROS parameter. ``low`` and ``high`` are inclusive; ``choices`` are the strings that are allowed.
+
+    ``live``: a change takes effect while the node runs; others are refused once it is configured.
+    """
+    metadata = {"description": description, "low": low, "high": high, "choices": choices, "live": live}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def declare_parameters(node: Node, config: type[Config]) -> None:
-    """Declares every field of ``config`` on the node, with description and range; changes that are not allowed are refused.
+def declare_parameters(node: Node, config: type[Config], configured: Callable[[], bool] = lambda: False) -> None:
+    """Declares every field of ``config`` on the node, with description and range; changes that are not allowed are refused, and so are
+    those that would have no effect because the node is ``configured`` already.
 
     Raises ValueError, naming the parameter, where a value that was given at start has the wrong type or is out of range.
     """
@@ -42,6 +54,9 @@ def declare_parameters(node: Node, config: type[Config]) -> None:
     def check(changes: list[Parameter]) -> SetParametersResult:
         for change in changes:
             if change.name in fields:
+                if configured() and not fields[change.name].metadata["live"]:
+                    reason = f"{change.name} takes effect when the node is configured: clean it up first, or start it anew"
+                    return SetParametersResult(successful=False, reason=reason)
                 try:
                     _coerce(fields[change.name], _kind(config, fields[change.name]), change.value)
                 except ValueError as error:

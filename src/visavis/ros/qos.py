@@ -13,6 +13,7 @@ CONTROL_DEPTH = 60
 PICTURE_DEPTH = 5
 COMPRESSED_DEPTH = 30
 """A second of pictures, about 3 MB: a recorder that is late for a moment misses none."""
+STEERING_DEPTH = 10
 DIAGNOSTICS_DEPTH = 10
 DIAGNOSTICS_TOPIC = "/diagnostics"
 

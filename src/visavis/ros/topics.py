@@ -3,8 +3,10 @@
 import importlib
 from typing import Any
 
+from geometry_msgs.msg import PointStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
-from visavis_msgs.msg import AudioChunk, ControlFrame, MotionChunk
+from std_msgs.msg import String
+from visavis_msgs.msg import AudioChunk, ControlFrame, Expression, MotionChunk
 
 TOPICS: dict[str, type] = {
     "audio": AudioChunk,
@@ -15,6 +17,10 @@ TOPICS: dict[str, type] = {
     "image_raw/compressed": CompressedImage,
     "camera_info": CameraInfo,
     "audio_out": AudioChunk,
+    "expression": Expression,
+    "listen": AudioChunk,
+    "look_at": PointStamped,
+    "style": String,
 }
 """Relative name -> message class."""
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from visavis.runtime.weights import REPAIR, WeightsError, file_sha256
 
+onnxruntime.disable_telemetry_events()
+
 
 class OnnxEngine:
     """One ONNX file, loaded once. On the CPU with one thread the same inputs give the same outputs bit for bit.

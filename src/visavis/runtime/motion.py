@@ -35,5 +35,16 @@ def load_motion_stage(
     return MotionStage(encoder, context, denoiser, encoder_spec, face_spec, config or MotionConfig())
 
 
+def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Path], Engine] = OnnxEngine) -> tuple[Engine, EncoderSpec]:
+    """Only the audio encoder of the weights, for who wants to see what it hears. WeightsError as ``load_motion_stage``."""
+    manifest = read_manifest(weights_dir)
+    path = manifest.path(ENCODER_FILE)
+    try:
+        spec = EncoderSpec(**_frozen(manifest.specs["encoder"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{weights_dir / MANIFEST} does not describe its encoder ({error!r}): {REPAIR}") from error
+    return make_engine(path), spec
+
+
 def _frozen(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -11,7 +11,7 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / "assets" / "motion"
 
 REPAIR = (
     "install visavis again (pip install --force-reinstall visavis, or git checkout of that file), "
-    "or point weights_dir at a folder with whole weights"
+    "or name a folder with whole weights (--weights, parameter weights)"
 )
 
 

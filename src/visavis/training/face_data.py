@@ -16,6 +16,7 @@ from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, relative_features, utterance_energies
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
+from visavis.motion.styles import STYLE_VALUES
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
@@ -23,7 +24,6 @@ from visavis.training.mel_augment import Energies, disturb, play
 from visavis.training.room_tone import room_tone
 from visavis.types import Engine
 
-STYLE_NAMES = ("mouth opening", "smile", "brows", "head", "blinks", "gaze")
 SETTLE_SECONDS = 1.0
 """Time constant with which slow channels come from rest, or from where roll-out took them, back to the teacher's path."""
 
@@ -126,7 +126,7 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
         past=config.past,
         future=config.future,
         audio=encoder.frame_features,
-        style=len(STYLE_NAMES),
+        style=len(STYLE_VALUES),
         width=config.width,
         heads=config.heads,
         context_layers=config.context_layers,
@@ -148,7 +148,7 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
 
 
 def measure_styles(utterances: list[Utterance]) -> Array:
-    """How much each utterance does of each ``STYLE_NAMES``: standard deviations (smile: mean), as z-scores over the corpus, held in
+    """How much each utterance does of each ``STYLE_VALUES``: standard deviations (smile: mean), as z-scores over the corpus, held in
     -3..3.
     """
 
