@@ -76,3 +76,15 @@ def test_the_mouth_says_nearly_the_same_whatever_the_seed() -> None:
 @pytest.mark.parametrize("samples", [np.full(32000, -32768, np.int16), np.tile(np.array([32767, -32768], np.int16), 16000)])
 def test_a_broken_microphone_breaks_nothing(samples: NDArray[np.int16]) -> None:
     check_motion(run(samples))
+
+
+def test_four_network_calls_move_the_head_about_as_much_as_fifty() -> None:
+    samples = np.tile(soundfile.read(SPEECH, dtype="int16")[0], 2)
+
+    def spread(steps: int, chance: float) -> float:
+        stages = [load_motion_stage(config=MotionConfig(seed, sampling_steps=steps, head_chance=chance)) for seed in (0, 1)]
+        return float(np.mean([angles(stage.step(samples, stage.initial_state(), final=True)[0]).std(axis=0) for stage in stages]))
+
+    fifty = spread(50, 1.0)
+    assert spread(4, 1.0) < 0.8 * fifty
+    assert 0.75 * fifty < spread(4, MotionConfig.head_chance) < 1.25 * fifty
