@@ -1,6 +1,6 @@
 """The motion stage: samples of speech in, frames of motion out, the same bit for bit however the samples are cut."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ BLINK = EVENTS.index("blink")
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained. manner: that a
-    stream begins with.
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..2. Few network calls draw these towards their mean; 1.4 with
@@ -34,7 +33,6 @@ class MotionConfig:
     guidance: float = 1.0
     mouth_chance: float = 0.2
     head_chance: float = 1.4
-    manner: Manner = field(default_factory=Manner)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -102,7 +100,7 @@ class MotionStage:
             encoder=initial_encoder_state(self._encoder_spec),
             sound=np.zeros((face.window, face.audio), np.float32),
             past=rest(face, face.past),
-            manner=self._config.manner,
+            manner=Manner(),
         )
 
     def with_manner(self, state: MotionState, manner: Manner) -> MotionState:

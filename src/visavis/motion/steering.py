@@ -224,11 +224,10 @@ def _set_gaze(face: NDArray[np.float64], side: str, outwards: float, up: float) 
 
 
 def _is_at_rest(state: SteeringState) -> bool:
-    idle = np.zeros(_SIZE)
-    idle[_SCALE_AT] = 1.0
-    there = np.abs(state.value - idle) < 1e-4
+    there = np.abs(state.value - _REST) < 1e-4
     there[_LOOK_AT.start + 1 : _LOOK_AT.stop] = True  # the direction does not matter once its share is nothing
     return bool(there.all() and (np.abs(state.speed) < 1e-3).all())
 
 
 _NOTHING = Steering()
+_REST = at_rest().value

@@ -129,6 +129,11 @@ class AvatarNode(LifecycleNode):
             self._told[key or message] = now
             self.get_logger().warning(message)
 
+    def refuse(self, topic: str, error: ValueError) -> None:
+        """Count a message that makes no sense and say why in one line, each reason by itself."""
+        self.health.count("refused")
+        self.tell(f"a message on {topic} was ignored: {error}", key=f"refused {topic} {str(error)[:24]}")
+
     # Lifecycle.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -12,17 +12,15 @@ from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.nodes.avatar import load_avatar
 from visavis.nodes.base import AvatarNode, NodeConfig
+from visavis.nodes.continuity import lost_frames
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
 from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
 from visavis.ros.parameters import parameter
 from visavis.ros.points import keypoints_to_msg
-from visavis.timing import FRAME_RATE
 from visavis.types import ControlFrame, MotionChunk
 
-MAX_LOST = 10 * FRAME_RATE
-"""A longer jump is another stream under the same utterance (a bag that is replayed), not a loss."""
 INBOX = 200
 """Motion chunks that wait for the worker at most. The oldest goes first: what comes late is worth less."""
 
@@ -86,8 +84,7 @@ class ControlRender(AvatarNode):
             try:
                 chunk = msg_to_motion_chunk(msg)
             except ValueError as error:
-                self.health.count("refused")
-                self.tell(f"a message on motion was ignored: {error}", key=f"refused {str(error)[:24]}")
+                self.refuse("motion", error)
                 continue
             self._pose(chunk)
 
@@ -105,10 +102,9 @@ class ControlRender(AvatarNode):
                 self._keypoints.publish(keypoints_to_msg(frame.keypoints, frame.stamp_ns, self.config.frame_id))
 
     def _count_lost(self, chunk: MotionChunk) -> None:
-        utterance_id, frame = self._expected or (None, 0)
+        lost = lost_frames(self._expected, chunk.utterance_id, chunk.first_frame)
         self._expected = (chunk.utterance_id, chunk.next_frame)
-        lost = chunk.first_frame - frame
-        if chunk.utterance_id == utterance_id and 0 < lost <= MAX_LOST and not chunk.flush:
+        if lost and not chunk.flush:
             self.health.count("lost_frames", lost)
             self.tell(f"{lost} frames of motion never arrived", key="lost")
 

@@ -78,7 +78,8 @@ class MotionDiffusion(AvatarNode):
         self._interrupt = threading.Event()
         self._schedule: MotionSchedule[Any] | None = None
         self._inputs: SteeringInputs | None = None
-        self.health.count("steering_refused", 0)
+        for name in ("refused", "steering_refused"):
+            self.health.count(name, 0)
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def load(self) -> None:
@@ -146,8 +147,7 @@ class MotionDiffusion(AvatarNode):
             try:
                 schedule.hear(msg_to_audio_chunk(msg), arrival_ns)
             except ValueError as error:
-                schedule.counters["refused"] += 1
-                self.tell(f"a message on audio was ignored: {error}", key=f"refused {str(error)[:24]}")
+                self.refuse("audio", error)
         if self._interrupt.is_set():
             self._interrupt.clear()
             schedule.interrupt()
@@ -155,8 +155,7 @@ class MotionDiffusion(AvatarNode):
             try:
                 schedule.overhear(msg_to_audio_chunk(msg).samples)
             except ValueError as error:
-                schedule.counters["refused"] += 1
-                self.tell(f"a message on listen was ignored: {error}", key=f"refused listen {str(error)[:24]}")
+                self.refuse("listen", error)
         wanted = inputs.wanted(self.now_ns())
         if wanted != schedule.wanted:
             schedule.steer(wanted)

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.nodes.continuity import lost_frames
 from visavis.timing import FRAME_RATE, NANOSECONDS, frame_to_ns
 from visavis.types import IDLE_UTTERANCE, ControlFrame
 
 FRAME_NS = NANOSECONDS // FRAME_RATE
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
-MAX_LOST = 10 * FRAME_RATE
-"""A longer jump is another stream under the same utterance (a bag that is replayed), not a loss."""
 HOLD_AFTER_NS = 3 * FRAME_NS
 """How long the stream waits at least for a picture that should have been there before it shows the last one again."""
 
@@ -71,8 +70,8 @@ class PlayoutQueue:
 
     def offer(self, frame: ControlFrame, now_ns: int) -> Slot | None:
         """Queue a frame; the slot it got, or None if the queue is full."""
-        if not frame.flush:
-            self._count_lost(frame)
+        if not frame.flush and (lost := lost_frames(self._expected, frame.utterance_id, frame.frame_index)):
+            self._drop("lost", lost)
         self._expected = (frame.utterance_id, frame.frame_index + 1)
         stamp_ns = self._on_this_clock(frame.stamp_ns, now_ns)
         if frame.flush:
@@ -160,12 +159,6 @@ class PlayoutQueue:
     def _drop(self, why: str, count: int = 1) -> None:
         self.counters[why] += count
         self.counters["drops"] += count
-
-    def _count_lost(self, frame: ControlFrame) -> None:
-        if self._expected is not None and self._expected[0] == frame.utterance_id:
-            lost = frame.frame_index - self._expected[1]
-            if 0 < lost <= MAX_LOST:
-                self._drop("lost", lost)
 
     def _on_this_clock(self, stamp_ns: int, now_ns: int) -> int:
         """A frame's media time, moved to now if it comes from a recording. The move stays the same as long as it fits."""

@@ -138,7 +138,7 @@ class MotionSchedule(Generic[State]):
         self._idle_frame = 0
         self._next_stamp_ns = self.now_ns
         self._flush = False
-        for name in ("gaps", "gap_samples", "repeats", "drops", "voided", "ignored", "anchored", "utterances", "interruptions", "refused"):
+        for name in ("gaps", "gap_samples", "repeats", "drops", "voided", "ignored", "anchored", "utterances", "interruptions"):
             self.counters[name] += 0
 
     @property

@@ -172,8 +172,7 @@ class VideoGeneration(AvatarNode):
         try:
             frame = msg_to_control_frame(msg, self._drawing.portrait, self._drawing.vertices)
         except ValueError as error:
-            self.health.count("refused")
-            self.tell(f"a message on control was ignored: {error}", key=f"refused {str(error)[:24]}")
+            self.refuse("control", error)
             return
         now_ns = self.now_ns()
         if frame.flush:
@@ -188,8 +187,7 @@ class VideoGeneration(AvatarNode):
         try:
             self._send_sound(sound.hear(msg_to_audio_chunk(msg), arrival_ns))
         except ValueError as error:
-            self.health.count("refused")
-            self.tell(f"a message on audio was ignored: {error}", key=f"refused audio {str(error)[:24]}")
+            self.refuse("audio", error)
 
     def _send_sound(self, chunks: list[AudioChunk]) -> None:
         for chunk in chunks:
