@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -35,11 +34,12 @@ def base_python() -> str:
 @pytest.mark.timeout(900)
 def test_fresh_clone_is_set_up_by_make_and_once_only(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
-    run("git", "clone", "--quiet", ROOT, clone, cwd=tmp_path, seconds=60)
+    run("git", "clone", "--quiet", ROOT, clone, cwd=tmp_path, seconds=250)
     run("make", "setup", f"PYTHON={base_python()}", cwd=clone, seconds=850)
-    began = time.monotonic()
-    again = run("make", "setup", f"PYTHON={base_python()}", cwd=clone, seconds=60)
-    assert time.monotonic() - began < 10.0 and "Installing" not in again and "Building" not in again
+    stamps = {path: path.stat().st_mtime_ns for path in (clone / ".venv" / ".stamps").iterdir()}
+    again = run("make", "setup", f"PYTHON={base_python()}", cwd=clone, seconds=250)
+    assert "Installing" not in again and "Building" not in again
+    assert {path: path.stat().st_mtime_ns for path in (clone / ".venv" / ".stamps").iterdir()} == stamps, "nothing was done again"
     report = subprocess.run(
         [clone / ".venv/bin/visavis", "doctor", "--json"], cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False
     )
@@ -56,18 +56,18 @@ def test_wheel_brings_its_launch_files_settings_and_data(tmp_path: Path) -> None
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT, cwd=tmp_path, seconds=250)
     (wheel,) = tmp_path.glob("visavis-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    tracked = run("git", "ls-files", "src/visavis", cwd=ROOT, seconds=30).split()
+    tracked = run("git", "ls-files", "src/visavis", cwd=ROOT, seconds=250).split()
     missing = {name.removeprefix("src/") for name in tracked} - names
     assert not missing, f"in the repository, not in the wheel: {sorted(missing)}"
-    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path, seconds=120)
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path, seconds=250)
     python = tmp_path / "venv" / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path, seconds=120)
+    run(*pip, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path, seconds=250)
     code = (
         "from visavis.launcher import launch_files, share_directory; print(*launch_files().values(), share_directory('visavis'), sep='\\n')"
     )
     libraries = str(Path(yaml.__file__).parents[1])  # of the environment of the tests, after its own: only PyYAML is needed
-    found = run(python, "-c", f"import sys; sys.path.append({libraries!r}); {code}", cwd=tmp_path, seconds=60)
+    found = run(python, "-c", f"import sys; sys.path.append({libraries!r}); {code}", cwd=tmp_path, seconds=250)
     *files, share = found.splitlines()
     assert Path(share) == tmp_path / "venv" / "share" / "visavis"
     assert {Path(file).name for file in files} == {"avatar.launch.yaml", "record.launch.yaml", "replay.launch.yaml"}

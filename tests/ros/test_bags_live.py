@@ -3,8 +3,6 @@
 import shutil
 import signal
 import sys
-import time
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +44,11 @@ def samples_of(messages: list[AudioChunk]) -> np.ndarray:
     return np.concatenate([np.frombuffer(msg.samples, np.int16) for msg in messages])
 
 
+def spoken(pictures: list[Image]) -> list[int]:
+    """Frame indices of the pictures of speech."""
+    return [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
+
+
 @STORAGES
 def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, storage: str) -> None:
     nodes = ros.start_avatar()
@@ -76,7 +79,7 @@ def test_a_bag_of_audio_replays_into_the_same_motion_bit_for_bit(ros: Graph, sto
     ros.wait(lambda: any(msg.end_of_utterance for msg in motion), "the end of the replayed motion")
     ros.wait(lambda: "leaving out /image_raw/compressed, /motion" in player.said, "a word about the topics that are live")
     assert frames_of(motion) == before
-    assert player.process.wait(20) == 0
+    assert player.wait() == 0
     ros.wait(lambda: sum(len(msg.samples) for msg in heard) == len(samples), "the last of the audio")
     assert samples_of(heard).tolist() == samples.tolist()
     assert abs(msg_to_stamp(heard[0].header.stamp) - ros.node.get_clock().now().nanoseconds) < 60e9
@@ -98,13 +101,12 @@ def test_a_bag_of_motion_replays_into_another_portrait(ros: Graph) -> None:
     ros.wait(lambda: ros.state("video_generation") == "active" and ros.state("control_render") == "active", "the other portrait")
     pictures = ros.listen(Image, "image_raw")
     player = visavis(ros, "replay", str(ros.folder / "bag"), "--topics", "motion")
-    ros.wait(lambda: any(msg.data[2] == 0 for msg in pictures), "pictures of speech")
-    assert player.process.wait(30) == 0
-    ros.spin(1.0)
-    shown = [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
-    late = ros.value("video_generation", "drops")
-    assert shown == sorted(set(shown)) and shown[-1] == 44
-    assert len(shown) >= 45 - late
+    ros.wait(lambda: any(msg.data[0] == 44 for msg in pictures), "the last picture of speech")
+    assert player.wait() == 0
+    shown = spoken(pictures)
+    lost = ros.present("video_generation", "drops")
+    assert shown == sorted(shown) and shown[-1] == 44
+    assert len(set(shown)) >= 45 - lost, "what is not shown is counted"
 
 
 def test_a_bag_of_motion_replays_into_the_running_graph_whose_own_motion_rests_meanwhile(ros: Graph) -> None:
@@ -116,22 +118,25 @@ def test_a_bag_of_motion_replays_into_the_running_graph_whose_own_motion_rests_m
     ros.spin(0.5)
     assert recorder.stop() == 0
     pictures = ros.listen(Image, "image_raw")
-    drops = ros.value("video_generation", "drops")
     for interrupted in (False, True):
         pictures.clear()
+        lost = ros.present("video_generation", "drops")
         player = visavis(ros, "replay", str(ros.folder / "bag"), "--topics", "motion", *(["--loop"] if interrupted else []))
-        ros.wait(lambda: sum(msg.data[2] == 0 for msg in pictures) >= 40, "pictures of speech")
-        assert "/motion_diffusion rests" in player.said
         if interrupted:
+            ros.wait(lambda: len(spoken(pictures)) >= 60, "pictures of speech, again and again")
             assert player.stop() == 0, player.said
         else:
-            assert player.process.wait(30) == 0, player.said
-            shown = [int(msg.data[0]) for msg in pictures if msg.data[2] == 0]
-            assert shown == sorted(set(shown)), "nothing of the graph's own came in between"
+            assert player.wait() == 0, player.said
+            ros.wait(
+                lambda lost=lost: len(set(spoken(pictures))) + ros.value("video_generation", "drops") - lost >= 45,
+                "all pictures to be shown, or counted",
+            )
+            assert spoken(pictures) == sorted(spoken(pictures)), "nothing of the graph's own came in between"
+        assert "/motion_diffusion rests" in player.said
         ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion_diffusion to go on")
         pictures.clear()
         ros.wait(lambda: sum(msg.data[2] == 1 for msg in pictures) >= 15, "idle pictures")
-    assert ros.value("video_generation", "drops") - drops < 15, "two streams are not taken for losses"
+    assert ros.present("video_generation", "lost") == 0, "two streams are not taken for losses"
     assert "never arrived" not in nodes["control_render"].said
 
 
@@ -143,7 +148,7 @@ def test_a_bag_replays_into_a_namespace(ros: Graph) -> None:
     heard = ros.listen(AudioChunk, "/robot/audio")
     player = visavis(ros, "replay", str(ros.folder / "bag"), "--namespace", "robot")
     ros.wait(lambda: len(heard) == 25, "the audio in the namespace")
-    assert player.process.wait(20) == 0
+    assert player.wait() == 0
 
 
 @STORAGES
@@ -151,15 +156,16 @@ def test_a_recording_that_is_killed_is_repaired_and_replayed(ros: Graph, storage
     bag = ros.folder / "bag"
     recorder = record(ros, bag, "--storage", storage, "--topics", "audio")
     ros.speak(voice(6.0), utterance_id=1)
+    ros.wait(lambda: sum(path.stat().st_size for path in bag.iterdir()) > 4.2 * 32000, "most of it on the disk")
     recorder.kill()
     ros.stop_speaking()
     refused = visavis(ros, "replay", str(bag))
-    assert refused.process.wait(60) == 2
+    assert refused.wait() == 2
     ros.wait(lambda: "visavis record --repair" in refused.said, "what to do")
     repair = visavis(ros, "record", "--repair", str(bag))
-    assert repair.process.wait(60) == 0, repair.said
+    assert repair.wait() == 0, repair.said
     saved = samples_of([msg for _, msg, _ in read_bag(bag)])
-    assert len(saved) >= 4.0 * 16000, "all but about the last second, on a machine that may be slow"
+    assert len(saved) >= 4.0 * 16000, "all but about the last second"
     assert np.array_equal(saved, voice(6.0)[: len(saved)])
     heard = ros.listen(AudioChunk, "audio")
     visavis(ros, "replay", str(bag), "--rate", "20")
@@ -175,12 +181,12 @@ def test_hashes_on_the_wire_are_those_in_the_bag(ros: Graph) -> None:
 
 def test_recording_ends_by_itself_and_topics_of_others_are_found(ros: Graph) -> None:
     publisher = ros.node.create_publisher(CompressedImage, "elsewhere", 10)
-    recorder = visavis(ros, "record", str(ros.folder / "bag"), "--topics", "elsewhere", "--duration", "4")
+    recorder = visavis(ros, "record", str(ros.folder / "bag"), "--topics", "elsewhere", "--duration", "6")
     ros.wait(publisher.get_subscription_count, "the recorder")
     for index in range(20):
         publisher.publish(CompressedImage(format=str(index)))
         ros.spin(0.02)
-    assert recorder.process.wait(30) == 0
+    assert recorder.wait() == 0
     assert [msg.format for _, msg, _ in read_bag(ros.folder / "bag")] == [str(index) for index in range(20)]
     with open_bag(ros.folder / "bag") as reader:
         assert reader.connections[0].ext.offered_qos_profiles[0].depth == 10
@@ -198,13 +204,12 @@ def test_a_disk_that_fails_ends_the_recording_with_what_to_do_and_leaves_the_str
     heard = ros.listen(AudioChunk, "audio")
     ros.wait(lambda: "recording" in recorder.said, "the recorder")
     ros.speak(voice(14.0), pace=2.0, subscribers=2)
-    assert recorder.process.wait(60) == 1
-    recorder.stop()
+    assert recorder.wait() == 1
     assert "File too large" in recorder.said and f"visavis record --repair {bag}" in recorder.said
     assert "Traceback" not in recorder.said
     ros.wait(lambda: len(heard) == 350, "all of it: nobody else noticed")
     repair = visavis(ros, "record", "--repair", str(bag))
-    assert repair.process.wait(60) == 0, repair.said
+    assert repair.wait() == 0, repair.said
     saved = samples_of([msg for _, msg, _ in read_bag(bag)])
     assert len(saved) > 16000 * 4 and np.array_equal(saved, voice(14.0)[: len(saved)])
 
@@ -217,18 +222,23 @@ def test_replay_keeps_the_spacing_and_moves_or_keeps_the_stamps(ros: Graph) -> N
     stamps = [msg_to_stamp(msg.header.stamp) for _, msg, _ in read_bag(ros.folder / "bag")]
     ros.stop_speaking()
     for arguments, moved in (([], True), (["--keep-stamps"], False)):
-        heard, arrivals = ros.listen(AudioChunk, "again"), []
+        heard: list[AudioChunk] = []
+        sent_ns: list[int] = []
+
+        def hear(msg: AudioChunk, info: dict[str, int], heard: list[AudioChunk] = heard, sent_ns: list[int] = sent_ns) -> None:
+            heard.append(msg)
+            sent_ns.append(info["source_timestamp"])
+
+        subscription = ros.node.create_subscription(AudioChunk, "again", hear, 100)
         player = visavis(ros, "replay", str(ros.folder / "bag"), "--remap", "/audio:=/again", *arguments)
-        while player.process.poll() is None:
-            count = len(heard)
-            ros.spin(0.005)
-            arrivals += [time.monotonic()] * (len(heard) - count)
-        assert player.process.returncode == 0, player.said
+        ros.wait(lambda heard=heard: len(heard) == 50, "the replay")
+        assert player.wait() == 0, player.said
+        ros.node.destroy_subscription(subscription)
         played = [msg_to_stamp(msg.header.stamp) for msg in heard]
-        assert len(played) == 50
-        assert {later - earlier for earlier, later in pairwise(played)} == {40_000_000}
         assert (played == stamps) is not moved
-        assert 1.5 < arrivals[-1] - arrivals[0] < 6.0
+        moves = {new - old for new, old in zip(played, stamps, strict=True)}
+        assert len(moves) == 1 + (moved and player.said.count("held up")), "all moved alike, but for what held the machine up"
+        assert sent_ns[-1] - sent_ns[0] > 1.5e9, "not all at once"
 
 
 def test_loop_plays_until_it_is_stopped_and_motion_follows_every_pass(ros: Graph) -> None:
@@ -243,13 +253,13 @@ def test_loop_plays_until_it_is_stopped_and_motion_follows_every_pass(ros: Graph
     player = visavis(ros, "replay", str(ros.folder / "bag"), "--loop")
     ros.wait(lambda: sum(msg.end_of_utterance for msg in motion) >= 3, "three passes")
     assert player.stop(signal.SIGINT) == 0
-    passes: list[list[bytes]] = [[]]
+    passes: list[list[MotionChunk]] = [[]]
     for msg in motion:
-        if msg.utterance_id == 3:
-            passes[-1].append(bytes(msg.values))
-            if msg.end_of_utterance:
-                passes.append([])
-    assert b"".join(passes[0]) == b"".join(passes[1]) == b"".join(passes[2])
+        passes[-1].append(msg)
+        if msg.end_of_utterance:
+            passes.append([])
+    first = frames_of(passes[0])
+    assert len(first) == 30 and frames_of(passes[1]) == first and frames_of(passes[2]) == first
 
 
 def test_a_bag_that_exists_and_a_bag_that_does_not_are_refused_with_what_to_do(ros: Graph) -> None:
@@ -263,7 +273,6 @@ def test_a_bag_that_exists_and_a_bag_that_does_not_are_refused_with_what_to_do(r
         (["record", str(ros.folder / "other"), "--topics", "bad topic!"], "topic name"),
     ):
         process = visavis(ros, *arguments)
-        assert process.process.wait(60) == 2, process.said
-        process.stop()
+        assert process.wait() == 2, process.said
         assert says in process.said and "Traceback" not in process.said
     shutil.rmtree(ros.folder / "bag")

@@ -22,10 +22,13 @@ from visavis.launcher.description import ProcessSpec, describe
 from visavis.launcher.errors import LaunchError
 from visavis.launcher.share import find_launch_file
 
-GRACE = 3.0
-"""Seconds that processes have to end after SIGINT before they get SIGTERM."""
+GRACE = 5.0
+"""Seconds that processes have to end after SIGINT before they get SIGTERM. The nodes of visavis take three at most, but a machine may stand
+still meanwhile."""
 GRACE_AFTER_TERM = 1.0
 """Seconds between SIGTERM and SIGKILL."""
+WAIT_SLICE = 0.1
+"""Seconds; how finely these times are counted."""
 RUNNER = "launch"
 """Name under which the runner itself reports to ``on_line``."""
 WRONG_USE = 2
@@ -131,6 +134,13 @@ class Launcher:
             process.thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
         return self.poll()
 
+    def _wait_running(self, seconds: float) -> int | None:
+        """As ``wait``, for that long while this process runs: if the whole machine stands still, that does not count against the others."""
+        for _ in range(max(1, round(seconds / WAIT_SLICE))):
+            if self.wait(WAIT_SLICE) is not None:
+                break
+        return self._exit_code
+
     def stop(self, grace: float = GRACE) -> int:
         """Bring every process down: SIGINT, after ``grace`` seconds SIGTERM, then SIGKILL. Returns the exit status.
 
@@ -145,8 +155,7 @@ class Launcher:
                 if number is not signal.SIGINT:
                     for process in running:
                         self._on_line(RUNNER, f"{process.spec.name} did not end in time, sent it {number.name}")
-                self.wait(patience)
-                if self._exit_code is not None:
+                if self._wait_running(patience) is not None:
                     break
             for process in self._supervised:  # children of a node that outlived it
                 process.send(signal.SIGKILL)
