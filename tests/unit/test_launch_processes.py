@@ -14,7 +14,7 @@ import yaml
 
 from visavis.launcher import Launcher, LaunchError
 
-POLITE = "print('ready')\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')\n"
+POLITE = "try:\n    print('ready')\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('bye')\n"
 STUBBORN = "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready')\ntime.sleep(60)\n"
 DEAF_TO_INTERRUPT = "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('ready')\ntime.sleep(60)\n"
 WITH_CHILD = "child = subprocess.Popen(['sleep', '61'])\nprint('child', child.pid)\n" + POLITE
