@@ -1,7 +1,7 @@
 """The node that replays: the topics of a rosbag2 bag, byte for byte but for their stamps, with the recorded spacing.
 
 A node that publishes a topic which is to be replayed (motion_diffusion, for ``motion``) is deactivated through its lifecycle services while
-the bag plays, and activated again afterwards.
+the bag plays, and activated again afterwards; also one that comes up, or is found, only while the bag plays.
 
 Stamps: a graph that runs lives now. By default the stamp in the header of every message is moved by the time between recording and replay,
 the same for all topics, so that they stay in step with each other; ``restamp:=false`` leaves them alone (nodes of visavis then anchor them
@@ -30,9 +30,11 @@ from visavis.timing import NANOSECONDS
 
 DEPTH = 1000
 SETTLE_SECONDS = 0.3
-DISCOVERY_SECONDS = 1.0
+DISCOVERY_SECONDS = 2.0
+LATE_DISCOVERY_NS = NANOSECONDS // 2
+"""How often a replay that runs looks for others who publish the same."""
 MAX_DISCOVERY_SECONDS = 10.0
-SERVICE_SECONDS = 1.0
+SERVICE_SECONDS = 3.0
 MAX_LATE_NS = NANOSECONDS // 5
 """A replay that the machine holds up for longer goes on from there, all of it that much later, instead of catching up in a burst of which
 nobody could show the pictures."""
@@ -66,6 +68,7 @@ class Player(Node):
         self._played = 0
         self._stop = threading.Event()
         self._resting: list[str] = []
+        self._asked: set[str] = set()
         with open_bag(Path(config.bag)) as reader:
             self._wanted = [connection.topic for connection in select(reader, config.topics or None)]
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
@@ -105,7 +108,7 @@ class Player(Node):
         self.ended = True
 
     def _wait_for_discovery(self) -> None:
-        """Until no node has joined for a second: only then can be said which topics others publish."""
+        """Until no node has joined for a while: only then can be said which topics others publish."""
         end = time.monotonic() + MAX_DISCOVERY_SECONDS
         known, since = -1, time.monotonic()
         while time.monotonic() < min(end, since + DISCOVERY_SECONDS) and not self._stop.wait(0.1):
@@ -119,12 +122,23 @@ class Player(Node):
             for name in sorted({name for topic in busy for name in self._others(topic)}):
                 self._let_rest(name)
             return self._wanted
-        if busy:
-            self.get_logger().info(f"leaving out {', '.join(sorted(busy))}, which the running graph publishes itself")
+        for topic in sorted(busy):
+            self.get_logger().info(f"leaving out {topic}, which the running graph publishes itself")
         free = [topic for topic in self._wanted if topic not in busy]
         if not free:
             raise BagError("the running graph publishes all topics of this bag itself: name those to replay all the same")
         return free
+
+    def _make_room(self, publishers: dict[str, Publisher]) -> None:
+        """What ``_free_topics`` does at the start, for nodes that were found since: let them rest, or leave their topics to them."""
+        for topic in list(publishers):
+            others = [name for name in self._others(topic) if name not in self._asked]
+            if self.config.topics:
+                for name in others:
+                    self._let_rest(name)
+            elif others:
+                self.get_logger().info(f"leaving out {topic}, which the running graph publishes itself")
+                self.destroy_publisher(publishers.pop(topic))
 
     def _others(self, topic: str) -> list[str]:
         """Full names of the other nodes that publish a topic."""
@@ -133,6 +147,7 @@ class Player(Node):
         return sorted(names - {self.get_fully_qualified_name()})
 
     def _let_rest(self, name: str) -> None:
+        self._asked.add(name)
         if self._change(name, Transition.TRANSITION_DEACTIVATE):
             self._resting.append(name)
             self.get_logger().info(f"{name} rests while its topics are replayed")
@@ -181,10 +196,14 @@ class Player(Node):
         stamped = {connection.topic for connection in connections if _begins_with_header(connection.msgtype)}
         first_ns: int | None = None
         begun_ns = shift_ns = 0
+        looked_ns = time.monotonic_ns()
         for connection, time_ns, data in reader.messages(connections):
             if first_ns is None:
                 first_ns, begun_ns = time_ns, time.monotonic_ns()
                 shift_ns = self.get_clock().now().nanoseconds - time_ns
+            if time.monotonic_ns() - looked_ns > LATE_DISCOVERY_NS:
+                looked_ns = time.monotonic_ns()
+                self._make_room(publishers)
             due_ns = begun_ns + int((time_ns - first_ns) / self.config.rate)
             if self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / NANOSECONDS)):
                 return
@@ -193,6 +212,8 @@ class Player(Node):
                 begun_ns += late_ns
                 shift_ns += late_ns
                 self.get_logger().warning(f"held up for {late_ns / NANOSECONDS:.1f} s: the rest of the bag comes that much later")
+            if connection.topic not in publishers:
+                continue
             if self.config.restamp and connection.topic in stamped:
                 data = move_stamp(bytes(data), shift_ns)
             publishers[connection.topic].publish(bytes(data))
