@@ -28,10 +28,10 @@ JAW_SHARE = 0.3
 """How much of the way that the jaw stays open while the lips are nearer than it shows as an open jaw with closed lips; the rest shuts the
 jaw with the lips."""
 
-QUIETER = 0.45
+QUIETER = 0.25
 """Share of the opening that is lost where the voice is silent; a loud voice opens wider."""
 
-LIPS_S, JAW_S, SHAPE_S = 0.042, 0.060, 0.048
+LIPS_S, JAW_S, SHAPE_S = 0.046, 0.060, 0.048
 """Time scale of the lips' opening, of the jaw, and of rounding, spreading and the rest: the larger, the slower."""
 
 SHUT, SHUT_WEIGHT = -0.04, 40.0
@@ -58,16 +58,16 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {
-    "AA": Target(0.90, teeth=0.30, lip_weight=0.5),
-    "AE": Target(0.80, spread=0.35, teeth=0.45, lip_weight=0.6),
-    "AH": Target(0.55, teeth=0.20),
+    "AA": Target(0.92, teeth=0.30, lip_weight=0.5),
+    "AE": Target(0.85, spread=0.35, teeth=0.45, lip_weight=0.6),
+    "AH": Target(0.62, teeth=0.20),
     "AO": Target(0.70, round=0.35, funnel=0.45, lip_weight=0.8),
-    "AW": Target(0.78, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
-    "AY": Target(0.78, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
-    "EH": Target(0.60, spread=0.30, teeth=0.40, lip_weight=0.5),
+    "AW": Target(0.88, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
+    "AY": Target(0.88, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
+    "EH": Target(0.68, spread=0.30, teeth=0.40, lip_weight=0.5),
     "ER": Target(0.40, round=0.30, funnel=0.30, lip_weight=0.6),
-    "EY": Target(0.50, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
-    "IH": Target(0.38, spread=0.35, teeth=0.30, lip_weight=0.5),
+    "EY": Target(0.58, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
+    "IH": Target(0.42, spread=0.35, teeth=0.30, lip_weight=0.5),
     "IY": Target(0.30, spread=0.80, teeth=0.60, lip_weight=0.9),
     "OW": Target(0.50, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
     "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
@@ -81,12 +81,12 @@ TARGETS: dict[str, Target] = {
     "V": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
     "TH": Target(0.25, teeth=0.30, tongue=1.0),
     "DH": Target(0.25, teeth=0.25, tongue=0.7, lip_weight=0.2),
-    "S": Target(0.20, spread=0.50, teeth=0.85, jaw_weight=1.3, lip_weight=0.5),
-    "Z": Target(0.20, spread=0.45, teeth=0.85, jaw_weight=1.3, lip_weight=0.5),
-    "SH": Target(0.20, round=0.40, funnel=0.75, teeth=0.55, jaw_weight=1.3, lip_weight=1.1),
-    "ZH": Target(0.20, round=0.40, funnel=0.70, teeth=0.55, jaw_weight=1.3, lip_weight=1.0),
-    "CH": Target(0.20, round=0.40, funnel=0.75, teeth=0.55, jaw_weight=1.2, lip_weight=1.1),
-    "JH": Target(0.20, round=0.40, funnel=0.70, teeth=0.55, jaw_weight=1.2, lip_weight=1.0),
+    "S": Target(0.17, spread=0.50, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "Z": Target(0.17, spread=0.45, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "SH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.1),
+    "ZH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.0),
+    "CH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.1),
+    "JH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.0),
     "T": Target(0.22, teeth=0.25, lip_weight=0.15),
     "D": Target(0.23, teeth=0.25, lip_weight=0.15),
     "N": Target(0.24, teeth=0.22, lip_weight=0.15),

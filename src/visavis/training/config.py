@@ -60,6 +60,7 @@ class FaceTraining:
     not drift.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
     with the null style.
+    misheard_share: share of windows in which a sound may be taken for another (``training.mishear``).
     silence_share: seconds of idle for each second of corpus.
     """
 
@@ -85,6 +86,7 @@ class FaceTraining:
     velocity_weight: float = 1.0
     event_weight: float = 0.3
     gap_weight: float = 1.0
+    misheard_share: float = 0.7
     silence_share: float = 0.15
 
 

@@ -1,7 +1,7 @@
 """Trains the face diffusion model on encoder output and teacher motion."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from visavis.evaluation.curves import GAP_WEIGHTS
-from visavis.motion.encoder import EncoderSpec
+from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
 from visavis.motion.face_model import EVENTS, HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
+from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.torch_engine import TorchEngine
@@ -21,6 +22,7 @@ from visavis.training.corpus import read_corpus
 from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles, silent_utterances
 from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
+from visavis.training.mishear import Mishearing
 
 SPEC_FILE = "face_spec.json"
 SILENT_SECONDS = 30.0
@@ -49,6 +51,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     exam = hear_all(encoder, encoder_spec, encoder.sha256, held_out, 1, cache)
     data = FaceData(spec, utterances, sounds, measure_styles(utterances))
     print(f"{len(utterances)} utterances, {len(data.motion)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
+    mishearing = Mishearing(posteriors(data.sound).reshape(-1, len(PHONES)), config.misheard_share)
     torch.manual_seed(config.loop.seed)
     network = FaceNet(spec)
     mouth = torch.from_numpy(spec.mouth)
@@ -57,6 +60,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
         windows = data.draw(config.loop.batch, generator)
+        windows = replace(windows, sound=misheard(windows.sound, mishearing, generator))
         window, clean, style, events, before = prepare(spec, config, windows, mouth.numpy(), generator)
         draws = (len(window), config.noise_draws)
         times = generator.random(draws, np.float32)
@@ -83,6 +87,20 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
         return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
 
     return train(network, config.loop, output, losses, validate, validate_steps=500, stop_at=stop_at)
+
+
+def posteriors(sound: np.ndarray) -> np.ndarray:
+    """View of the chances of the phones in encoder output (..., frames, audio): (..., frames, steps a frame, phones)."""
+    return sound.reshape(*sound.shape[:-1], STEPS_PER_FRAME, -1)[..., : len(PHONES)]
+
+
+def misheard(sound: np.ndarray, mishearing: Mishearing, generator: np.random.Generator) -> np.ndarray:
+    """Encoder output (windows, frames, audio) in which sounds are taken for others; how loud it is stays."""
+    spoilt = sound.copy()
+    view = posteriors(spoilt)
+    count, frames, steps, phones = view.shape
+    view[:] = mishearing.spoil(view.reshape(count, frames * steps, phones), generator).reshape(view.shape)
+    return spoilt
 
 
 def gap_direction(spec: FaceSpec) -> np.ndarray:
