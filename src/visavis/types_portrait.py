@@ -176,7 +176,8 @@ class PortraitRig:
     out to breathed in.
     head_pivot, hip_pivot: float32 (3,), where the head turns and where the torso sways.
     mouth_lining: int32 (C,), vertices behind the lips, placed between their edges: lining_column, lining_row: float32 (C,), row 0 upper
-    edge, 1 lower edge.
+    edge, 1 lower edge; lining_reach: float32 (C,), where it is not 0, at most this many eye distances from the upper edge, or from the
+    lower one if negative.
     uv: float32 (V, 2), texture coordinates in texels of the layer's texture.
     triangles: int32 (T, 3) by layer, drawn in the order given. textures: uint8 (h, w, 4) RGBA by texture.
     plate: uint8 (768, 512, 3) RGB, the background without the person.
@@ -202,6 +203,7 @@ class PortraitRig:
     mouth_lining: NDArray[np.int32]
     lining_column: NDArray[np.float32]
     lining_row: NDArray[np.float32]
+    lining_reach: NDArray[np.float32]
     uv: NDArray[np.float32]
     triangles: dict[str, NDArray[np.int32]]
     textures: dict[str, NDArray[np.uint8]]

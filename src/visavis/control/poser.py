@@ -42,7 +42,10 @@ class Poser:
         metres = rig.eye_distance / rig.focal * float(rig.vertices[lips.upper, 2].mean())
         self._sticking = np.float32(STICKING * metres)
         self._eye_distance = np.float32(metres)
-        behind = np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0))
+        bound = rig.lining_reach != 0
+        self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
+        self._lining_from = (rig.lining_reach < 0).astype(np.float32)
+        behind = np.where(bound, 0, np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0)))
         self._tuck = (0.02 * metres * behind).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -97,7 +100,10 @@ class Poser:
         rig = self._rig
         column = rig.lining_column.astype(np.int64)
         upper, lower = points[rig.lips.upper][column], points[rig.lips.lower][column]
-        place = upper + rig.lining_row[:, None] * (lower - upper)
+        apart = lower - upper
+        # A shadow and the rim of a lip reach only so far, however wide the mouth is.
+        most = self._lining_reach / np.maximum(apart[:, 1], np.float32(1e-6))
+        place = upper + np.clip(rig.lining_row, self._lining_from - most, self._lining_from + most)[:, None] * apart
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
         place[:, 1] += self._tuck
         place[:, 2] += np.float32(0.004)

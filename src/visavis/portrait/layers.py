@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait import contours
-from visavis.portrait.cards import LINING_ROWS, Cards, eye_cards, eye_rig, mouth_cards_of, settle_teeth
+from visavis.portrait import contours, mouth
+from visavis.portrait.cards import Cards, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
@@ -46,7 +46,13 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, seen, camera)
     left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, seen, camera)
     middle = (lips[0] + lips[1]) / 2
-    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, landmarks, middle, seen, mesh, camera)
+    light = mouth.mouth_light(
+        image,
+        landmarks[[50, 280, 205, 425, 101, 330]],
+        landmarks[[14, 17, 87, 317]].mean(0)[None],
+        mouth.white_of_eyes(image, (right_opening, left_opening)),
+    )
+    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, light, lips, seen, mesh, camera)
 
     plate = complete_plate(image, fitted.alpha, fitted.plain_background)
     textures = {"person": _person_texture(fitted, plate), **mouth_textures}
@@ -82,7 +88,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         textures[f"eyeball_{side}"], textures[f"lid_{side}"] = parts.eyeball_texture, parts.lid_texture
         triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
-    for name in ("lining", "teeth_lower", "tongue", "teeth_upper"):
+    for name in ("lining", "lip_shade", "lip_edge", "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
         join(name, mouth_cards[name], mouth_shapes.get(name))
     triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
 
@@ -91,10 +97,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     shape_stack = round_opening(shape_stack, sheet, pixels, lips)
     shape_stack = calibrate_jaw(shape_stack, vertices, sheet, eye_distance, camera)
     rest = rest_expression(fitted.expression, lips, eye_distance)
-    moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
     seam = lip_seam(sheet, pixels, lips, vertices, shape_stack, rest - fitted.expression)
+    hang_on_jaw(shape_stack, starts, mouth_cards, seam)
     settle_teeth(vertices, starts, seam, shape_stack, rest - fitted.expression)
-    lining_rows = mouth_cards["lining"].uv
+    moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
+    lining_column, lining_row, lining_reach = lining_rows(contours.MOUTH_COLUMNS)
     keypoint_names, keypoint_vertices, keypoint_weights = keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
     breath = np.zeros((total, 3))
     breath[: len(pixels)] = breath_of(pixels, depth, shoulder_line, face_height, camera)
@@ -118,9 +125,10 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         lips=seam,
         right_eye=eye_rig(right_parts, starts["eyeball_right"], starts["lid_right"], sheet.right_upper, sheet.right_lower, pixels),
         left_eye=eye_rig(left_parts, starts["eyeball_left"], starts["lid_left"], sheet.left_upper, sheet.left_lower, pixels),
-        mouth_lining=starts["lining"],
-        lining_column=np.tile(np.arange(contours.MOUTH_COLUMNS, dtype=np.float32), LINING_ROWS),
-        lining_row=(lining_rows[:, 1] / 62.0 * 1.12 - 0.06).astype(np.float32),
+        mouth_lining=np.concatenate([starts["lining"], starts["lip_shade"], starts["lip_edge"]]),
+        lining_column=lining_column.astype(np.float32),
+        lining_row=lining_row.astype(np.float32),
+        lining_reach=lining_reach.astype(np.float32),
         uv=np.concatenate(uv).astype(np.float32),
         triangles=triangles,
         textures=textures,

@@ -82,11 +82,13 @@ class VideoStage:
         return image
 
     def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], light: float) -> None:
-        # The lining spans the opening; teeth and tongue are seen only within it.
+        # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
-            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "teeth_upper")),
+            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip", "teeth_upper")),
+            _Layer("lip_shade", "lip_shade", opacity=1.0 - 0.4 * light, within=1),
             _Layer("skin_mouth", "person", mark=0),
+            _Layer("lip_edge", "lip_edge"),
         )
         self._region(image, vertices, self._mouth_edge, layers)
 
