@@ -150,7 +150,7 @@ class ControlStage:
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
         vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
-        shading = np.array([*face.closure, gap, mouth_light(gap, motion)], np.float32)
+        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite)], np.float32)
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot
@@ -158,12 +158,12 @@ class ControlStage:
         return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)])
 
 
-def mouth_light(gap: float, motion: NDArray[np.float32]) -> float:
+def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:
     """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
-    which stand out."""
+    which stand out; all of it reaches teeth that the lower lip touches."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return (0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded)
+    return max((0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:

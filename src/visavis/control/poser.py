@@ -18,6 +18,10 @@ CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 
+BITE_COVERS, BITE_SHOWS = 0.030, 0.075
+"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """face: what the face does. head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway.
@@ -42,6 +46,12 @@ class Poser:
         metres = rig.eye_distance / rig.focal * float(rig.vertices[lips.upper, 2].mean())
         self._sticking = np.float32(STICKING * metres)
         self._eye_distance = np.float32(metres)
+        self._above = (np.maximum(-lips.share, 0) / max(float(-lips.share.min()), 1e-6))[:, None].astype(np.float32)
+        self._under = (np.maximum(lips.share, 0) / max(float(lips.share.max()), 1e-6))[:, None].astype(np.float32)
+        teeth = np.unique(rig.triangles["teeth_upper"])
+        self._incisors = teeth[len(teeth) * 2 // 3 :]  # the last of three rows of vertices is the edge
+        across = np.linspace(-1, 1, len(lips.upper), dtype=np.float32)
+        self._bite_share = 1 - across**4
         bound = rig.lining_reach != 0
         self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
@@ -55,6 +65,8 @@ class Poser:
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         gap = self._meet_lips(points, seal)
+        if pose.face.bite > 0.0:
+            gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
             (rig.right_eye, pose.face.closure[0], pose.face.gaze[0]),
             (rig.left_eye, pose.face.closure[1], pose.face.gaze[1]),
@@ -95,6 +107,23 @@ class Poser:
         moved = change[self._lip_column] * (1 - fraction) + change[self._lip_column + 1] * fraction
         points[lips.vertices] += lips.share[:, None] * moved
         return float(wanted.max() / self._eye_distance)
+
+    def _bite(self, points: NDArray[np.float32], bite: float) -> float:
+        """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""
+        lips = self._rig.lips
+        upper, lower, teeth = points[lips.upper], points[lips.lower], points[self._incisors]
+        near = float(upper[:, 2].mean())
+        seen = teeth[:, :2] * (near / teeth[:, 2:])  # where they are seen at the depth of the lips
+        order = np.argsort(seen[:, 0])
+        edge = np.interp(upper[:, 0], seen[order, 0], seen[order, 1]).astype(np.float32) - np.float32(BITE_COVERS) * self._eye_distance
+        share = np.float32(bite) * self._bite_share
+        shown = np.float32(BITE_SHOWS) * self._eye_distance * self._bite_share
+        down = share * (edge - lower[:, 1])
+        up = share * (edge - shown - upper[:, 1])
+        fraction, column = self._lip_fraction, self._lip_column
+        for strength, change in ((self._above, up), (self._under, down)):
+            points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)
+        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
 
     def _line_mouth(self, points: NDArray[np.float32]) -> None:
         rig = self._rig
