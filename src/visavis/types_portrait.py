@@ -146,10 +146,9 @@ class EyeRig:
 
     upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera
     space.
-    lid: int32 (P,), vertices of the lid that slides over the eye; column: float32 (P,); travel: float32 (P,), share of the way from the
-    open edge
-    to the closed line (1 at the lashes, 0 at the crease). under: int32 (Q,), under_column, under_travel: the same for the skin of the
-    lower lid, which rises.
+    lid: int32 (P,), vertices that go along when the upper lid closes, its edge, the skin above it, lashes and shadow; column: float32 (P,);
+    travel: float32 (P,), share of the way from the open edge to the closed line. under: int32 (Q,), under_column, under_travel: the same
+    for the skin of the lower lid, which rises.
     """
 
     upper: NDArray[np.int32]

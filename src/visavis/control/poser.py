@@ -11,14 +11,14 @@ from visavis.control.torso import TorsoPose
 from visavis.motion.layout import head_rotation_from_euler
 from visavis.types_portrait import EyeRig, PortraitRig
 
-STICKING = 0.016
+STICKING = 0.024
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
 
 CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 
-BITE_COVERS, BITE_SHOWS = 0.030, 0.075
+BITE_COVERS, BITE_SHOWS = 0.030, 0.065
 """In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
 
 
@@ -148,7 +148,10 @@ def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tu
     opening = points[eye.lower] - points[eye.upper]
     down = np.float32(closure * CLOSED_LINE) * opening
     up = np.float32(-closure * (1.0 - CLOSED_LINE)) * opening
-    points[eye.lid] += eye.travel[:, None] * down[eye.column.astype(np.int64)]
-    column = np.clip(eye.under_column.astype(np.int64), 0, len(eye.lower) - 2)
-    fraction = (eye.under_column - column)[:, None]
-    points[eye.under] += eye.under_travel[:, None] * (up[column] * (1 - fraction) + up[column + 1] * fraction)
+    for vertices, columns, travel, way in (
+        (eye.lid, eye.column, eye.travel, down),
+        (eye.under, eye.under_column, eye.under_travel, up),
+    ):
+        column = np.clip(columns.astype(np.int64), 0, len(eye.lower) - 2)
+        fraction = (columns - column)[:, None].astype(np.float32)
+        points[vertices] += travel[:, None] * (way[column] * (1 - fraction) + way[column + 1] * fraction)

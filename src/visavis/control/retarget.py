@@ -20,6 +20,10 @@ BITE = (0.10, 0.42)
 """mouthRollLower at which the lower lip sets out for the upper teeth and at which it is there, if the upper lip is drawn up as well. In P,
 B and M, which roll both lips in, it is not."""
 
+PARTED = 0.07
+"""jawOpen, less what mouthClose takes back, at which lips are surely meant to be apart."""
+
+_JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 _ROLL, _ROLL_UPPER = ARKIT_INDEX["mouthRollLower"], ARKIT_INDEX["mouthRollUpper"]
 _RAISE = [ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["mouthUpperUpRight"]]
 _PRESS = [ARKIT_INDEX["mouthPressLeft"], ARKIT_INDEX["mouthPressRight"]]
@@ -67,7 +71,9 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
 
 
 def bite_of(face: NDArray[np.float32]) -> float:
-    """How far the lower lip is at the upper teeth, 0..1, of face (52,) within 0..1: it rolls in under a raised upper lip, neither pressed."""
+    """How far the lower lip is at the upper teeth, 0..1: it rolls in under a raised upper lip, neither pressed. face: (52,), 0..1."""
     rolled = min(float(face[_ROLL]), 1.7 * float(face[_RAISE].mean())) - float(face[_ROLL_UPPER]) - float(face[_PRESS].mean())
+    # Lips that shut before or after an F shut wholly.
+    parted = min(max((float(face[_JAW]) - 0.8 * float(face[_CLOSE])) / PARTED, 0.0), 1.0)
     share = min(max((rolled - BITE[0]) / (BITE[1] - BITE[0]), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+    return parted * share * share * (3 - 2 * share)

@@ -11,11 +11,14 @@ from visavis.portrait.lips import UPPER_SHARE
 from visavis.portrait.seen_face import SeenFace, unproject
 from visavis.types_portrait import Camera, EyeRig, LipSeam, RigMesh
 
-LINING_ROWS = 7
+LINING_ROWS, LID_ROWS = 7, 9
 
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.16
 """Where the edges of the incisors and the back of the tongue are below the line of the shut lips, in mouth widths. The upper incisors
 overlap the lower ones."""
+
+LID_SHADOW = 5.5
+"""How far the upper lid's shadow falls on the eyeball, in units of 1/22 of the eye's width."""
 
 JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.72, "tongue_tip": 0.83}
 """How far each goes down for what the lower lip goes down: an opening lip bares the teeth a little, and the tongue stays high."""
@@ -23,13 +26,13 @@ JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.72, "tongue_tip": 0.83}
 HINGE = 0.22
 """How much less than its middle the end of the lower row goes down."""
 
-SHADOW = 0.085
+SHADOW = 0.075
 """How far the shadow of the upper lip reaches into an open mouth, in eye distances."""
 
 SHADE_AT = np.linspace(0, 1, 6)
 SHADE_ROW, SHADE_REACH = np.r_[SHADE_AT[:-1] * 0.75, 1.0], np.r_[SHADE_AT[:-1] * SHADOW * 1.25, 0.0]
 EDGE_AT = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.016, -0.034])
+EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.010, -0.020])
 """Rows of the upper lip's shadow and of the lower lip's rim: where in the texture, and row and reach of ``PortraitRig.lining_*``."""
 
 
@@ -47,10 +50,15 @@ class EyeParts:
     eyeball: Cards
     eyeball_texture: NDArray[np.uint8]
     centre: NDArray[np.float64]
+    lash: Cards
+    lash_texture: NDArray[np.uint8]
+    shade: Cards
+    shade_texture: NDArray[np.uint8]
     lid: Cards
     lid_texture: NDArray[np.uint8]
-    lid_column: NDArray[np.float64]
     lid_travel: NDArray[np.float64]
+    lid_column: NDArray[np.int64]
+    edge_column: NDArray[np.int64]
 
 
 def eye_cards(
@@ -58,6 +66,7 @@ def eye_cards(
     landmarks: NDArray[np.float64],
     opening: tuple[NDArray[np.float64], NDArray[np.float64]],
     iris_numbers: tuple[int, ...],
+    brow: NDArray[np.float64],
     seen: SeenFace,
     camera: Camera,
 ) -> EyeParts:
@@ -83,36 +92,59 @@ def eye_cards(
     uv = np.clip(eyes.to_texels(projected, origin), 0, np.array(texture.shape[1::-1]) - 2.01)
     eyeball = Cards(points, uv, _grid_triangles(9, 9))
 
-    crease = eyes.crease_curve(upper)
     unit = float(np.linalg.norm(upper[-1] - upper[0])) / 22.0
-    lid_image = eyes.lid_texture(image, upper, lower, crease, unit)
-    rows = np.array([0.0, 0.15, 0.35, 0.6, 0.8, 1.0, 1.22, 1.46])
     flipped = upper[0, 0] > upper[-1, 0]
     columns = np.arange(len(upper))[::-1] if flipped else np.arange(len(upper))  # left to right on the screen
-    fringe = 4.0 * unit / (eyes.LID_ROWS / eyes.LASH_ROW - 1)  # pixels that row 2 would be below the lashes
-    lid_points, lid_uv, lid_column, lid_travel = [], [], [], []
-    for t in rows:
-        place = crease + (upper - crease) * min(t, 1.0) + np.array([0.0, max(t - 1, 0) * fringe])
-        z = seen.depth_field(np.clip(place, crease.min(0), None))[:, 0] - 0.0015
-        lid_points.append(unproject(place, z, camera)[columns])
-        at = np.stack(
-            [columns / (len(upper) - 1) * (eyes.LID_COLUMNS - 1.02), np.full(len(columns), min(t * eyes.LASH_ROW, eyes.LID_ROWS - 1.02))], 1
-        )
-        lid_uv.append(at)
-        lid_column.append(columns.astype(np.float64))
-        lid_travel.append(np.full(len(columns), min(t, 1.0)))
-    lid = Cards(np.concatenate(lid_points), np.concatenate(lid_uv), _grid_triangles(len(rows), len(upper)))
-    return EyeParts(eyeball, texture, centre, lid, lid_image, np.concatenate(lid_column), np.concatenate(lid_travel))
+    along = columns / (len(upper) - 1)
+
+    def hanging(below: NDArray[np.float64], width: int, height: int) -> Cards:
+        """A strip on the upper edge; below: units, row by row."""
+        places = np.concatenate([upper[columns] + np.array([0.0, offset * unit]) for offset in below])
+        z = seen.depth_field(np.tile(upper[columns], (len(below), 1)))[:, 0] - 0.0015
+        v = (below - below[0]) / (below[-1] - below[0]) * (height - 1.02)
+        uv = np.stack([np.tile(along * (width - 1.02), len(below)), np.repeat(v, len(columns))], 1)
+        return Cards(unproject(places, z, camera), uv, _grid_triangles(len(below), len(columns)))
+
+    lash = hanging(np.linspace(*eyes.LASH_REACH, 5), eyes.LASH_COLUMNS, eyes.LASH_ROWS)
+    shade = hanging(np.linspace(0.0, LID_SHADOW, 4), 8, 32)
+    lid_colour = image[tuple(np.round(upper[len(upper) // 2] - [0, 2.5 * unit]).astype(int)[::-1])].astype(np.float32)
+    eye_width = 22.0 * unit
+    wide_upper, wide_lower = eyes.beyond_corner(upper, upper), eyes.beyond_corner(lower, upper)
+    reach = eyes.lid_reach(upper, brow, wide_upper[:, 0])
+    numbers = np.arange(len(wide_upper))[::-1] if flipped else np.arange(len(wide_upper))
+    rows = np.linspace(0, 1, LID_ROWS)
+    above = (1 - rows)[:, None] * reach[numbers]
+    places = np.stack([np.broadcast_to(wide_upper[numbers, 0], above.shape), wide_upper[numbers, 1] - above], -1).reshape(-1, 2)
+    z = seen.depth_field(places)[:, 0] - 0.0015
+    at = numbers / (len(numbers) - 1) * (eyes.LID_COLUMNS - 1.02)
+    uv = np.stack([np.tile(at, LID_ROWS), np.repeat(rows * (eyes.LID_ROWS - 1.02), len(numbers))], 1)
+    return EyeParts(
+        eyeball,
+        texture,
+        centre,
+        lash,
+        eyes.lash_texture(image, upper, lower),
+        shade,
+        eyes.shade_texture(lid_colour),
+        Cards(unproject(places, z, camera), uv, _grid_triangles(LID_ROWS, len(numbers))),
+        eyes.lid_texture(image, wide_upper, wide_lower, reach),
+        eyes.lid_travel(above.ravel(), np.tile(reach[numbers], LID_ROWS), eye_width),
+        np.tile(np.maximum(numbers - eyes.LID_BEYOND, 0), LID_ROWS),
+        columns.copy(),
+    )
 
 
 def eye_rig(
     parts: EyeParts,
     eyeball: NDArray[np.int32],
+    hanging: tuple[NDArray[np.int32], ...],
     lid: NDArray[np.int32],
     upper: NDArray[np.int32],
     lower: NDArray[np.int32],
     pixels: NDArray[np.float64],
+    brow: NDArray[np.float64],
 ) -> EyeRig:
+    """hanging: vertices of the strips on the upper edge. lid: those of the lid's own card. brow: lower edge of the brow, pixels."""
     span = float(np.linalg.norm(pixels[upper[-1]] - pixels[upper[0]]))
     edge = contours.height_on(pixels[lower], pixels[:, 0])
     left, right = sorted((pixels[lower[0], 0], pixels[lower[-1], 0]))
@@ -123,17 +155,26 @@ def eye_rig(
     pull[upper] = 0
     pull[lower[1:-1]] = 1
     under = np.flatnonzero(pull > 0.02).astype(np.int32)
-    column = contours.column_on(pixels[lower], pixels[under, 0])
+    opened = pixels[upper]
+    above = contours.height_on(opened, pixels[:, 0]) - pixels[:, 1]
+    over = (pixels[:, 0] > left) & (pixels[:, 0] < right) & (above > -0.01)
+    travel = np.where(over, eyes.lid_travel(above, eyes.lid_reach(opened, brow, pixels[:, 0]), span), 0.0)
+    column = contours.column_on(opened, pixels[:, 0])
+    travel[lower] = 0
+    travel[upper] = 1
+    column[upper] = np.arange(len(upper))
+    skin = np.flatnonzero(travel > 0.005).astype(np.int32)
+    strips = [np.tile(parts.edge_column, len(strip) // len(parts.edge_column)) for strip in hanging]
     return EyeRig(
         upper=upper,
         lower=lower,
         eyeball=eyeball,
         centre=parts.centre.astype(np.float32),
-        lid=lid,
-        column=parts.lid_column.astype(np.float32),
-        travel=parts.lid_travel.astype(np.float32),
+        lid=np.concatenate([*hanging, lid, skin]).astype(np.int32),
+        column=np.concatenate([*strips, parts.lid_column, column[skin]]).astype(np.float32),
+        travel=np.concatenate([*(np.ones(len(strip)) for strip in hanging), parts.lid_travel, travel[skin]]).astype(np.float32),
         under=under,
-        under_column=column.astype(np.float32),
+        under_column=contours.column_on(pixels[lower], pixels[under, 0]).astype(np.float32),
         under_travel=pull[under].astype(np.float32),
     )
 

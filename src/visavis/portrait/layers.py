@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait import contours, mouth
-from visavis.portrait.cards import Cards, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
+from visavis.portrait.cards import Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
 from visavis.portrait.seen_face import SeenFace, head_pivot_of, unproject
 from visavis.portrait.sheet_fields import breath_of, depth_and_weight, displacement_of, shoulder_line_of, without_cliffs
 from visavis.portrait.topology import MARGIN, build_sheet
-from visavis.types_portrait import PICTURE_HEIGHT, FittedPortrait, PortraitRig, RigMesh
+from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
 LAYERS_VERSION = 1
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
@@ -43,8 +43,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     displacement = displacement_of(seen, sheet, pixels, outline, face_height)
 
     eye_distance = float(np.linalg.norm(landmarks[468] - landmarks[473]))
-    right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, seen, camera)
-    left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, seen, camera)
+    right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, landmarks[list(contours.RIGHT_BROW_LOWER)], seen, camera)
+    left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, landmarks[list(contours.LEFT_BROW_LOWER)], seen, camera)
     middle = (lips[0] + lips[1]) / 2
     light = mouth.mouth_light(
         image,
@@ -82,10 +82,16 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         ("left", left_parts, sheet.left_upper, sheet.left_lower),
     ):
         join(f"eyeball_{side}", parts.eyeball)
-        # The lid hangs on the upper edge: brows, squint and widening carry it as they carry the skin beside it.
-        column = np.clip(np.round(parts.lid_column), 0, len(upper) - 1).astype(int)
-        join(f"lid_{side}", parts.lid, displacement[:, upper[column]])
-        textures[f"eyeball_{side}"], textures[f"lid_{side}"] = parts.eyeball_texture, parts.lid_texture
+        # Lid, lashes and shadow hang on the upper edge: brows, squint and widening carry them as they carry the skin.
+        for name, card, texture, column in (
+            ("shade", parts.shade, parts.shade_texture, parts.edge_column),
+            ("lid", parts.lid, parts.lid_texture, parts.lid_column),
+            ("lash", parts.lash, parts.lash_texture, parts.edge_column),
+        ):
+            carried = upper[np.resize(column, len(card.points))]
+            join(f"{name}_{side}", card, displacement[:, carried])
+            textures[f"{name}_{side}"] = texture
+        textures[f"eyeball_{side}"] = parts.eyeball_texture
         triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
     for name in ("lining", "lip_shade", "lip_edge", "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
@@ -109,6 +115,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     breath[len(pixels) :] = lift
     hip = np.array([0.0, (PICTURE_HEIGHT + 0.7 * face_height - camera.principal[1]) / camera.focal * head_pivot[2], head_pivot[2]])
     hip[0] = head_pivot[0]
+
+    def eyes_of(side: str, parts: EyeParts, upper: NDArray[np.int32], lower: NDArray[np.int32], brow: tuple[int, ...]) -> EyeRig:
+        hanging = starts[f"shade_{side}"], starts[f"lash_{side}"]
+        return eye_rig(parts, starts[f"eyeball_{side}"], hanging, starts[f"lid_{side}"], upper, lower, pixels, landmarks[list(brow)])
+
     return PortraitRig(
         content_hash=fitted.content_hash,
         vertices=vertices.astype(np.float32),
@@ -123,8 +134,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         head_pivot=head_pivot.astype(np.float32),
         hip_pivot=hip.astype(np.float32),
         lips=seam,
-        right_eye=eye_rig(right_parts, starts["eyeball_right"], starts["lid_right"], sheet.right_upper, sheet.right_lower, pixels),
-        left_eye=eye_rig(left_parts, starts["eyeball_left"], starts["lid_left"], sheet.left_upper, sheet.left_lower, pixels),
+        right_eye=eyes_of("right", right_parts, sheet.right_upper, sheet.right_lower, contours.RIGHT_BROW_LOWER),
+        left_eye=eyes_of("left", left_parts, sheet.left_upper, sheet.left_lower, contours.LEFT_BROW_LOWER),
         mouth_lining=np.concatenate([starts["lining"], starts["lip_shade"], starts["lip_edge"]]),
         lining_column=lining_column.astype(np.float32),
         lining_row=lining_row.astype(np.float32),

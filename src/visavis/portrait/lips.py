@@ -8,7 +8,7 @@ from visavis.portrait import contours
 from visavis.portrait.topology import Sheet
 from visavis.types_portrait import Camera, LipSeam
 
-JAW_OPENING = 0.40
+JAW_OPENING = 0.42
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
 
 UPPER_SHARE = 0.4

@@ -156,7 +156,7 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     """
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    above = (1 - v) ** 1.5 * 0.86
+    above = (1 - v) ** 2.0 * 0.80
     corner = 0.92 * _smoothstep((u - 0.50) / 0.48)
     shadow = 1 - (1 - above) * (1 - corner)
     dark = light.flesh * np.array([0.20, 0.12, 0.12], np.float32)

@@ -172,11 +172,11 @@ def breath_of(
     height = np.clip((low - pixels[:, 1]) / (low - shoulder_line), 0, 1)
     rise = height * height * (3 - 2 * height)
     head = np.clip((shoulder_line - pixels[:, 1]) / (0.6 * face_height), 0, 1)
-    rise = rise * (1 - 0.45 * head)
+    rise = rise * (1 - 0.6 * head)
     chest = np.exp(-(((pixels[:, 1] - (shoulder_line + 0.75 * face_height)) / (0.7 * face_height)) ** 2))
     sideways = (pixels[:, 0] - camera.principal[0]) / face_height
     metres = 0.22 / face_height  # a face from chin to hairline is about 22 cm
-    return np.stack([sideways * chest * 0.9 * metres, -2.2 * rise * metres * face_height / 137.0, np.zeros(len(pixels))], 1)
+    return np.stack([sideways * chest * 1.5 * metres, -3.2 * rise * metres * face_height / 137.0, np.zeros(len(pixels))], 1)
 
 
 def _relax(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -93,14 +93,14 @@ class VideoStage:
         self._region(image, vertices, self._mouth_edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
-        layers = [
-            _Layer(f"opening_{side}", "person"),
-            _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1),
-            _Layer(f"skin_{side}", "person", mark=0),
-        ]
+        shown = _smoothstep(closure / 0.35)
+        layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
         if closure > 0.0:
-            shown = min(closure / 0.30, 1.0)
-            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=shown * shown * (3 - 2 * shown)))
+            layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
+        layers.append(_Layer(f"skin_{side}", "person", mark=0))
+        if closure > 0.0:
+            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=_smoothstep(closure / 0.6)))
+            layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
 
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
@@ -147,6 +147,11 @@ class _Layer:
     opacity: float = 1.0
     mark: int = 1
     within: int = -1
+
+
+def _smoothstep(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _dim(light: float) -> tuple[float, float, float]:
