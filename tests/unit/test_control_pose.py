@@ -126,6 +126,23 @@ def test_the_head_turns_by_what_it_is_told(portrait: PortraitRig) -> None:
         np.testing.assert_allclose(head_euler_from_rotation(rotation), (yaw, pitch, roll), atol=0.5)
 
 
+def test_breath_lifts_the_shoulders_and_the_head_takes_them_along(portrait: PortraitRig) -> None:
+    def shoulders(frames: int, yaw: float, config: ControlConfig) -> np.ndarray:
+        motion = motion_of(frames)
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, 0, 0))
+        keypoints = posed(portrait, motion, config).keypoints
+        return keypoints[[KEYPOINT_NAMES.index("right_shoulder"), KEYPOINT_NAMES.index("left_shoulder")], :2]
+
+    still = shoulders(1, 0, STILL)
+    breathed_in = shoulders(int(30 * 60 / 14 * 0.4), 0, ControlConfig(sway=0, crossfade=0))
+    lift = still[:, 1] - breathed_in[:, 1]
+    assert (lift > 2.0).all() and (lift < 6.0).all()
+    sway = ControlConfig(breath=0, crossfade=0)
+    apart = shoulders(45, 12, sway) - shoulders(45, 0, sway)
+    assert np.abs(apart[:, 0]).min() > 1.0 and np.abs(apart).max() < 16
+    assert (apart[:, 0] < 0).all()  # to the viewer's left, where the nose points
+
+
 def test_turns_beyond_the_limit_bend_into_it() -> None:
     for degrees in (5.0, 11.0, 14.0, 30.0, 90.0):
         limited = soft_limit(head_rotation_from_euler(degrees, 0, 0), 14.0)

@@ -179,7 +179,7 @@ def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:
     which stand out; all of it reaches teeth that the lower lip touches."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return max((0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
+    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from visavis.control.torso import TorsoPose
 from visavis.motion.layout import head_rotation_from_euler
 from visavis.types_portrait import EyeRig, PortraitRig
 
-STICKING = 0.024
+STICKING = 0.020
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
 
 CLOSED_LINE = 0.93

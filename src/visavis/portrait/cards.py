@@ -32,8 +32,11 @@ SHADOW = 0.075
 SHADE_AT = np.linspace(0, 1, 6)
 SHADE_ROW, SHADE_REACH = np.r_[SHADE_AT[:-1] * 0.75, 1.0], np.r_[SHADE_AT[:-1] * SHADOW * 1.25, 0.0]
 EDGE_AT = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.010, -0.020])
-"""Rows of the upper lip's shadow and of the lower lip's rim: where in the texture, and row and reach of ``PortraitRig.lining_*``."""
+EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.006, -0.013])
+LINE_AT, LINE_ROW = np.array([0.0, 0.5, 1.0]), np.array([-0.01, 0.5, 1.01])
+LINING_CARDS = ("lining", "lip_shade", "lip_edge", "lip_line")
+"""Rows of the upper lip's shadow, of the lower lip's rim and of the line between shut lips: where in the texture, and row and reach of
+``PortraitRig.lining_*``."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,7 @@ def mouth_cards_of(
         "lining": mouth.lining(light),
         "lip_shade": mouth.lip_shade(light),
         "lip_edge": mouth.lip_edge(image, lips[1], width),
+        "lip_line": mouth.lip_line(light),
     }
     cards: dict[str, Cards] = {}
 
@@ -226,8 +230,9 @@ def mouth_cards_of(
     uv = np.stack([np.full((LINING_ROWS, columns), 7.0), np.repeat(v[:, None] * 62.0, columns, 1)], -1)
     behind = unproject(line, np.full(columns, lip_depth + 0.02), camera)
     cards["lining"] = Cards(np.tile(behind, (LINING_ROWS, 1)), uv.reshape(-1, 2), _grid_triangles(LINING_ROWS, columns))
-    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT)):
-        across, along = np.meshgrid(np.linspace(0, mouth.SHADE_COLUMNS - 1.02, columns), at * (mouth.SHADE_ROWS - 1.02))
+    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT)):
+        height, across = textures[name].shape[:2]
+        across, along = np.meshgrid(np.linspace(0, across - 1.02, columns), at * (height - 1.02))
         uv = np.stack([across, along], -1).reshape(-1, 2)
         triangles = _grid_triangles(len(at), columns)
         cards[name] = Cards(np.tile(behind, (len(at), 1)), uv, triangles[:, [0, 2, 1]] if name == "lip_edge" else triangles)
@@ -253,9 +258,9 @@ def mouth_cards_of(
 
 
 def lining_rows(columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """column, row and reach (``PortraitRig.lining_*``) of the vertices of the lining, the upper lip's shadow, the lower lip's rim."""
-    row = np.concatenate([np.linspace(0, 1, LINING_ROWS) * 1.12 - 0.06, SHADE_ROW, EDGE_ROW])
-    reach = np.concatenate([np.zeros(LINING_ROWS), SHADE_REACH, EDGE_REACH])
+    """column, row and reach (``PortraitRig.lining_*``) of the vertices of LINING_CARDS, in their order."""
+    row = np.concatenate([np.linspace(0, 1, LINING_ROWS) * 1.12 - 0.06, SHADE_ROW, EDGE_ROW, LINE_ROW])
+    reach = np.concatenate([np.zeros(LINING_ROWS), SHADE_REACH, EDGE_REACH, np.zeros(len(LINE_ROW))])
     return np.tile(np.arange(columns, dtype=np.float64), len(row)), np.repeat(row, columns), np.repeat(reach, columns)
 
 

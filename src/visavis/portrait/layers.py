@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait import contours, mouth
-from visavis.portrait.cards import Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
+from visavis.portrait.cards import LINING_CARDS, Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
@@ -17,6 +17,9 @@ from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, Portr
 
 LAYERS_VERSION = 1
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
+
+SHUT_IN_PHOTO = 0.02
+"""Lips nearer than this many eye distances in the photo are shut in it."""
 
 TEXTURE_SCALE = 2
 """Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing
@@ -94,8 +97,10 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         textures[f"eyeball_{side}"] = parts.eyeball_texture
         triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
-    for name in ("lining", "lip_shade", "lip_edge", "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
+    for name in (*LINING_CARDS, "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
         join(name, mouth_cards[name], mouth_shapes.get(name))
+    if float((lips[1][:, 1] - lips[0][:, 1]).max()) <= SHUT_IN_PHOTO * eye_distance:
+        triangles["lip_line"] = triangles["lip_line"][:0]  # the photo has its own line, which is better
     triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
@@ -136,7 +141,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         lips=seam,
         right_eye=eyes_of("right", right_parts, sheet.right_upper, sheet.right_lower, contours.RIGHT_BROW_LOWER),
         left_eye=eyes_of("left", left_parts, sheet.left_upper, sheet.left_lower, contours.LEFT_BROW_LOWER),
-        mouth_lining=np.concatenate([starts["lining"], starts["lip_shade"], starts["lip_edge"]]),
+        mouth_lining=np.concatenate([starts[name] for name in LINING_CARDS]),
         lining_column=lining_column.astype(np.float32),
         lining_row=lining_row.astype(np.float32),
         lining_reach=lining_reach.astype(np.float32),
@@ -152,7 +157,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
 
 
 def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side (mirrored).
+    """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side.
 
     Where the matte is partial the colour is solved from photo = alpha * colour + (1 - alpha) * plate, so that over its own plate the photo
     comes back.
@@ -169,8 +174,11 @@ def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray
     weight = cv2.GaussianBlur(inner, (0, 0), 3)
     spread = cv2.GaussianBlur(colour * inner[..., None], (0, 0), 3) / np.maximum(weight, 1e-4)[..., None]
     colour = np.where(((alpha < 0.02) & (weight > 1e-4))[..., None], spread, colour)
-    rgba = np.dstack([colour, alpha * 255])
-    rgba = cv2.copyMakeBorder(rgba, MARGIN, MARGIN + 1, MARGIN, MARGIN + 1, cv2.BORDER_REFLECT_101)
+    border = MARGIN, MARGIN + 1, MARGIN, MARGIN + 1
+    # Only what the edge itself cuts goes on beyond it: mirrored, hair that ends near the edge would float there.
+    rgba = np.dstack(
+        [cv2.copyMakeBorder(colour, *border, cv2.BORDER_REFLECT_101), cv2.copyMakeBorder(alpha, *border, cv2.BORDER_REPLICATE) * 255]
+    )
     return _double(_double(rgba, 0), 1).round().clip(0, 255).astype(np.uint8)
 
 

@@ -87,14 +87,14 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     lengths = np.array([1.0, 0.955, 0.99, 0.95, 0.92, 0.9]) if upper else np.array([0.97, 0.98, 1.0, 0.98, 0.96, 0.94, 0.92])
     end = (0.985 - (1 - lengths[number]) * 0.55) - 0.030 * np.abs(local) ** 3
     edge = np.clip((end[None] - y[:, None]) * h / (1.6 * over) + 0.5, 0, 1)
-    between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.011) ** 2))
+    between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.014) ** 2))
     round_tooth = 1 - 0.10 * local**2
     # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
     depth = np.clip(1 - 0.95 * side**1.8, 0.10, 1)
     reach = np.clip((end[None] - y[:, None]) / 0.6, 0, 1)  # from the edge towards the gum
     translucent = 1 - 0.16 * np.exp(-reach / 0.06)
     bulge = 1 - 0.16 * reach**2
-    shade = translucent * bulge * (round_tooth * depth * (1 - 0.20 * between))[None]
+    shade = translucent * bulge * (round_tooth * depth * (1 - 0.15 * between))[None]
     if not upper:
         shade = shade * 0.90
     colour = light.tooth[None, None] * shade[..., None]
@@ -156,10 +156,10 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     """
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    above = (1 - v) ** 2.0 * 0.80
+    above = (1 - v) ** 2.0 * 0.72
     corner = 0.92 * _smoothstep((u - 0.50) / 0.48)
     shadow = 1 - (1 - above) * (1 - corner)
-    dark = light.flesh * np.array([0.20, 0.12, 0.12], np.float32)
+    dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)
     return np.dstack([np.broadcast_to(dark, (*shadow.shape, 3)), shadow * 255]).round().clip(0, 255).astype(np.uint8)
 
 
@@ -183,6 +183,16 @@ def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -
     colour = lip * np.array([0.95, 0.92, 0.92], np.float32) * (1 - wet * np.array([0.40, 0.54, 0.52], np.float32))
     alpha = np.where(v < 0.5, outer, inner) * _smoothstep((0.97 - u) / 0.22)[None, :, None]
     return np.dstack([colour, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def lip_line(light: MouthLight) -> NDArray[np.uint8]:
+    """The line between shut lips, for photos that show them apart: RGBA (16, SHADE_COLUMNS), row 0 on the upper lip, the last on the
+    lower."""
+    v = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
+    u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
+    alpha = np.exp(-((v / 0.42) ** 2)) * (0.62 + 0.25 * u**2) * _smoothstep((1 - u) / 0.04)
+    dark = light.lip * np.array([0.40, 0.25, 0.25], np.float32)
+    return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
 def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -14,6 +14,9 @@ from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, Camera
 STEEPEST_FACE, STEEPEST_BESIDE = 3.3, 1.8
 """Steepest slopes of the sheet in depth, metres per metre. A turn by 14 degrees folds slopes above 4."""
 
+EDGE_HOLD = 0.45
+"""Within this many heights of the face, what the picture's edge cuts moves less and less with the head."""
+
 _GRID = 8
 
 
@@ -62,6 +65,11 @@ def depth_and_weight(
     top, bottom = (y < jaw) | on_face, (y > shoulder_line + 4) & ~on_face
     weight_grid = _relax(np.where(top, 1.0, 0.0), top | bottom)
     depth_grid = cv2.GaussianBlur(depth_grid, (0, 0), 0.8)
+    # Hair and shoulders that the picture's edge cuts stay at that edge, however the head moves.
+    cut = ((x <= 0) | (x >= PICTURE_WIDTH - 1) | (y <= 0)) & (alpha[yi, xi] > 0.3)
+    from_edge = cv2.distanceTransform((~cut).astype(np.uint8), cv2.DIST_L2, 5) * _GRID if cut.any() else np.full(x.shape, np.inf)
+    held = np.clip(from_edge / (EDGE_HOLD * face_height), 0, 1)
+    weight_grid = weight_grid * np.where(on_face, 1.0, held * held * (3 - 2 * held))
     weight_grid = cv2.GaussianBlur(weight_grid, (0, 0), 1.0)
 
     def sample(grid: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,20 +75,21 @@ class VideoStage:
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left", "person"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
-        if shading[MOUTH_GAP] > 1e-4:
-            self._mouth(image, vertices, float(shading[MOUTH_LIGHT]))
+        if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
+            self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
             self._eye(image, vertices, side, edge, float(shading[number]))
         return image
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], light: float) -> None:
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
             *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip", "teeth_upper")),
             _Layer("lip_shade", "lip_shade", opacity=1.0 - 0.4 * light, within=1),
             _Layer("skin_mouth", "person", mark=0),
-            _Layer("lip_edge", "lip_edge"),
+            _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
+            _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),
         )
         self._region(image, vertices, self._mouth_edge, layers)
 
