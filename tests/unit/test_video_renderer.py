@@ -4,12 +4,15 @@ Needs `visavis assets fetch`."""
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from visavis.cli.defaults import default_portrait
 from visavis.control.pose import SHADING_NAMES, ControlConfig, ControlStage
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import FacePose
@@ -23,11 +26,13 @@ from visavis.motion.layout import (
     neutral_motion,
     rotation_to_6d,
 )
+from visavis.portrait.cache import load_portrait
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
 from visavis.video import renderer
 from visavis.video.renderer import VideoConfig, VideoStage
 
+SIDES = (("left", 0), ("right", -1))
 STILL = ControlConfig(breath=0, sway=0, crossfade=0)
 
 
@@ -114,6 +119,30 @@ def test_the_border_is_always_covered(portrait: PortraitRig) -> None:
         frames, state = control.step(MotionChunk(1, i * 20, motion), replace(state, frame=i * 20))
         image = video.step(frames[0], video.initial_state())[0].image
         assert (image[-1, edge, 0] == 0).all()
+
+
+@pytest.mark.slow
+def test_shoulders_cut_by_the_sides_stay_at_the_sides(tmp_path: Path) -> None:
+    """A close-up of the default photo, whose frame cuts the shoulders on both sides: head turns, sway and breath uncover no edge."""
+    with Image.open(default_portrait()) as photo:
+        photo.crop((165, 0, 772, 911)).save(tmp_path / "close.png")
+    rig = load_portrait(tmp_path / "close.png", cache_dir=tmp_path)
+    person = rig.textures["person"].copy()
+    person[..., :3] = 0
+    marked = replace(rig, plate=np.full_like(rig.plate, 255), textures={**rig.textures, "person": person})
+    alpha = person[48:-50:2, 48:-50:2, 3] > 250
+    inside = {side: np.flatnonzero(np.convolve(alpha[:, column].astype(int), np.ones(61, int), "same") == 61) for side, column in SIDES}
+    assert all(len(rows) > 100 for rows in inside.values())
+    control, video = ControlStage(marked), VideoStage(marked)
+    rng = np.random.default_rng(7)
+    for i in range(25):
+        motion = neutral_motion(12)
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*rng.uniform(-14, 14, 3)))
+        motion[:, HEAD_POSITION] = rng.uniform(-0.03, 0.03, 3)
+        state = replace(control.initial_state(), frame=i * 53)
+        image = video.step(control.step(MotionChunk(1, 0, motion), state)[0][-1], video.initial_state())[0].image
+        for side, column in SIDES:
+            assert (image[inside[side], column, 0] < 8).all(), f"the {side} edge is uncovered in motion {i}"
 
 
 def between_lips(portrait: PortraitRig, motion: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
