@@ -146,10 +146,9 @@ class EyeRig:
 
     upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera
     space.
-    lid: int32 (P,), vertices of the lid that slides over the eye; column: float32 (P,); travel: float32 (P,), share of the way from the
-    open edge
-    to the closed line (1 at the lashes, 0 at the crease). under: int32 (Q,), under_column, under_travel: the same for the skin of the
-    lower lid, which rises.
+    lid: int32 (P,), vertices that go along when the upper lid closes, its edge, the skin above it, lashes and shadow; column: float32 (P,);
+    travel: float32 (P,), share of the way from the open edge to the closed line. under: int32 (Q,), under_column, under_travel: the same
+    for the skin of the lower lid, which rises.
     """
 
     upper: NDArray[np.int32]
@@ -176,7 +175,8 @@ class PortraitRig:
     out to breathed in.
     head_pivot, hip_pivot: float32 (3,), where the head turns and where the torso sways.
     mouth_lining: int32 (C,), vertices behind the lips, placed between their edges: lining_column, lining_row: float32 (C,), row 0 upper
-    edge, 1 lower edge.
+    edge, 1 lower edge; lining_reach: float32 (C,), where it is not 0, at most this many eye distances from the upper edge, or from the
+    lower one if negative.
     uv: float32 (V, 2), texture coordinates in texels of the layer's texture.
     triangles: int32 (T, 3) by layer, drawn in the order given. textures: uint8 (h, w, 4) RGBA by texture.
     plate: uint8 (768, 512, 3) RGB, the background without the person.
@@ -202,6 +202,7 @@ class PortraitRig:
     mouth_lining: NDArray[np.int32]
     lining_column: NDArray[np.float32]
     lining_row: NDArray[np.float32]
+    lining_reach: NDArray[np.float32]
     uv: NDArray[np.float32]
     triangles: dict[str, NDArray[np.int32]]
     textures: dict[str, NDArray[np.uint8]]

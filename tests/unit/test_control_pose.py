@@ -93,10 +93,25 @@ def test_the_jaw_opens_the_mouth_evenly(portrait: PortraitRig) -> None:
 def test_lids_meet(portrait: PortraitRig) -> None:
     frame = posed(portrait, motion_of(eyeBlinkLeft=1.0, eyeBlinkRight=1.0))
     for eye in (portrait.right_eye, portrait.left_eye):
-        lashes = frame.vertices[eye.lid[eye.travel == 1.0], 1].reshape(-1, len(eye.upper))[0]
-        columns = eye.column[eye.travel == 1.0][: len(eye.upper)].astype(int)
-        lower = frame.vertices[eye.lower[columns], 1]
-        assert np.abs(lashes.astype(int) - lower).max() / 32 < 0.02 * portrait.eye_distance
+        upper, lower = (frame.vertices[edge, 1].astype(int) for edge in (eye.upper, eye.lower))
+        assert np.abs(upper - lower).max() / 32 < 0.02 * portrait.eye_distance
+        assert np.isin(eye.upper, eye.lid).all() and eye.travel.min() >= 0 and eye.travel.max() == 1
+
+
+def test_a_closing_lid_unfolds_from_its_crease(portrait: PortraitRig) -> None:
+    """Skin near the edge goes far, skin under the brow stays; nowhere does the order from brow to edge turn round."""
+    heights = []
+    for blink in (0.0, 0.5, 1.0):
+        frame = posed(portrait, motion_of(eyeBlinkLeft=blink, eyeBlinkRight=blink))
+        heights.append(frame.vertices[:, 1].astype(float) / 32)
+    for eye in (portrait.right_eye, portrait.left_eye):
+        middle = np.abs(eye.column - (len(eye.upper) - 1) / 2) < 0.5
+        lid, travel = eye.lid[middle], eye.travel[middle]
+        went = heights[2][lid] - heights[0][lid]
+        opening = heights[0][eye.lower[10]] - heights[0][eye.upper[10]]
+        assert went[travel == 1].min() > 0.8 * opening and np.abs(went[travel < 0.05]).max() < 0.1 * opening
+        order = np.argsort(heights[0][lid[travel < 1]])
+        assert (np.diff(heights[2][lid[travel < 1]][order]) > -0.2).all()
 
 
 def test_the_head_turns_by_what_it_is_told(portrait: PortraitRig) -> None:
@@ -109,6 +124,23 @@ def test_the_head_turns_by_what_it_is_told(portrait: PortraitRig) -> None:
         u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
         rotation = vt.T @ np.diag([1, 1, np.sign(np.linalg.det(vt.T @ u.T))]) @ u.T
         np.testing.assert_allclose(head_euler_from_rotation(rotation), (yaw, pitch, roll), atol=0.5)
+
+
+def test_breath_lifts_the_shoulders_and_the_head_takes_them_along(portrait: PortraitRig) -> None:
+    def shoulders(frames: int, yaw: float, config: ControlConfig) -> np.ndarray:
+        motion = motion_of(frames)
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, 0, 0))
+        keypoints = posed(portrait, motion, config).keypoints
+        return keypoints[[KEYPOINT_NAMES.index("right_shoulder"), KEYPOINT_NAMES.index("left_shoulder")], :2]
+
+    still = shoulders(1, 0, STILL)
+    breathed_in = shoulders(int(30 * 60 / 14 * 0.4), 0, ControlConfig(sway=0, crossfade=0))
+    lift = still[:, 1] - breathed_in[:, 1]
+    assert (lift > 2.0).all() and (lift < 6.0).all()
+    sway = ControlConfig(breath=0, crossfade=0)
+    apart = shoulders(45, 12, sway) - shoulders(45, 0, sway)
+    assert np.abs(apart[:, 0]).min() > 1.0 and np.abs(apart).max() < 16
+    assert (apart[:, 0] < 0).all()  # to the viewer's left, where the nose points
 
 
 def test_turns_beyond_the_limit_bend_into_it() -> None:

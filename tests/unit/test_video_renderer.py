@@ -3,11 +3,16 @@ tracker sees them.
 Needs `visavis assets fetch`."""
 
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
+from visavis.cli.defaults import default_portrait
 from visavis.control.pose import SHADING_NAMES, ControlConfig, ControlStage
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import FacePose
@@ -21,11 +26,13 @@ from visavis.motion.layout import (
     neutral_motion,
     rotation_to_6d,
 )
+from visavis.portrait.cache import load_portrait
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
 from visavis.video import renderer
 from visavis.video.renderer import VideoConfig, VideoStage
 
+SIDES = {"left": np.s_[:, 0], "right": np.s_[:, -1], "top": np.s_[0]}
 STILL = ControlConfig(breath=0, sway=0, crossfade=0)
 
 
@@ -112,6 +119,130 @@ def test_the_border_is_always_covered(portrait: PortraitRig) -> None:
         frames, state = control.step(MotionChunk(1, i * 20, motion), replace(state, frame=i * 20))
         image = video.step(frames[0], video.initial_state())[0].image
         assert (image[-1, edge, 0] == 0).all()
+
+
+@pytest.mark.slow
+def test_hair_and_shoulders_cut_by_the_frame_stay_at_the_frame(tmp_path: Path) -> None:
+    """A close-up of the default photo, whose frame cuts hair and shoulders: head turns, sway and breath uncover no edge."""
+    with Image.open(default_portrait()) as photo:
+        photo.crop((163, 110, 773, 1025)).save(tmp_path / "close.png")
+    rig = load_portrait(tmp_path / "close.png", cache_dir=tmp_path)
+    person = rig.textures["person"].copy()
+    person[..., :3] = 0
+    marked = replace(rig, plate=np.full_like(rig.plate, 255), textures={**rig.textures, "person": person})
+    alpha = person[48:-50:2, 48:-50:2, 3] > 250
+    inside = {name: np.flatnonzero(np.convolve(alpha[side].astype(int), np.ones(41, int), "same") == 41) for name, side in SIDES.items()}
+    assert all(len(pixels) > 30 for pixels in inside.values())
+    control, video = ControlStage(marked), VideoStage(marked)
+    rng = np.random.default_rng(7)
+    for i in range(25):
+        motion = neutral_motion(12)
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*rng.uniform(-14, 14, 3)))
+        motion[:, HEAD_POSITION] = rng.uniform(-0.03, 0.03, 3)
+        state = replace(control.initial_state(), frame=i * 53)
+        image = video.step(control.step(MotionChunk(1, 0, motion), state)[0][-1], video.initial_state())[0].image
+        for name, side in SIDES.items():
+            assert (image[side][inside[name], 0] < 60).all(), f"the {name} edge is uncovered in motion {i}"
+
+
+def between_lips(portrait: PortraitRig, motion: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Colours (n, 3) down the middle of the opening from lip to lip and (n, 3) a third of the way to a corner, and the gap in pixels."""
+    control, video = ControlStage(portrait, STILL), VideoStage(portrait)
+    frame = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())[0][0]
+    image = video.step(frame, video.initial_state())[0].image.astype(np.float32)
+    lines, gap = [], 0.0
+    for column in (16, 5):
+        (x, top), (_, bottom) = (frame.vertices[edge[column], :2] / 32 for edge in (portrait.lips.upper, portrait.lips.lower))
+        rows = np.linspace(top, bottom, 40, dtype=np.float32)[:, None]
+        lines.append(cv2.remap(image, np.full_like(rows, x), rows, cv2.INTER_LINEAR)[:, 0].astype(float))
+        gap = max(gap, float(bottom - top))
+    return lines[0], lines[1], gap
+
+
+def _below_lips(portrait: PortraitRig) -> tuple[slice, slice]:
+    """A patch of the lower lip, where it is with the lips shut."""
+    x, y, z = portrait.vertices[portrait.lips.lower[16]]
+    x, y = (round(float(v / z) * portrait.focal + c) for v, c in zip((x, y), portrait.principal, strict=True))
+    down = round(0.1 * portrait.eye_distance)
+    return slice(y + down, y + down + 5), slice(x - 8, x + 9)
+
+
+def test_an_open_mouth_shows_teeth_above_a_dark_red_cavity_and_the_tongue(portrait: PortraitRig) -> None:
+    middle, side, gap = between_lips(portrait, motion_of(jawOpen=0.6))
+    assert gap > 0.35 * portrait.eye_distance
+    light = middle.mean(1)
+    upper_teeth, cavity, tongue, lower = light[1:9].max(), light[10:24].min(), light[24:33].mean(), light[33:39].max()
+    assert upper_teeth > cavity + 70 and lower > cavity + 70
+    assert cavity + 15 < tongue < upper_teeth
+    assert middle.max() < 235  # teeth are not paper
+    dark = middle[light.argmin()]
+    assert 20 < dark[0] < 110 and dark[0] > 1.5 * dark[1]  # dark red, neither black nor grey
+    assert side[:10].mean(1).max() < upper_teeth - 25  # the corners lie in shadow
+
+
+def test_lower_teeth_go_down_with_the_jaw_and_upper_ones_stay(portrait: PortraitRig) -> None:
+    control = ControlStage(portrait, STILL)
+
+    def height(name: str, weight: float) -> float:
+        frame = control.step(MotionChunk(1, 0, motion_of(jawOpen=weight)[None]), control.initial_state())[0][0]
+        return float(frame.vertices[np.unique(portrait.triangles[name]), 1].mean()) / 32
+
+    drop = [height("teeth_lower", weight) - height("teeth_lower", 0) for weight in (0.2, 0.4, 0.6)]
+    assert drop[0] > 2 and np.diff(drop).min() > 2
+    assert abs(height("teeth_upper", 0.6) - height("teeth_upper", 0)) < 0.5
+    assert height("tongue", 0.6) - height("tongue", 0) < drop[2]
+
+
+def test_half_open_lips_leave_no_grey_seam(portrait: PortraitRig) -> None:
+    """Through a narrow gap little light falls: the line between the lips is dark and red rather than a grey of teeth."""
+    middle, _, gap = between_lips(portrait, motion_of(jawOpen=0.07))
+    assert 0.01 * portrait.eye_distance < gap < 0.06 * portrait.eye_distance
+    lower_lip = picture(portrait, motion_of(jawOpen=0.07))[_below_lips(portrait)].mean()
+    assert middle.mean(1).min() < 0.55 * lower_lip
+    assert (middle[:, 0] > 1.3 * middle[:, 1]).all()
+
+
+def test_lips_bite_in_f_and_v(portrait: PortraitRig) -> None:
+    """Upper teeth are seen between the lips and end on the lower one, with no dark gap in between."""
+    middle, _, gap = between_lips(portrait, motion_of(jawOpen=0.12, mouthRollLower=0.5, mouthUpperUp=0.3))
+    assert 0.04 * portrait.eye_distance < gap < 0.09 * portrait.eye_distance
+    light = middle.mean(1)
+    teeth = int(light[5:25].argmax()) + 5
+    assert light[teeth] > light[:6].min() + 25  # lighter than the shadow of the upper lip
+    assert light[teeth:].min() > 0.75 * light[teeth]
+    assert middle[teeth, 0] / middle[teeth, 1] < 0.85 * middle[-1, 0] / middle[-1, 1]  # teeth are less red than the lip
+
+
+def test_the_mouth_does_not_flicker_while_it_opens(portrait: PortraitRig) -> None:
+    """From shut to wide in 31 steps: the picture of the mouth changes evenly, no layer pops in."""
+    x, y = (portrait.vertices[portrait.lips.upper[16], :2] / portrait.vertices[portrait.lips.upper[16], 2]) * portrait.focal
+    x, y = round(float(x) + portrait.principal[0]), round(float(y) + portrait.principal[1])
+    pictures = [
+        picture(portrait, motion_of(jawOpen=weight))[y - 25 : y + 45, x - 40 : x + 40].astype(float) for weight in np.linspace(0, 0.6, 31)
+    ]
+    changes = np.array([np.abs(b - a).mean() for a, b in pairwise(pictures)])
+    assert changes.max() < 5.0 and changes.max() < 2.6 * np.median(changes)
+
+
+def test_closed_lids_leave_no_outline(portrait: PortraitRig) -> None:
+    """Above the line of the lashes a shut eye is skin: no edge where the lid begins, none where it ends at the sides."""
+    control, video = ControlStage(portrait, STILL), VideoStage(portrait)
+    frame = control.step(MotionChunk(1, 0, motion_of(eyeBlink=1.0)[None]), control.initial_state())[0][0]
+    image = video.step(frame, video.initial_state())[0].image.astype(float).mean(-1)
+    slope_y, slope_x = np.gradient(cv2.GaussianBlur(image, (0, 0), 0.6))
+    for eye in (portrait.right_eye, portrait.left_eye):
+        line = frame.vertices[eye.lower, :2] / 32
+        line = line[line[:, 0].argsort()]
+        span = float(np.ptp(line[:, 0]))
+        columns = np.arange(round(line[0, 0] + 0.12 * span), round(line[-1, 0] - 0.12 * span))
+        across, dark = [], []
+        for x in columns:
+            y = np.interp(x, line[:, 0], line[:, 1])
+            lid = slice(round(y - 0.5 * span), round(y - 0.10 * span) - 1)
+            assert np.abs(slope_y[lid, x]).max() < 25 and np.abs(slope_x[lid, x]).max() < 16, f"an edge above the lashes, column {x}"
+            across.append(image[lid, x].mean())
+            dark.append(image[round(y) - 2 : round(y) + 3, x].min())
+        assert (np.array(dark) < np.array(across) - 20).mean() > 0.8  # but there is a line of lashes
 
 
 def test_vertices_of_another_portrait_are_refused(portrait: PortraitRig) -> None:

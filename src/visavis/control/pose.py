@@ -7,8 +7,18 @@ from numpy.typing import NDArray
 
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
-from visavis.control.torso import TorsoPose, torso_at
-from visavis.motion.layout import ARKIT_INDEX, BODY, BODY_JOINTS, FACE, HEAD_POSITION, HEAD_ROTATION, check_motion, rotation_from_6d
+from visavis.control.torso import TorsoPose, Turn, follow, leaning, torso_at
+from visavis.motion.layout import (
+    ARKIT_INDEX,
+    BODY,
+    BODY_JOINTS,
+    FACE,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    check_motion,
+    head_euler_from_rotation,
+    rotation_from_6d,
+)
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
@@ -77,6 +87,7 @@ class ControlState:
     shown: NDArray[np.float32] | None = field(default=None, compare=False)
     fade_from: NDArray[np.float32] | None = field(default=None, compare=False)
     fade_step: int = 0
+    lean: Turn = (0.0, 0.0)
 
 
 class ControlStage:
@@ -108,7 +119,12 @@ class ControlStage:
         frames = []
         for i, wanted in enumerate(motion):
             wanted, state = self._fade(wanted, state)
-            vertices, shading, keypoints = self._pose(wanted, state.frame)
+            head = soft_limit(rotation_from_6d(wanted[_NECK]) @ rotation_from_6d(wanted[HEAD_ROTATION]), self.config.head_limit)
+            yaw, _, roll = head_euler_from_rotation(head)
+            state = replace(state, lean=follow(state.lean, (float(yaw), float(roll))))
+            vertices, shading, keypoints = self._pose(
+                wanted, head, leaning(torso_at(state.frame, self.config.breaths_per_minute), state.lean)
+            )
             last = i == len(motion) - 1
             frames.append(
                 ControlFrame(
@@ -135,10 +151,11 @@ class ControlStage:
         eased = np.float32(share * share * (3 - 2 * share))
         return state.fade_from + eased * (wanted - state.fade_from), replace(state, fade_step=step)
 
-    def _pose(self, motion: NDArray[np.float32], frame: int) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
+    def _pose(
+        self, motion: NDArray[np.float32], head: NDArray[np.float32], at: TorsoPose
+    ) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
         config, rig = self.config, self._rig
         face = retarget_face(motion[FACE], rig.photo_expression, rig.rest_expression)
-        head = soft_limit(rotation_from_6d(motion[_NECK]) @ rotation_from_6d(motion[HEAD_ROTATION]), config.head_limit)
         shift = motion[HEAD_POSITION]
         length = float(np.linalg.norm(shift))
         shift = (
@@ -146,11 +163,10 @@ class ControlStage:
             if length > 1e-9 and config.shift_limit > 0
             else shift * 0
         )
-        at = torso_at(frame, config.breaths_per_minute)
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
         vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
-        shading = np.array([*face.closure, gap, mouth_light(gap, motion)], np.float32)
+        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite)], np.float32)
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot
@@ -158,12 +174,12 @@ class ControlStage:
         return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)])
 
 
-def mouth_light(gap: float, motion: NDArray[np.float32]) -> float:
+def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:
     """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
-    which stand out."""
+    which stand out; all of it reaches teeth that the lower lip touches."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return (0.12 + 0.88 * share * (2 - share)) * (1.0 - 0.5 * rounded)
+    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:

@@ -11,11 +11,15 @@ from visavis.control.torso import TorsoPose
 from visavis.motion.layout import head_rotation_from_euler
 from visavis.types_portrait import EyeRig, PortraitRig
 
-STICKING = 0.016
+STICKING = 0.020
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
 
 CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
+
+
+BITE_COVERS, BITE_SHOWS = 0.030, 0.065
+"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,16 @@ class Poser:
         metres = rig.eye_distance / rig.focal * float(rig.vertices[lips.upper, 2].mean())
         self._sticking = np.float32(STICKING * metres)
         self._eye_distance = np.float32(metres)
-        behind = np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0))
+        self._above = (np.maximum(-lips.share, 0) / max(float(-lips.share.min()), 1e-6))[:, None].astype(np.float32)
+        self._under = (np.maximum(lips.share, 0) / max(float(lips.share.max()), 1e-6))[:, None].astype(np.float32)
+        teeth = np.unique(rig.triangles["teeth_upper"])
+        self._incisors = teeth[len(teeth) * 2 // 3 :]  # the last of three rows of vertices is the edge
+        across = np.linspace(-1, 1, len(lips.upper), dtype=np.float32)
+        self._bite_share = 1 - across**4
+        bound = rig.lining_reach != 0
+        self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
+        self._lining_from = (rig.lining_reach < 0).astype(np.float32)
+        behind = np.where(bound, 0, np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0)))
         self._tuck = (0.02 * metres * behind).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -52,6 +65,8 @@ class Poser:
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         gap = self._meet_lips(points, seal)
+        if pose.face.bite > 0.0:
+            gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
             (rig.right_eye, pose.face.closure[0], pose.face.gaze[0]),
             (rig.left_eye, pose.face.closure[1], pose.face.gaze[1]),
@@ -93,11 +108,31 @@ class Poser:
         points[lips.vertices] += lips.share[:, None] * moved
         return float(wanted.max() / self._eye_distance)
 
+    def _bite(self, points: NDArray[np.float32], bite: float) -> float:
+        """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""
+        lips = self._rig.lips
+        upper, lower, teeth = points[lips.upper], points[lips.lower], points[self._incisors]
+        near = float(upper[:, 2].mean())
+        seen = teeth[:, :2] * (near / teeth[:, 2:])  # where they are seen at the depth of the lips
+        order = np.argsort(seen[:, 0])
+        edge = np.interp(upper[:, 0], seen[order, 0], seen[order, 1]).astype(np.float32) - np.float32(BITE_COVERS) * self._eye_distance
+        share = np.float32(bite) * self._bite_share
+        shown = np.float32(BITE_SHOWS) * self._eye_distance * self._bite_share
+        down = share * (edge - lower[:, 1])
+        up = share * (edge - shown - upper[:, 1])
+        fraction, column = self._lip_fraction, self._lip_column
+        for strength, change in ((self._above, up), (self._under, down)):
+            points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)
+        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+
     def _line_mouth(self, points: NDArray[np.float32]) -> None:
         rig = self._rig
         column = rig.lining_column.astype(np.int64)
         upper, lower = points[rig.lips.upper][column], points[rig.lips.lower][column]
-        place = upper + rig.lining_row[:, None] * (lower - upper)
+        apart = lower - upper
+        # A shadow and the rim of a lip reach only so far, however wide the mouth is.
+        most = self._lining_reach / np.maximum(apart[:, 1], np.float32(1e-6))
+        place = upper + np.clip(rig.lining_row, self._lining_from - most, self._lining_from + most)[:, None] * apart
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
         place[:, 1] += self._tuck
         place[:, 2] += np.float32(0.004)
@@ -113,7 +148,10 @@ def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tu
     opening = points[eye.lower] - points[eye.upper]
     down = np.float32(closure * CLOSED_LINE) * opening
     up = np.float32(-closure * (1.0 - CLOSED_LINE)) * opening
-    points[eye.lid] += eye.travel[:, None] * down[eye.column.astype(np.int64)]
-    column = np.clip(eye.under_column.astype(np.int64), 0, len(eye.lower) - 2)
-    fraction = (eye.under_column - column)[:, None]
-    points[eye.under] += eye.under_travel[:, None] * (up[column] * (1 - fraction) + up[column + 1] * fraction)
+    for vertices, columns, travel, way in (
+        (eye.lid, eye.column, eye.travel, down),
+        (eye.under, eye.under_column, eye.under_travel, up),
+    ):
+        column = np.clip(columns.astype(np.int64), 0, len(eye.lower) - 2)
+        fraction = (columns - column)[:, None].astype(np.float32)
+        points[vertices] += travel[:, None] * (way[column] * (1 - fraction) + way[column + 1] * fraction)

@@ -16,6 +16,19 @@ LID_FOLLOWS_GAZE = 0.42
 LID_RISES_WITH_GAZE = 0.5
 """Weight of eyeWide at full eyeLookUp."""
 
+BITE = (0.10, 0.42)
+"""mouthRollLower at which the lower lip sets out for the upper teeth and at which it is there, if the upper lip is drawn up as well. In P,
+B and M, which roll both lips in, it is not."""
+
+PARTED = 0.07
+"""jawOpen, less what mouthClose takes back, at which lips are surely meant to be apart."""
+
+_JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
+_ROLL, _ROLL_UPPER = ARKIT_INDEX["mouthRollLower"], ARKIT_INDEX["mouthRollUpper"]
+_RAISE = [ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["mouthUpperUpRight"]]
+_PRESS = [ARKIT_INDEX["mouthPressLeft"], ARKIT_INDEX["mouthPressRight"]]
+_TONGUE = ARKIT_INDEX["tongueOut"]
+
 _LOOK = {side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")}
 _BLINK = {side: ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Right", "Left")}
 _WIDE = {side: ARKIT_INDEX[f"eyeWide{side}"] for side in ("Right", "Left")}
@@ -26,11 +39,12 @@ _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.
 class FacePose:
     """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right
     and left (yaw, pitch), degrees,
-    with the signs of ``layout.head_rotation_from_euler``."""
+    with the signs of ``layout.head_rotation_from_euler``. bite: 0..1, how far the lower lip is at the upper teeth, as in F and V."""
 
     weights: NDArray[np.float32]
     closure: tuple[float, float]
     gaze: tuple[tuple[float, float], tuple[float, float]]
+    bite: float = 0.0
 
 
 def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: NDArray[np.float32]) -> FacePose:
@@ -42,6 +56,8 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
     motion = np.clip(face, 0.0, 1.0)
     weights = rest + motion * (1.0 - rest) - photo
     weights[_LIDS_AND_GAZE] = 0.0
+    # The tongue is soon where it is seen: little of it is out in any sound.
+    weights[_TONGUE] = rest[_TONGUE] - photo[_TONGUE] + (1.0 - np.exp(-6.0 * motion[_TONGUE])) * (1.0 - rest[_TONGUE])
     closure, gaze = [], []
     horizontal, up_degrees, down_degrees = GAZE_DEGREES
     for side in ("Right", "Left"):
@@ -51,4 +67,13 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
         sunk = LID_FOLLOWS_GAZE * max(down - up, 0.0)
         weights[_WIDE[side]] += LID_RISES_WITH_GAZE * max(up - down, 0.0)
         closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
-    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]))
+    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion))
+
+
+def bite_of(face: NDArray[np.float32]) -> float:
+    """How far the lower lip is at the upper teeth, 0..1: it rolls in under a raised upper lip, neither pressed. face: (52,), 0..1."""
+    rolled = min(float(face[_ROLL]), 1.7 * float(face[_RAISE].mean())) - float(face[_ROLL_UPPER]) - float(face[_PRESS].mean())
+    # Lips that shut before or after an F shut wholly.
+    parted = min(max((float(face[_JAW]) - 0.8 * float(face[_CLOSE])) / PARTED, 0.0), 1.0)
+    share = min(max((rolled - BITE[0]) / (BITE[1] - BITE[0]), 0.0), 1.0)
+    return parted * share * share * (3 - 2 * share)

@@ -11,7 +11,32 @@ from visavis.portrait.lips import UPPER_SHARE
 from visavis.portrait.seen_face import SeenFace, unproject
 from visavis.types_portrait import Camera, EyeRig, LipSeam, RigMesh
 
-LINING_ROWS = 7
+LINING_ROWS, LID_ROWS = 7, 9
+
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.16
+"""Where the edges of the incisors and the back of the tongue are below the line of the shut lips, in mouth widths. The upper incisors
+overlap the lower ones."""
+
+LID_SHADOW = 5.5
+"""How far the upper lid's shadow falls on the eyeball, in units of 1/22 of the eye's width."""
+
+JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.72, "tongue_tip": 0.83}
+"""How far each goes down for what the lower lip goes down: an opening lip bares the teeth a little, and the tongue stays high."""
+
+HINGE = 0.22
+"""How much less than its middle the end of the lower row goes down."""
+
+SHADOW = 0.075
+"""How far the shadow of the upper lip reaches into an open mouth, in eye distances."""
+
+SHADE_AT = np.linspace(0, 1, 6)
+SHADE_ROW, SHADE_REACH = np.r_[SHADE_AT[:-1] * 0.75, 1.0], np.r_[SHADE_AT[:-1] * SHADOW * 1.25, 0.0]
+EDGE_AT = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.006, -0.013])
+LINE_AT, LINE_ROW = np.array([0.0, 0.5, 1.0]), np.array([-0.01, 0.5, 1.01])
+LINING_CARDS = ("lining", "lip_shade", "lip_edge", "lip_line")
+"""Rows of the upper lip's shadow, of the lower lip's rim and of the line between shut lips: where in the texture, and row and reach of
+``PortraitRig.lining_*``."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +53,15 @@ class EyeParts:
     eyeball: Cards
     eyeball_texture: NDArray[np.uint8]
     centre: NDArray[np.float64]
+    lash: Cards
+    lash_texture: NDArray[np.uint8]
+    shade: Cards
+    shade_texture: NDArray[np.uint8]
     lid: Cards
     lid_texture: NDArray[np.uint8]
-    lid_column: NDArray[np.float64]
     lid_travel: NDArray[np.float64]
+    lid_column: NDArray[np.int64]
+    edge_column: NDArray[np.int64]
 
 
 def eye_cards(
@@ -39,6 +69,7 @@ def eye_cards(
     landmarks: NDArray[np.float64],
     opening: tuple[NDArray[np.float64], NDArray[np.float64]],
     iris_numbers: tuple[int, ...],
+    brow: NDArray[np.float64],
     seen: SeenFace,
     camera: Camera,
 ) -> EyeParts:
@@ -64,36 +95,59 @@ def eye_cards(
     uv = np.clip(eyes.to_texels(projected, origin), 0, np.array(texture.shape[1::-1]) - 2.01)
     eyeball = Cards(points, uv, _grid_triangles(9, 9))
 
-    crease = eyes.crease_curve(upper)
     unit = float(np.linalg.norm(upper[-1] - upper[0])) / 22.0
-    lid_image = eyes.lid_texture(image, upper, lower, crease, unit)
-    rows = np.array([0.0, 0.15, 0.35, 0.6, 0.8, 1.0, 1.22, 1.46])
     flipped = upper[0, 0] > upper[-1, 0]
     columns = np.arange(len(upper))[::-1] if flipped else np.arange(len(upper))  # left to right on the screen
-    fringe = 4.0 * unit / (eyes.LID_ROWS / eyes.LASH_ROW - 1)  # pixels that row 2 would be below the lashes
-    lid_points, lid_uv, lid_column, lid_travel = [], [], [], []
-    for t in rows:
-        place = crease + (upper - crease) * min(t, 1.0) + np.array([0.0, max(t - 1, 0) * fringe])
-        z = seen.depth_field(np.clip(place, crease.min(0), None))[:, 0] - 0.0015
-        lid_points.append(unproject(place, z, camera)[columns])
-        at = np.stack(
-            [columns / (len(upper) - 1) * (eyes.LID_COLUMNS - 1.02), np.full(len(columns), min(t * eyes.LASH_ROW, eyes.LID_ROWS - 1.02))], 1
-        )
-        lid_uv.append(at)
-        lid_column.append(columns.astype(np.float64))
-        lid_travel.append(np.full(len(columns), min(t, 1.0)))
-    lid = Cards(np.concatenate(lid_points), np.concatenate(lid_uv), _grid_triangles(len(rows), len(upper)))
-    return EyeParts(eyeball, texture, centre, lid, lid_image, np.concatenate(lid_column), np.concatenate(lid_travel))
+    along = columns / (len(upper) - 1)
+
+    def hanging(below: NDArray[np.float64], width: int, height: int) -> Cards:
+        """A strip on the upper edge; below: units, row by row."""
+        places = np.concatenate([upper[columns] + np.array([0.0, offset * unit]) for offset in below])
+        z = seen.depth_field(np.tile(upper[columns], (len(below), 1)))[:, 0] - 0.0015
+        v = (below - below[0]) / (below[-1] - below[0]) * (height - 1.02)
+        uv = np.stack([np.tile(along * (width - 1.02), len(below)), np.repeat(v, len(columns))], 1)
+        return Cards(unproject(places, z, camera), uv, _grid_triangles(len(below), len(columns)))
+
+    lash = hanging(np.linspace(*eyes.LASH_REACH, 5), eyes.LASH_COLUMNS, eyes.LASH_ROWS)
+    shade = hanging(np.linspace(0.0, LID_SHADOW, 4), 8, 32)
+    lid_colour = image[tuple(np.round(upper[len(upper) // 2] - [0, 2.5 * unit]).astype(int)[::-1])].astype(np.float32)
+    eye_width = 22.0 * unit
+    wide_upper, wide_lower = eyes.beyond_corner(upper, upper), eyes.beyond_corner(lower, upper)
+    reach = eyes.lid_reach(upper, brow, wide_upper[:, 0])
+    numbers = np.arange(len(wide_upper))[::-1] if flipped else np.arange(len(wide_upper))
+    rows = np.linspace(0, 1, LID_ROWS)
+    above = (1 - rows)[:, None] * reach[numbers]
+    places = np.stack([np.broadcast_to(wide_upper[numbers, 0], above.shape), wide_upper[numbers, 1] - above], -1).reshape(-1, 2)
+    z = seen.depth_field(places)[:, 0] - 0.0015
+    at = numbers / (len(numbers) - 1) * (eyes.LID_COLUMNS - 1.02)
+    uv = np.stack([np.tile(at, LID_ROWS), np.repeat(rows * (eyes.LID_ROWS - 1.02), len(numbers))], 1)
+    return EyeParts(
+        eyeball,
+        texture,
+        centre,
+        lash,
+        eyes.lash_texture(image, upper, lower),
+        shade,
+        eyes.shade_texture(lid_colour),
+        Cards(unproject(places, z, camera), uv, _grid_triangles(LID_ROWS, len(numbers))),
+        eyes.lid_texture(image, wide_upper, wide_lower, reach),
+        eyes.lid_travel(above.ravel(), np.tile(reach[numbers], LID_ROWS), eye_width),
+        np.tile(np.maximum(numbers - eyes.LID_BEYOND, 0), LID_ROWS),
+        columns.copy(),
+    )
 
 
 def eye_rig(
     parts: EyeParts,
     eyeball: NDArray[np.int32],
+    hanging: tuple[NDArray[np.int32], ...],
     lid: NDArray[np.int32],
     upper: NDArray[np.int32],
     lower: NDArray[np.int32],
     pixels: NDArray[np.float64],
+    brow: NDArray[np.float64],
 ) -> EyeRig:
+    """hanging: vertices of the strips on the upper edge. lid: those of the lid's own card. brow: lower edge of the brow, pixels."""
     span = float(np.linalg.norm(pixels[upper[-1]] - pixels[upper[0]]))
     edge = contours.height_on(pixels[lower], pixels[:, 0])
     left, right = sorted((pixels[lower[0], 0], pixels[lower[-1], 0]))
@@ -104,26 +158,40 @@ def eye_rig(
     pull[upper] = 0
     pull[lower[1:-1]] = 1
     under = np.flatnonzero(pull > 0.02).astype(np.int32)
-    column = contours.column_on(pixels[lower], pixels[under, 0])
+    opened = pixels[upper]
+    above = contours.height_on(opened, pixels[:, 0]) - pixels[:, 1]
+    over = (pixels[:, 0] > left) & (pixels[:, 0] < right) & (above > -0.01)
+    travel = np.where(over, eyes.lid_travel(above, eyes.lid_reach(opened, brow, pixels[:, 0]), span), 0.0)
+    column = contours.column_on(opened, pixels[:, 0])
+    travel[lower] = 0
+    travel[upper] = 1
+    column[upper] = np.arange(len(upper))
+    skin = np.flatnonzero(travel > 0.005).astype(np.int32)
+    strips = [np.tile(parts.edge_column, len(strip) // len(parts.edge_column)) for strip in hanging]
     return EyeRig(
         upper=upper,
         lower=lower,
         eyeball=eyeball,
         centre=parts.centre.astype(np.float32),
-        lid=lid,
-        column=parts.lid_column.astype(np.float32),
-        travel=parts.lid_travel.astype(np.float32),
+        lid=np.concatenate([*hanging, lid, skin]).astype(np.int32),
+        column=np.concatenate([*strips, parts.lid_column, column[skin]]).astype(np.float32),
+        travel=np.concatenate([*(np.ones(len(strip)) for strip in hanging), parts.lid_travel, travel[skin]]).astype(np.float32),
         under=under,
-        under_column=column.astype(np.float32),
+        under_column=contours.column_on(pixels[lower], pixels[under, 0]).astype(np.float32),
         under_travel=pull[under].astype(np.float32),
     )
 
 
 def mouth_cards_of(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float64], line: NDArray[np.float64], seen: SeenFace, mesh: RigMesh, camera: Camera
+    image: NDArray[np.uint8],
+    light: mouth.MouthLight,
+    lips: tuple[NDArray[np.float64], NDArray[np.float64]],
+    seen: SeenFace,
+    mesh: RigMesh,
+    camera: Camera,
 ) -> tuple[dict[str, Cards], dict[str, NDArray[np.float64]], dict[str, NDArray[np.uint8]]]:
-    """Teeth, tongue and lining: cards, their shapes where they follow the jaw, and textures."""
-    light = mouth.mouth_light(image, landmarks[[50, 280, 205, 425, 101, 330]], landmarks[[14, 17, 87, 317]].mean(0)[None])
+    """Teeth, tongue, lining and the shadow of the lips: cards, their shapes where they follow the jaw, and textures."""
+    line = (lips[0] + lips[1]) / 2
     width = float(np.linalg.norm(line[-1] - line[0]))
     axis = (line[-1] - line[0]) / width
     down = np.array([-axis[1], axis[0]])
@@ -134,43 +202,79 @@ def mouth_cards_of(
         "teeth_upper": mouth.upper_teeth(light),
         "teeth_lower": mouth.lower_teeth(light),
         "tongue": mouth.tongue(light),
+        "tongue_tip": mouth.tongue_tip(light),
         "lining": mouth.lining(light),
+        "lip_shade": mouth.lip_shade(light),
+        "lip_edge": mouth.lip_edge(image, lips[1], width),
+        "lip_line": mouth.lip_line(light),
     }
     cards: dict[str, Cards] = {}
 
-    def card(name: str, half: float, top: float, bottom: float, depth: float, bow: float, rows: int = 3, columns: int = 13) -> None:
-        u, v = np.meshgrid(np.linspace(-1, 1, columns), np.linspace(0, 1, rows))
-        place = centre + (u * half * width)[..., None] * axis + ((top + v * (bottom - top)) * width)[..., None] * down
+    def card(name: str, half: float, top: float, bottom: float, arch: float, depth: float, bow: float) -> None:
+        """half, top, bottom, arch in mouth widths: ``arch`` is how much higher the ends are than the middle."""
+        u, v = np.meshgrid(np.linspace(-1, 1, 13), np.linspace(0, 1, 3))
+        height = top + v * (bottom - top) - arch * u**2
+        place = centre + (u * half * width)[..., None] * axis + (height * width)[..., None] * down
         z = lip_depth + depth + bow * u**2
         texture = textures[name]
         uv = np.stack([(u + 1) / 2 * (texture.shape[1] - 2.02) + 0.5, v * (texture.shape[0] - 2.02) + 0.5], -1)
-        cards[name] = Cards(unproject(place.reshape(-1, 2), z.ravel(), camera), uv.reshape(-1, 2), _grid_triangles(rows, columns))
+        cards[name] = Cards(unproject(place.reshape(-1, 2), z.ravel(), camera), uv.reshape(-1, 2), _grid_triangles(3, 13))
 
-    card("teeth_upper", mouth.TOOTH_SPAN / 2, 0.085 - mouth.UPPER_HEIGHT, 0.085, 0.007, 0.016)
-    card("teeth_lower", mouth.TOOTH_SPAN / 2, 0.08, 0.08 + mouth.LOWER_HEIGHT, 0.010, 0.016)
-    card("tongue", 0.40, 0.02, 0.42, 0.018, 0.006)
-    v = np.repeat(np.linspace(0, 1, LINING_ROWS), len(line))
-    uv = np.stack([np.full(len(v), 7.0), v * 62.0], 1)
-    cards["lining"] = Cards(
-        unproject(np.tile(line, (LINING_ROWS, 1)), np.full(len(v), lip_depth + 0.02), camera),
-        uv,
-        _grid_triangles(LINING_ROWS, len(line)),
-    )
+    half = mouth.TOOTH_SPAN / 2
+    card("teeth_upper", half, UPPER_EDGE - mouth.UPPER_HEIGHT, UPPER_EDGE, 0.050, 0.007, 0.016)
+    card("teeth_lower", half, LOWER_EDGE, LOWER_EDGE + mouth.LOWER_HEIGHT, 0.010, 0.010, 0.016)
+    card("tongue", 0.46, TONGUE_TOP, TONGUE_TOP + 0.50, 0.0, 0.018, 0.006)
+    card("tongue_tip", 0.24, LOWER_EDGE + 0.10, LOWER_EDGE + 0.40, 0.0, 0.008, 0.004)
+    columns = len(line)
+    v = np.linspace(0, 1, LINING_ROWS)
+    uv = np.stack([np.full((LINING_ROWS, columns), 7.0), np.repeat(v[:, None] * 62.0, columns, 1)], -1)
+    behind = unproject(line, np.full(columns, lip_depth + 0.02), camera)
+    cards["lining"] = Cards(np.tile(behind, (LINING_ROWS, 1)), uv.reshape(-1, 2), _grid_triangles(LINING_ROWS, columns))
+    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT)):
+        height, across = textures[name].shape[:2]
+        across, along = np.meshgrid(np.linspace(0, across - 1.02, columns), at * (height - 1.02))
+        uv = np.stack([across, along], -1).reshape(-1, 2)
+        triangles = _grid_triangles(len(at), columns)
+        cards[name] = Cards(np.tile(behind, (len(at), 1)), uv, triangles[:, [0, 2, 1]] if name == "lip_edge" else triangles)
     shapes: dict[str, NDArray[np.float64]] = {}
-    for name, part, share in (("teeth_lower", "teeth_lower", 1.0), ("tongue", "tongue", 0.92)):
+    for name, part in (("teeth_lower", "teeth_lower"), ("tongue", "tongue"), ("tongue_tip", "tongue")):
         vertices = np.unique(mesh.triangles_of(part))
         front = vertices[np.argsort(seen.picture[vertices, 2])[: max(len(vertices) // 4, 1)]]  # what is seen: incisors, tip of the tongue
-        mean = (mesh.expressions[:, front].mean(1) @ camera.rotation.T) * share
+        mean = mesh.expressions[:, front].mean(1) @ camera.rotation.T
         shapes[name] = np.repeat(mean[:, None], len(cards[name].points), axis=1).astype(np.float64)
         for shape_name, index in ARKIT_INDEX.items():
-            if not shape_name.startswith(("jaw", "tongue")):
+            if not shape_name.startswith("jaw"):
                 shapes[name][index] = 0
+    metres = width * lip_depth / camera.focal
+    for name, (rise, forward) in (("tongue", (0.10, 0.0)), ("tongue_tip", (0.24, 0.012))):
+        shapes[name][ARKIT_INDEX["tongueOut"], :, 1] = -rise * metres
+        shapes[name][ARKIT_INDEX["tongueOut"], :, 2] = -forward
     # Rounded lips come forward; seen from the front they then hide more of the teeth than the flat sheet can show.
     hide = np.zeros((52, len(cards["teeth_upper"].points), 3))
     for name in ("mouthPucker", "mouthFunnel"):
-        hide[ARKIT_INDEX[name], :, 1] = -0.08 * width * lip_depth / camera.focal
+        hide[ARKIT_INDEX[name], :, 1] = -0.08 * metres
     shapes["teeth_upper"] = hide
     return cards, shapes, textures
+
+
+def lining_rows(columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """column, row and reach (``PortraitRig.lining_*``) of the vertices of LINING_CARDS, in their order."""
+    row = np.concatenate([np.linspace(0, 1, LINING_ROWS) * 1.12 - 0.06, SHADE_ROW, EDGE_ROW, LINE_ROW])
+    reach = np.concatenate([np.zeros(LINING_ROWS), SHADE_REACH, EDGE_REACH, np.zeros(len(LINE_ROW))])
+    return np.tile(np.arange(columns, dtype=np.float64), len(row)), np.repeat(row, columns), np.repeat(reach, columns)
+
+
+def hang_on_jaw(shapes: NDArray[np.float64], starts: dict[str, NDArray[np.int32]], cards: dict[str, Cards], seam: LipSeam) -> None:
+    """Let the lower teeth and the tongue go down with the lower lip's middle when the jaw opens, by so much less that they show above it.
+
+    A jaw turns about its joint, so the back teeth at the sides go down less than the incisors.
+    """
+    jaw = ARKIT_INDEX["jawOpen"]
+    middle = seam.lower[len(seam.lower) // 2 - 2 : len(seam.lower) // 2 + 3]
+    drop = shapes[jaw, middle].mean(0)
+    for name, share in JAW_FOLLOWERS.items():
+        across = np.tile(np.linspace(-1, 1, 13), len(cards[name].points) // 13)
+        shapes[jaw, starts[name]] = drop * (share * (1 - HINGE * across**2))[:, None]
 
 
 def settle_teeth(
@@ -187,7 +291,7 @@ def settle_teeth(
     upper, lower = seam.upper[middle], seam.lower[middle]
     in_photo = (vertices[upper, 1] + vertices[lower, 1]) / 2
     shut = vertices[upper, 1] + change[upper] + UPPER_SHARE * seam.rest_gap[middle]
-    for name in ("teeth_upper", "teeth_lower", "tongue"):
+    for name in ("teeth_upper", "teeth_lower", "tongue", "tongue_tip"):
         # What the jaw itself moves on the way to rest is not to be moved twice.
         vertices[starts[name], 1] += float((shut - in_photo).mean() - change[starts[name]].mean())
 

@@ -4,12 +4,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait import contours
+
 SCALE = 4
 """Texels a pixel of the photo in the eye textures."""
 
-LID_COLUMNS, LID_ROWS = 96, 48
-LASH_ROW = 32
-"""Row of the lid texture where the lashes grow; the lid is above it, the fringe below."""
+LASH_COLUMNS, LASH_ROWS = 96, 40
+LASH_REACH = (-1.0, 3.0)
+
+LID_COLUMNS, LID_ROWS = 96, 40
+LID_BEYOND = 4
+LID_FACING = 0.6
+"""How far the shut lid takes the colour of the skin around the eye."""
+LASH_HEIGHT = 0.085
+"""Up to this many eye widths above its edge the lid is hidden behind its lashes."""
+
+LID_RIGID, LID_ROOM, LID_CURVE = 0.035, 0.85, 1.5
+"""The lid within this many eye widths of its edge moves as one piece; above it the way fades over this share of the room under the brow,
+with this power."""
 
 
 def to_texels(points: NDArray[np.float64], origin: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -74,67 +86,104 @@ def eyeball_texture(
         sclera = np.broadcast_to(np.array([170, 160, 155], np.float32), box.shape)
     edge = np.clip((rim - distance) / (0.18 * radius) + 0.5, 0, 1)[..., None]
     hidden = profile[bins] * edge + sclera * (1 - edge)
+    # What the upper lid covers lies in its shadow.
+    covered = contours.height_on(upper, pixels[..., 0].ravel()).reshape(distance.shape) - pixels[..., 1]
+    hidden = hidden * (1 - 0.38 * _smoothstep((covered + 0.03 * span) / (0.10 * span)))[..., None]
     blend = np.clip((depth - 0.02 * span) / (0.03 * span), 0, 1)[..., None]
     texture = box * blend + hidden * (1 - blend)
     return _rgba(texture), origin
 
 
-def lid_texture(
-    image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64], crease: NDArray[np.float64], unit: float
-) -> NDArray[np.uint8]:
-    """The closed upper lid: uint8 (LID_ROWS, LID_COLUMNS, 4), column along the eye, row from the crease to the lashes and their fringe.
+def lash_texture(image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The lashes of the upper lid as they hang when it sinks: RGBA (LASH_ROWS, LASH_COLUMNS), column along the eye from its outer corner.
 
-    Its colour is that of the skin right above the crease and below the eye in the photo, so it takes on the light of each photo.
-    upper, lower, crease: (n, 2), photo pixels, outer corner to inner. unit: pixels, 1/22 of the eye's width.
+    Rows run from LASH_REACH[0] to LASH_REACH[1] units (1/22 of the eye's width) below the lid's edge.
     """
-    blurred = cv2.GaussianBlur(image, (0, 0), 0.8).astype(np.float32)
-
-    def along(points: NDArray[np.float64]) -> NDArray[np.float32]:
-        at = np.linspace(0, len(points) - 1, LID_COLUMNS)
-        index = np.arange(len(points))
-        x = np.interp(at, index, points[:, 0]).astype(np.float32)[None]
-        y = np.interp(at, index, points[:, 1]).astype(np.float32)[None]
-        return cv2.remap(blurred, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
-
-    above = along(crease - np.array([0.0, 0.4 * unit]))
-    over = along(crease - np.array([0.0, 1.0 * unit]))
-    below = along(lower + np.array([0.0, 3.0 * unit]))
-    mixed = np.ascontiguousarray((0.5 * over + 0.5 * below)[None])
-    skin = cv2.GaussianBlur(mixed, (0, 0), LID_COLUMNS / 10, borderType=cv2.BORDER_REPLICATE)[0]
-    # Lid skin is thin: a little redder than what surrounds it.
-    skin = skin * np.array([1.04, 1.015, 1.005], np.float32)
-    t = (np.arange(LID_ROWS) / LASH_ROW)[:, None, None].astype(np.float32)
-    s = (np.arange(LID_COLUMNS) / (LID_COLUMNS - 1))[None, :, None].astype(np.float32)
-    bulge = np.sin(np.pi * np.clip(t, 0, 1)) * np.sin(np.pi * s)
-    colour = skin[None] * (0.95 + 0.10 * bulge)
-    top = np.clip(1 - t / 0.4, 0, 1)
-    colour = colour * (1 - top) + above[None] * top
-    dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.8
-    taper = np.clip(np.minimum(s * 9 + 0.35, (1 - s) * 4), 0, 1)
-    lash_distance = (np.arange(LID_ROWS) - LASH_ROW)[:, None, None].astype(np.float32) / (LASH_ROW / 8.0)  # about pixels of a closed lid
-    line = np.exp(-((lash_distance / np.where(lash_distance < 0, 0.5, 0.75)) ** 2)) * 0.88 * taper
+    dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.85
+    below = np.linspace(*LASH_REACH, LASH_ROWS, dtype=np.float32)[:, None]
+    s = np.linspace(0, 1, LASH_COLUMNS, dtype=np.float32)[None]
+    taper = np.clip(np.minimum(s * 9 + 0.25, (1 - s) * 3.2), 0, 1)
+    line = np.exp(-((below / np.where(below < 0, 0.45, 0.60)) ** 2)) * 0.88 * taper
     rng = np.random.default_rng(7)
-    strands = cv2.GaussianBlur(rng.normal(size=(1, LID_COLUMNS)).astype(np.float32), (0, 0), 0.8)[0]
+    strands = cv2.GaussianBlur(rng.normal(size=(1, LASH_COLUMNS)).astype(np.float32), (0, 0), 0.8)
     strands = 0.5 + 0.5 * strands / max(float(np.abs(strands).max()), 1e-6)
-    length = 1.2 + 1.6 * strands[None, :, None]
-    fringe = (
-        np.where(lash_distance > 0, np.clip(1 - lash_distance / length, 0, 1), 0) * 0.25 * taper * (0.55 + 0.45 * strands[None, :, None])
-    )
-    lash = np.maximum(line, fringe)
-    on_lid = (t <= 1.0).astype(np.float32)
-    edge_in = _smoothstep(t / 0.4) * _smoothstep(np.minimum(s, 1 - s) * 6 + 0.1)
-    alpha = on_lid * edge_in + (1 - on_lid) * lash
-    colour = np.where(on_lid > 0, colour * (1 - lash) + dark * lash, dark)
-    grain = rng.normal(size=(LID_ROWS, LID_COLUMNS, 1)).astype(np.float32) * 1.2
-    return np.dstack([(colour + grain).round().clip(0, 255), (alpha * 255).round().clip(0, 255)]).astype(np.uint8)
+    length = (1.0 + 1.5 * strands) * (1.25 - 0.6 * s)  # longer towards the outer corner
+    fringe = np.where(below > 0, np.clip(1 - below / length, 0, 1), 0) * 0.60 * taper * (0.45 + 0.55 * strands)
+    alpha = np.maximum(line, fringe)
+    return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
-def crease_curve(upper: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the lid folds: a curve above the open edge (n, 2)."""
+def shade_texture(skin: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The shadow that the upper lid throws on the eyeball: RGBA (32, 8), row 0 at the lid's edge. skin: (3,), the lid's colour."""
+    alpha = np.repeat((1 - np.linspace(0, 1, 32, dtype=np.float32)[:, None]) ** 1.6 * 0.62, 8, 1)
+    dark = skin * np.array([0.20, 0.15, 0.13], np.float32)
+    return np.dstack([np.broadcast_to(dark, (32, 8, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def lid_reach(upper: NDArray[np.float64], brow: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far above ``upper`` skin still moves with the lid, pixels, at x (n,). brow: (m, 2), lower edge of the brow, which stays."""
     span = float(np.linalg.norm(upper[-1] - upper[0]))
-    s = np.linspace(0, 1, len(upper))
-    height = span * (0.10 + 0.24 * np.sin(np.pi * s))
-    return upper - np.stack([np.zeros_like(height), height], 1)
+    room = contours.height_on(upper, x) - contours.height_on(brow, x)
+    return np.clip(LID_ROOM * room, 0.16 * span, 0.42 * span)
+
+
+def lid_travel(above: NDArray[np.float64], reach: NDArray[np.float64], span: float) -> NDArray[np.float64]:
+    """How far skin that is ``above`` the edge of the upper lid (pixels) goes along when it closes, 0..1.
+
+    The edge with its lashes goes all the way, the skin above it less and less: it unfolds from the crease. span: width of the eye.
+    """
+    rigid = LID_RIGID * span
+    return np.asarray(np.clip(1 - np.maximum(above - rigid, 0) / np.maximum(reach - rigid, 1e-6), 0, 1) ** LID_CURVE)
+
+
+def beyond_corner(edge: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``edge`` (n, 2) with LID_BEYOND more points outwards of the outer corner, where lashes stand beside the eye."""
+    out = np.array([upper[0, 0] - upper[-1, 0], 0.0])
+    return np.concatenate([upper[0] + np.outer(np.linspace(0.24, 0.06, LID_BEYOND), out), edge])
+
+
+def lid_texture(
+    image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64], reach: NDArray[np.float64]
+) -> NDArray[np.uint8]:
+    """The skin of the upper lid without the lashes that stand before it: RGBA (LID_ROWS, LID_COLUMNS), column along the eye from beside the
+    outer corner, row from ``reach`` pixels (n,) above ``upper`` (n, 2) down to it. upper and lower as ``beyond_corner`` gives them.
+
+    Stretched by a closing lid, lashes would become streaks. Creases run along the lid and stay.
+    """
+    span = float(np.linalg.norm(upper[-1] - upper[LID_BEYOND]))
+    at, index = np.linspace(0, len(upper) - 1, LID_COLUMNS), np.arange(len(upper))
+    x, y, bottom, height = (np.interp(at, index, values) for values in (upper[:, 0], upper[:, 1], lower[:, 1], reach))
+    t = np.linspace(0, 1, LID_ROWS)[:, None]
+    above = (1 - t) * height
+
+    def seen_at(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+        columns = np.broadcast_to(x, rows.shape).astype(np.float32)
+        return cv2.remap(image, columns, rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+
+    strip, beneath = seen_at(y - above), seen_at(bottom + (0.16 + 0.16 * t) * span)
+    # Lashes are dark and narrower than this; near the edge they stand in a row that hides the skin, which goes on as it is above.
+    clean = cv2.morphologyEx(strip, cv2.MORPH_CLOSE, np.ones((1, LID_COLUMNS // 9), np.uint8))
+    clean = cv2.GaussianBlur(clean, (0, 0), sigmaX=LID_COLUMNS / 20, sigmaY=0.7, borderType=cv2.BORDER_REPLICATE)
+    for column in range(LID_COLUMNS):
+        hidden = above[:, column] < LASH_HEIGHT * span
+        first = int(np.argmax(hidden))
+        seen = clean[max(first - 4, 0) : first + 1, column].mean(0)
+        clean[hidden, column] = seen
+    clean = cv2.GaussianBlur(clean, (0, 0), sigmaX=LID_COLUMNS / 40, sigmaY=1.0, borderType=cv2.BORDER_REPLICATE)
+    # Shut, the lid faces the light as the skin around the eye does, and is thin: a little redder.
+    around = 0.5 * clean[: LID_ROWS // 4].mean(0) + 0.5 * beneath.mean(0)
+    around = cv2.GaussianBlur(around[None], (0, 0), sigmaX=LID_COLUMNS / 8, borderType=cv2.BORDER_REPLICATE)
+    facing = LID_FACING * _smoothstep((t - 0.25) / 0.55)[..., None]
+    clean = clean * (1 - facing) + around * np.array([0.98, 0.94, 0.93], np.float32) * facing
+    # Pores and lines like those of the skin under the eye.
+    clean = clean + 0.7 * (beneath - cv2.GaussianBlur(beneath, (0, 0), 2.5, borderType=cv2.BORDER_REPLICATE))
+    # A closed lid bulges over the eyeball: lit in the middle, turning away at its edge.
+    s = np.clip((at - LID_BEYOND) / (len(upper) - 1 - LID_BEYOND), 0, 1)[None]
+    beside = np.clip(1 - at / LID_BEYOND, 0, 1)[None]
+    bulge = 1 + 0.07 * np.sin(np.pi * s) * np.sin(np.pi * np.clip(t / 0.95, 0, 1)) - 0.10 * _smoothstep((t - 0.72) / 0.28)
+    alpha = _smoothstep(t / 0.45) * _smoothstep((1 - s) / 0.16) * _smoothstep(1 - beside)
+    alpha = alpha * np.where(beside > 0, _smoothstep((1 - t) / 0.25), 1.0)
+    return np.dstack([clean * bulge[..., None], alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
 def iris_of(landmarks: NDArray[np.float64], numbers: tuple[int, ...]) -> NDArray[np.float64]:

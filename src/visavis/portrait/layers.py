@@ -5,18 +5,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait import contours
-from visavis.portrait.cards import LINING_ROWS, Cards, eye_cards, eye_rig, mouth_cards_of, settle_teeth
+from visavis.portrait import contours, mouth
+from visavis.portrait.cards import LINING_CARDS, Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
 from visavis.portrait.seen_face import SeenFace, head_pivot_of, unproject
 from visavis.portrait.sheet_fields import breath_of, depth_and_weight, displacement_of, shoulder_line_of, without_cliffs
 from visavis.portrait.topology import MARGIN, build_sheet
-from visavis.types_portrait import PICTURE_HEIGHT, FittedPortrait, PortraitRig, RigMesh
+from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
 LAYERS_VERSION = 1
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
+
+SHUT_IN_PHOTO = 0.02
+"""Lips nearer than this many eye distances in the photo are shut in it."""
 
 TEXTURE_SCALE = 2
 """Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing
@@ -43,10 +46,16 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     displacement = displacement_of(seen, sheet, pixels, outline, face_height)
 
     eye_distance = float(np.linalg.norm(landmarks[468] - landmarks[473]))
-    right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, seen, camera)
-    left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, seen, camera)
+    right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, landmarks[list(contours.RIGHT_BROW_LOWER)], seen, camera)
+    left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, landmarks[list(contours.LEFT_BROW_LOWER)], seen, camera)
     middle = (lips[0] + lips[1]) / 2
-    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, landmarks, middle, seen, mesh, camera)
+    light = mouth.mouth_light(
+        image,
+        landmarks[[50, 280, 205, 425, 101, 330]],
+        landmarks[[14, 17, 87, 317]].mean(0)[None],
+        mouth.white_of_eyes(image, (right_opening, left_opening)),
+    )
+    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, light, lips, seen, mesh, camera)
 
     plate = complete_plate(image, fitted.alpha, fitted.plain_background)
     textures = {"person": _person_texture(fitted, plate), **mouth_textures}
@@ -76,14 +85,22 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         ("left", left_parts, sheet.left_upper, sheet.left_lower),
     ):
         join(f"eyeball_{side}", parts.eyeball)
-        # The lid hangs on the upper edge: brows, squint and widening carry it as they carry the skin beside it.
-        column = np.clip(np.round(parts.lid_column), 0, len(upper) - 1).astype(int)
-        join(f"lid_{side}", parts.lid, displacement[:, upper[column]])
-        textures[f"eyeball_{side}"], textures[f"lid_{side}"] = parts.eyeball_texture, parts.lid_texture
+        # Lid, lashes and shadow hang on the upper edge: brows, squint and widening carry them as they carry the skin.
+        for name, card, texture, column in (
+            ("shade", parts.shade, parts.shade_texture, parts.edge_column),
+            ("lid", parts.lid, parts.lid_texture, parts.lid_column),
+            ("lash", parts.lash, parts.lash_texture, parts.edge_column),
+        ):
+            carried = upper[np.resize(column, len(card.points))]
+            join(f"{name}_{side}", card, displacement[:, carried])
+            textures[f"{name}_{side}"] = texture
+        textures[f"eyeball_{side}"] = parts.eyeball_texture
         triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
-    for name in ("lining", "teeth_lower", "tongue", "teeth_upper"):
+    for name in (*LINING_CARDS, "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
         join(name, mouth_cards[name], mouth_shapes.get(name))
+    if float((lips[1][:, 1] - lips[0][:, 1]).max()) <= SHUT_IN_PHOTO * eye_distance:
+        triangles["lip_line"] = triangles["lip_line"][:0]  # the photo has its own line, which is better
     triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
@@ -91,10 +108,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     shape_stack = round_opening(shape_stack, sheet, pixels, lips)
     shape_stack = calibrate_jaw(shape_stack, vertices, sheet, eye_distance, camera)
     rest = rest_expression(fitted.expression, lips, eye_distance)
-    moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
     seam = lip_seam(sheet, pixels, lips, vertices, shape_stack, rest - fitted.expression)
+    hang_on_jaw(shape_stack, starts, mouth_cards, seam)
     settle_teeth(vertices, starts, seam, shape_stack, rest - fitted.expression)
-    lining_rows = mouth_cards["lining"].uv
+    moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
+    lining_column, lining_row, lining_reach = lining_rows(contours.MOUTH_COLUMNS)
     keypoint_names, keypoint_vertices, keypoint_weights = keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
     breath = np.zeros((total, 3))
     breath[: len(pixels)] = breath_of(pixels, depth, shoulder_line, face_height, camera)
@@ -102,6 +120,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     breath[len(pixels) :] = lift
     hip = np.array([0.0, (PICTURE_HEIGHT + 0.7 * face_height - camera.principal[1]) / camera.focal * head_pivot[2], head_pivot[2]])
     hip[0] = head_pivot[0]
+
+    def eyes_of(side: str, parts: EyeParts, upper: NDArray[np.int32], lower: NDArray[np.int32], brow: tuple[int, ...]) -> EyeRig:
+        hanging = starts[f"shade_{side}"], starts[f"lash_{side}"]
+        return eye_rig(parts, starts[f"eyeball_{side}"], hanging, starts[f"lid_{side}"], upper, lower, pixels, landmarks[list(brow)])
+
     return PortraitRig(
         content_hash=fitted.content_hash,
         vertices=vertices.astype(np.float32),
@@ -116,11 +139,12 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         head_pivot=head_pivot.astype(np.float32),
         hip_pivot=hip.astype(np.float32),
         lips=seam,
-        right_eye=eye_rig(right_parts, starts["eyeball_right"], starts["lid_right"], sheet.right_upper, sheet.right_lower, pixels),
-        left_eye=eye_rig(left_parts, starts["eyeball_left"], starts["lid_left"], sheet.left_upper, sheet.left_lower, pixels),
-        mouth_lining=starts["lining"],
-        lining_column=np.tile(np.arange(contours.MOUTH_COLUMNS, dtype=np.float32), LINING_ROWS),
-        lining_row=(lining_rows[:, 1] / 62.0 * 1.12 - 0.06).astype(np.float32),
+        right_eye=eyes_of("right", right_parts, sheet.right_upper, sheet.right_lower, contours.RIGHT_BROW_LOWER),
+        left_eye=eyes_of("left", left_parts, sheet.left_upper, sheet.left_lower, contours.LEFT_BROW_LOWER),
+        mouth_lining=np.concatenate([starts[name] for name in LINING_CARDS]),
+        lining_column=lining_column.astype(np.float32),
+        lining_row=lining_row.astype(np.float32),
+        lining_reach=lining_reach.astype(np.float32),
         uv=np.concatenate(uv).astype(np.float32),
         triangles=triangles,
         textures=textures,
@@ -133,7 +157,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
 
 
 def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side (mirrored).
+    """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side.
 
     Where the matte is partial the colour is solved from photo = alpha * colour + (1 - alpha) * plate, so that over its own plate the photo
     comes back.
@@ -150,8 +174,11 @@ def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray
     weight = cv2.GaussianBlur(inner, (0, 0), 3)
     spread = cv2.GaussianBlur(colour * inner[..., None], (0, 0), 3) / np.maximum(weight, 1e-4)[..., None]
     colour = np.where(((alpha < 0.02) & (weight > 1e-4))[..., None], spread, colour)
-    rgba = np.dstack([colour, alpha * 255])
-    rgba = cv2.copyMakeBorder(rgba, MARGIN, MARGIN + 1, MARGIN, MARGIN + 1, cv2.BORDER_REFLECT_101)
+    border = MARGIN, MARGIN + 1, MARGIN, MARGIN + 1
+    # Only what the edge itself cuts goes on beyond it: mirrored, hair that ends near the edge would float there.
+    rgba = np.dstack(
+        [cv2.copyMakeBorder(colour, *border, cv2.BORDER_REFLECT_101), cv2.copyMakeBorder(alpha, *border, cv2.BORDER_REPLICATE) * 255]
+    )
     return _double(_double(rgba, 0), 1).round().clip(0, 255).astype(np.uint8)
 
 

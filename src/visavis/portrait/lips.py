@@ -8,7 +8,7 @@ from visavis.portrait import contours
 from visavis.portrait.topology import Sheet
 from visavis.types_portrait import Camera, LipSeam
 
-JAW_OPENING = 0.40
+JAW_OPENING = 0.42
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
 
 UPPER_SHARE = 0.4
@@ -50,7 +50,7 @@ def round_opening(
     ends = drop[0] + (drop[-1] - drop[0]) * (across[:, None] + 1) / 2
     deepest = np.sort(drop[columns // 4 : -columns // 4] - ends[columns // 4 : -columns // 4], axis=0)
     depth = np.array([0.0, float(deepest[-len(deepest) // 2 :, 1].mean()), float(np.median(deepest[:, 2]))])
-    change = ends + (1 - np.abs(across[:, None]) ** 2.6) * depth - drop
+    change = ends + (1 - np.abs(across[:, None]) ** 2.4) ** 0.65 * depth - drop
     x = pixels[:, 0]
     width = float(np.linalg.norm(lips[0][-1] - lips[0][0]))
     away = np.maximum(pixels[:, 1] - contours.height_on(lips[1], x), 0)

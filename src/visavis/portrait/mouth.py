@@ -1,4 +1,4 @@
-"""The inside of the mouth: two rows of teeth, the tongue and the lining, as textures drawn for the photo's light."""
+"""The inside of the mouth: teeth, tongue, lining, shadow and wet rim of the lips, as textures drawn for the photo's light."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,10 @@ TEXELS = 256
 """Width of the tooth textures; they span TOOTH_SPAN mouth widths."""
 
 TOOTH_SPAN = 1.30
-UPPER_HEIGHT, LOWER_HEIGHT = 0.26, 0.20
-"""Height of a row of teeth in mouth widths."""
+UPPER_HEIGHT, LOWER_HEIGHT = 0.28, 0.22
+"""Height of a row of teeth with its gum, in mouth widths."""
+
+SHADE_COLUMNS, SHADE_ROWS = 64, 64
 
 _WIDTHS = (1.0, 0.78, 0.86, 0.72, 0.66, 0.6)
 """Seen widths of the teeth from the middle outwards, relative to a central incisor (Wheeler's Dental Anatomy, rounded, foreshortened)."""
@@ -26,18 +28,37 @@ class MouthLight:
     flesh: NDArray[np.float32]
 
 
-def mouth_light(image: NDArray[np.uint8], skin_points: NDArray[np.float64], lip_points: NDArray[np.float64]) -> MouthLight:
-    """Light measured on the photo: skin_points (n, 2) on lit skin near the mouth, lip_points (m, 2) on the lower lip."""
+def mouth_light(
+    image: NDArray[np.uint8], skin_points: NDArray[np.float64], lip_points: NDArray[np.float64], white: NDArray[np.float32]
+) -> MouthLight:
+    """Light measured on the photo: skin_points (n, 2) on lit skin near the mouth, lip_points (m, 2) on the lower lip, white (3,) of the
+    eyes."""
     skin = _colours(image, skin_points)
     lip = np.median(_colours(image, lip_points), 0)
     lit = np.percentile(skin, 75, axis=0)
-    grey = float(lit @ np.array([0.3, 0.6, 0.1], np.float32))
-    # Teeth reflect about as a light skin does; in dark skin the camera's exposure, seen in the brightest skin, still tells the light.
-    level = np.clip(138 + 0.46 * grey, 165, 228)
+    grey = _luminance(lit)
+    # Enamel is about as bright as the white of the eye, which tells the exposure whatever the skin; the skin tells how warm the light is.
+    level = np.clip(0.66 * _luminance(white) + 0.26 * grey + 44, 140, 215)
     warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.35
-    tooth = (np.array([1.0, 0.96, 0.885], np.float32) * warm * level).clip(0, 235).astype(np.float32)
-    flesh = (np.array([0.62, 0.30, 0.30], np.float32) * np.clip(grey, 90, 200) * 0.9 + 0.15 * lip).astype(np.float32)
+    tooth = (np.array([1.03, 0.985, 0.90], np.float32) * warm * level).clip(0, 222).astype(np.float32)
+    flesh = (np.array([0.74, 0.37, 0.36], np.float32) * np.clip(grey, 90, 190) * 0.9 + 0.20 * lip).astype(np.float32)
     return MouthLight(tooth, lip.astype(np.float32), flesh)
+
+
+def white_of_eyes(image: NDArray[np.uint8], openings: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]) -> NDArray[np.float32]:
+    """Colour (3,) of the brightest, least coloured part between the lids. openings: upper and lower edges (n, 2) of each eye."""
+    found = []
+    for upper, lower in openings:
+        mask = np.zeros(image.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(np.concatenate([upper, lower[::-1]])).astype(np.int32)], 1)
+        found.append(image[mask > 0])
+    inside = np.concatenate(found).astype(np.float32)
+    if len(inside) < 8:
+        return np.array([170, 160, 155], np.float32)
+    # The glint on the iris is brighter still, but small.
+    score = inside.mean(1) - 0.9 * np.ptp(inside, axis=1)
+    low, high = np.percentile(score, [72, 94])
+    return np.asarray(inside[(score >= low) & (score <= high)].mean(0), np.float32)
 
 
 def upper_teeth(light: MouthLight) -> NDArray[np.uint8]:
@@ -56,56 +77,131 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     w, h = TEXELS * over, height * over
     x = (np.arange(w) + 0.5) / w * 2 - 1
     y = (np.arange(h) + 0.5) / h  # 0 at the gum, 1 at the edge
-    unit = 0.168 / TOOTH_SPAN * 2 * (1.0 if upper else 0.74)
-    widths = np.array(_WIDTHS) if upper else np.array([1.0, 1.05, 1.1, 1.0, 0.9, 0.8])
+    unit = 0.168 / TOOTH_SPAN * 2 * (1.0 if upper else 0.70)
+    widths = np.array(_WIDTHS) if upper else np.array([1.0, 1.05, 1.15, 1.05, 1.0, 1.0, 0.9])
     right = np.cumsum(widths) * unit
     left = np.concatenate([[0.0], right[:-1]])
     side = np.abs(x)
     number = np.minimum(np.searchsorted(right, side), len(widths) - 1)
     local = np.clip((side - left[number]) / (right[number] - left[number]) * 2 - 1, -1, 1)
-    lengths = np.array([1.0, 0.94, 1.0, 0.92, 0.86, 0.8]) if upper else np.array([0.95, 0.97, 1.0, 0.95, 0.9, 0.85])
-    end = (0.985 - (1 - lengths[number]) * 0.55) - 0.035 * np.abs(local) ** 4 - 0.05 * side**2
-    edge = np.clip((end[None] - y[:, None]) * h / (1.2 * over) + 0.5, 0, 1)
-    between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.012) ** 2))
-    round_tooth = 1 - 0.13 * local**2
-    depth = np.clip(1 - 0.62 * (side / 0.80) ** 2, 0.16, 1)
-    lip_shadow = 0.76 + 0.24 * np.clip((y - 0.35) / 0.5, 0, 1)
-    translucent = 1 - 0.10 * np.clip((y - 0.90) / 0.1, 0, 1)
-    shade = lip_shadow[:, None] * translucent[:, None] * (round_tooth * depth * (1 - 0.26 * between))[None]
+    lengths = np.array([1.0, 0.955, 0.99, 0.95, 0.92, 0.9]) if upper else np.array([0.97, 0.98, 1.0, 0.98, 0.96, 0.94, 0.92])
+    end = (0.985 - (1 - lengths[number]) * 0.55) - 0.030 * np.abs(local) ** 3
+    edge = np.clip((end[None] - y[:, None]) * h / (1.6 * over) + 0.5, 0, 1)
+    between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.014) ** 2))
+    round_tooth = 1 - 0.10 * local**2
+    # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
+    depth = np.clip(1 - 0.95 * side**1.8, 0.10, 1)
+    reach = np.clip((end[None] - y[:, None]) / 0.6, 0, 1)  # from the edge towards the gum
+    translucent = 1 - 0.16 * np.exp(-reach / 0.06)
+    bulge = 1 - 0.16 * reach**2
+    shade = translucent * bulge * (round_tooth * depth * (1 - 0.15 * between))[None]
     if not upper:
-        shade = shade * 0.66
+        shade = shade * 0.90
     colour = light.tooth[None, None] * shade[..., None]
-    # The further back, the warmer: light inside the mouth has bounced off flesh.
-    warmth = (1 - depth)[None, :, None]
-    colour = colour * (1 - warmth * np.array([0.0, 0.12, 0.16], np.float32))
-    gum = np.clip((0.40 + 0.06 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
-    colour = colour * (1 - gum) + light.flesh * 0.8 * depth[None, :, None] * gum
+    # The further back and the nearer to the gum, the warmer: light inside the mouth has bounced off flesh.
+    warmth = np.clip((1 - depth)[None] + 0.35 * reach**2, 0, 1)[..., None]
+    colour = colour * (1 - warmth * np.array([0.0, 0.13, 0.20], np.float32))
+    gum = np.clip((0.37 + 0.05 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
+    colour = colour * (1 - gum) + light.flesh * 0.85 * depth[None, :, None] * gum
     # Beyond the last tooth seen the cheek's shadow takes over.
-    alpha = edge * np.clip((0.92 - side) / 0.12, 0, 1)[None]
+    alpha = edge * np.clip((0.90 - side) / 0.30, 0, 1)[None]
     rgba = np.concatenate([colour, alpha[..., None] * 255], -1).astype(np.float32)
     rgba = cv2.resize(rgba, (TEXELS, height), interpolation=cv2.INTER_AREA)
     return rgba.round().clip(0, 255).astype(np.uint8)
 
 
 def tongue(light: MouthLight) -> NDArray[np.uint8]:
-    """The tongue lying in the lower jaw: RGBA (48, 96)."""
+    """The tongue lying in the lower jaw: RGBA (96, 128), its back at the upper end. Matte, with a groove and a soft sheen."""
+    y, x = np.mgrid[:96, :128].astype(np.float32)
+    x, y = (x - 63.5) / 64, y / 95
+    back = 0.10 + 0.34 * np.abs(x) ** 2.2
+    # The back fades into the dark of the throat, the sides into that of the cheeks.
+    solid = _smoothstep((y - back) / 0.34) * _smoothstep((1 - np.abs(x)) / 0.30)
+    lit = 0.62 + 0.44 * _smoothstep((y - back) / 0.60) - 0.20 * x**2
+    groove = 1 - 0.13 * np.exp(-((x / 0.10) ** 2)) * _smoothstep((y - 0.2) / 0.3)
+    colour = light.flesh * (lit * groove)[..., None]
+    sheen = sum(np.exp(-(((x - at) / 0.16) ** 2) - ((y - 0.66) / 0.10) ** 2) for at in (-0.34, 0.34))
+    colour = colour + (light.tooth * 0.10) * np.asarray(sheen)[..., None]
+    rng = np.random.default_rng(3)
+    rough = cv2.GaussianBlur(rng.normal(size=(96, 128)).astype(np.float32), (0, 0), 1.1)
+    colour = colour * (1 + 0.04 * rough / rough.std())[..., None]
+    return np.dstack([colour, solid * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def tongue_tip(light: MouthLight) -> NDArray[np.uint8]:
+    """The tip that comes forward between the teeth: RGBA (48, 96)."""
     y, x = np.mgrid[:48, :96].astype(np.float32)
     x, y = (x - 47.5) / 48, y / 47
-    outline = np.clip((1 - np.abs(x) ** 2.6 - (1 - y) ** 3.0 * 0.55 - 0.25 * (1 - y)) / 0.22, 0, 1)
-    shade = 0.62 + 0.34 * np.exp(-((x / 0.6) ** 2)) * np.exp(-(((y - 0.55) / 0.5) ** 2)) - 0.06 * np.exp(-((x / 0.09) ** 2))
-    colour = light.flesh[None, None] * shade[..., None]
-    return np.concatenate([colour, outline[..., None] * 255], -1).round().clip(0, 255).astype(np.uint8)
+    top = 0.04 + 0.60 * np.abs(x) ** 2.4
+    solid = np.clip((y - top) / 0.10, 0, 1) * np.clip((0.96 - np.abs(x)) / 0.10, 0, 1)
+    lit = 0.78 + 0.30 * np.exp(-(((y - top - 0.22) / 0.16) ** 2)) - 0.14 * x**2 - 0.07 * np.exp(-((x / 0.09) ** 2))
+    return np.dstack([light.flesh * 1.06 * lit[..., None], solid * 255]).round().clip(0, 255).astype(np.uint8)
 
 
 def lining(light: MouthLight) -> NDArray[np.uint8]:
-    """Dark of the mouth with the wet inner side of the lips: RGBA (64, 16), row 0 at the upper edge."""
+    """The wall of the mouth: RGBA (64, 16), row 0 at the upper edge. Palate, the dark of the throat, the floor."""
     y = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
-    dark = np.array([0.17, 0.075, 0.075], np.float32) * float(np.clip(light.flesh.max(), 60, 160)) * 1.25
-    under = np.exp(-((y / 0.10) ** 2)) * 0.30
-    over = np.exp(-(((1 - y) / 0.12) ** 2)) * 0.50
-    colour = dark * (0.55 + 0.45 * y) + light.lip * (under * 0.8 + over * 0.85) * np.array([1.0, 0.78, 0.78], np.float32)
+    throat = np.exp(-(((y - 0.46) / 0.30) ** 2))
+    wall = light.flesh * np.array([0.42, 0.28, 0.28], np.float32)
+    dark = light.flesh * np.array([0.27, 0.17, 0.17], np.float32)
+    colour = wall * (1 - throat) + dark * throat
     rgba = np.concatenate([np.broadcast_to(colour, (64, 3)), np.full((64, 1), 255, np.float32)], -1)
     return np.repeat(rgba[:, None].round().clip(0, 255).astype(np.uint8), 16, axis=1)
+
+
+def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
+    """The shadow on teeth and tongue of the upper lip and of the corners: RGBA (SHADE_ROWS, SHADE_COLUMNS).
+
+    Column from corner to corner, row from the upper lip's edge (0) to the end of its shadow (1).
+    """
+    v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
+    u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
+    above = (1 - v) ** 2.0 * 0.72
+    corner = 0.92 * _smoothstep((u - 0.50) / 0.48)
+    shadow = 1 - (1 - above) * (1 - corner)
+    dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)
+    return np.dstack([np.broadcast_to(dark, (*shadow.shape, 3)), shadow * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -> NDArray[np.uint8]:
+    """The wet rim of the lower lip, which the photo's dark line between shut lips hides: RGBA (SHADE_ROWS, SHADE_COLUMNS).
+
+    Column from corner to corner; row 0 on the lip, a half at its edge, 1 inside the mouth. edge: (n, 2), where the lower lip begins in the
+    photo. unit: mouth width, pixels. Its colour is the photo's, a little below the edge.
+    """
+    at = np.linspace(0, len(edge) - 1, SHADE_COLUMNS)
+    index = np.arange(len(edge))
+    x, y = np.interp(at, index, edge[:, 0]).astype(np.float32), np.interp(at, index, edge[:, 1]).astype(np.float32)
+    u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))
+    below = y + np.float32(0.055 * unit) * (1 - u**2)
+    found = cv2.remap(cv2.GaussianBlur(image, (0, 0), 0.8), x[None], below[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lip = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 3.0, borderType=cv2.BORDER_REPLICATE)
+    v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None, None]
+    outer = _smoothstep(v / 0.40)
+    inner = _smoothstep((1 - v) / 0.48)
+    wet = _smoothstep((v - 0.42) / 0.40)
+    colour = lip * np.array([0.95, 0.92, 0.92], np.float32) * (1 - wet * np.array([0.40, 0.54, 0.52], np.float32))
+    alpha = np.where(v < 0.5, outer, inner) * _smoothstep((0.97 - u) / 0.22)[None, :, None]
+    return np.dstack([colour, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def lip_line(light: MouthLight) -> NDArray[np.uint8]:
+    """The line between shut lips, for photos that show them apart: RGBA (16, SHADE_COLUMNS), row 0 on the upper lip, the last on the
+    lower."""
+    v = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
+    u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
+    alpha = np.exp(-((v / 0.42) ** 2)) * (0.62 + 0.25 * u**2) * _smoothstep((1 - u) / 0.04)
+    dark = light.lip * np.array([0.40, 0.25, 0.25], np.float32)
+    return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _luminance(colour: NDArray[np.floating]) -> float:
+    return float(colour @ np.array([0.3, 0.6, 0.1], np.float32))
 
 
 def _colours(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -14,6 +14,9 @@ from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, Camera
 STEEPEST_FACE, STEEPEST_BESIDE = 3.3, 1.8
 """Steepest slopes of the sheet in depth, metres per metre. A turn by 14 degrees folds slopes above 4."""
 
+EDGE_HOLD = 0.45
+"""Within this many heights of the face, what the picture's edge cuts moves less and less with the head."""
+
 _GRID = 8
 
 
@@ -62,6 +65,11 @@ def depth_and_weight(
     top, bottom = (y < jaw) | on_face, (y > shoulder_line + 4) & ~on_face
     weight_grid = _relax(np.where(top, 1.0, 0.0), top | bottom)
     depth_grid = cv2.GaussianBlur(depth_grid, (0, 0), 0.8)
+    # Hair and shoulders that the picture's edge cuts stay at that edge, however the head moves.
+    cut = ((x <= 0) | (x >= PICTURE_WIDTH - 1) | (y <= 0)) & (alpha[yi, xi] > 0.3)
+    from_edge = cv2.distanceTransform((~cut).astype(np.uint8), cv2.DIST_L2, 5) * _GRID if cut.any() else np.full(x.shape, np.inf)
+    held = np.clip(from_edge / (EDGE_HOLD * face_height), 0, 1)
+    weight_grid = weight_grid * np.where(on_face, 1.0, held * held * (3 - 2 * held))
     weight_grid = cv2.GaussianBlur(weight_grid, (0, 0), 1.0)
 
     def sample(grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,11 +180,11 @@ def breath_of(
     height = np.clip((low - pixels[:, 1]) / (low - shoulder_line), 0, 1)
     rise = height * height * (3 - 2 * height)
     head = np.clip((shoulder_line - pixels[:, 1]) / (0.6 * face_height), 0, 1)
-    rise = rise * (1 - 0.45 * head)
+    rise = rise * (1 - 0.6 * head)
     chest = np.exp(-(((pixels[:, 1] - (shoulder_line + 0.75 * face_height)) / (0.7 * face_height)) ** 2))
     sideways = (pixels[:, 0] - camera.principal[0]) / face_height
     metres = 0.22 / face_height  # a face from chin to hairline is about 22 cm
-    return np.stack([sideways * chest * 0.9 * metres, -2.2 * rise * metres * face_height / 137.0, np.zeros(len(pixels))], 1)
+    return np.stack([sideways * chest * 1.5 * metres, -3.2 * rise * metres * face_height / 137.0, np.zeros(len(pixels))], 1)
 
 
 def _relax(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

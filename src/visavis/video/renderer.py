@@ -75,30 +75,33 @@ class VideoStage:
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left", "person"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
-        if shading[MOUTH_GAP] > 1e-4:
-            self._mouth(image, vertices, float(shading[MOUTH_LIGHT]))
+        if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
+            self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
             self._eye(image, vertices, side, edge, float(shading[number]))
         return image
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], light: float) -> None:
-        # The lining spans the opening; teeth and tongue are seen only within it.
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
+        # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
-            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "teeth_upper")),
+            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip", "teeth_upper")),
+            _Layer("lip_shade", "lip_shade", opacity=1.0 - 0.4 * light, within=1),
             _Layer("skin_mouth", "person", mark=0),
+            _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
+            _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),
         )
         self._region(image, vertices, self._mouth_edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
-        layers = [
-            _Layer(f"opening_{side}", "person"),
-            _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1),
-            _Layer(f"skin_{side}", "person", mark=0),
-        ]
+        shown = _smoothstep(closure / 0.35)
+        layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
         if closure > 0.0:
-            shown = min(closure / 0.30, 1.0)
-            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=shown * shown * (3 - 2 * shown)))
+            layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
+        layers.append(_Layer(f"skin_{side}", "person", mark=0))
+        if closure > 0.0:
+            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=_smoothstep(closure / 0.6)))
+            layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
 
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
@@ -145,6 +148,11 @@ class _Layer:
     opacity: float = 1.0
     mark: int = 1
     within: int = -1
+
+
+def _smoothstep(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _dim(light: float) -> tuple[float, float, float]:
