@@ -91,6 +91,7 @@ def test_default_installation_has_no_torch() -> None:
         ("avatar", {"source": "microphone"}, ["audio_capture", "motion_diffusion", "control_render", "video_generation"]),
         ("avatar", {"source": "file", "audio": "a b.wav"}, ["audio_capture", "motion_diffusion", "control_render", "video_generation"]),
         ("avatar", {"source": "topic"}, ["motion_diffusion", "control_render", "video_generation"]),
+        ("avatar", {"source": "topic", "web": "true"}, ["motion_diffusion", "control_render", "video_generation", "web_bridge"]),
         ("record", {"output": "bag"}, ["recorder"]),
         ("replay", {"bag": "bag"}, ["player"]),
     ],

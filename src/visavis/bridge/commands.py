@@ -128,7 +128,9 @@ def parse_command(text: str) -> tuple[int, Command]:
 def parse_speech(data: bytes) -> tuple[int, int, NDArray[np.int16]]:
     """Stream, index of the first sample, int16 (n,) at 16 kHz. Raises CommandError."""
     if not SPEECH_HEADER.size < len(data) <= MAX_SPEECH_BYTES + SPEECH_HEADER.size:
-        raise CommandError(f"a frame of speech of {len(data)} bytes: it has {SPEECH_HEADER.size + 2} to {MAX_SPEECH_BYTES + SPEECH_HEADER.size}")
+        raise CommandError(
+            f"a frame of speech of {len(data)} bytes: it has {SPEECH_HEADER.size + 2} to {MAX_SPEECH_BYTES + SPEECH_HEADER.size}"
+        )
     if len(data) % 2:
         raise CommandError("a frame of speech with half a sample")
     stream, first_sample = SPEECH_HEADER.unpack_from(data)

@@ -81,7 +81,8 @@ class PictureEncoder:
         else:
             # Baseline level 3.1 is what browsers must understand (RFC 7742); a key frame is an IDR with its parameter sets.
             context.options = {
-                "preset": "ultrafast", "tune": "zerolatency", "level": "31", "forced-idr": "1", "maxrate": rate, "bufsize": str(self._bit_rate // 2),
+                "preset": "ultrafast", "tune": "zerolatency", "level": "31", "forced-idr": "1",
+                "maxrate": rate, "bufsize": str(self._bit_rate // 2),
             }  # fmt: skip
             context.profile = "Baseline"
         return context

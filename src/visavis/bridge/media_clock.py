@@ -45,6 +45,9 @@ def audio_ticks(media_ns: int) -> int:
 
 
 def ntp_time(media_ns: int) -> int:
-    """Media time as a 64-bit NTP timestamp: seconds since 1900, and their fraction. The day is of no meaning, only that both tracks share it."""
+    """Media time as a 64-bit NTP timestamp: seconds since 1900, and their fraction.
+
+    The day has no meaning, only that both tracks share it.
+    """
     seconds, rest = divmod(media_ns, NANOSECONDS)
     return ((seconds + NTP_EPOCH) << 32) | (rest << 32) // NANOSECONDS

@@ -66,7 +66,7 @@ class Peer:
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
         except OfferError:
             raise
-        except Exception as error:  # noqa: BLE001 - what comes from outside may break aiortc's parser in any way; it must only cost this offer
+        except Exception as error:
             raise OfferError(f"the offer could not be answered ({type(error).__name__})") from error
         self._watchdog = asyncio.get_running_loop().call_later(CONNECT_SECONDS, self._give_up)
         return self._connection.localDescription.sdp

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import ssl
 import threading
 import time
@@ -36,8 +35,8 @@ FILES = {
 """The page: these files and no others are served."""
 OPEN_FILES = {"login.html", "style.css", "icon.svg"}
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -110,10 +109,10 @@ class Server:
         self._thread.join(STOP_SECONDS)
 
     def send_video(self, packet: Encoded) -> None:
-        self._loop.call_soon_threadsafe(lambda: [session.offer_video(packet) for session in list(self.sessions)])
+        self._to_all(lambda session: session.offer_video(packet))
 
     def send_audio(self, packet: Encoded) -> None:
-        self._loop.call_soon_threadsafe(lambda: [session.offer_audio(packet) for session in list(self.sessions)])
+        self._to_all(lambda session: session.offer_audio(packet))
 
     def send_picture(self, jpeg: bytes, media_ns: int) -> None:
         """A ready picture for those without WebRTC."""
@@ -128,11 +127,18 @@ class Server:
 
     def send_samples(self, samples: bytes, media_ns: int) -> None:
         """int16 little-endian at 16 kHz for those without WebRTC."""
-        self._loop.call_soon_threadsafe(lambda: [session.offer_samples(samples, media_ns) for session in list(self.sessions)])
+        self._to_all(lambda session: session.offer_samples(samples, media_ns))
 
     def send_state(self) -> None:
         """A look at the graph, to every page."""
         self._loop.call_soon_threadsafe(self._send_state)
+
+    def _to_all(self, give: Callable[[Session], None]) -> None:
+        def work() -> None:
+            for session in list(self.sessions):
+                give(session)
+
+        self._loop.call_soon_threadsafe(work)
 
     # What sessions need.
 
@@ -191,7 +197,9 @@ class Server:
         try:
             context.load_cert_chain(self.config.certificate, self.config.key)
         except ssl.SSLError as error:
-            raise ValueError(f"{self.config.certificate} and {self.config.key} are no pair of certificate and key in PEM: {error.reason}") from error
+            raise ValueError(
+                f"{self.config.certificate} and {self.config.key} are no pair of certificate and key in PEM: {error.reason}"
+            ) from error
         return context
 
     def _on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
@@ -205,11 +213,15 @@ class Server:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         access = self.config.access
         if not access.knows_host(request.headers.get("Host")):
-            raise web.HTTPForbidden(text="This server does not go by that name: use its address, or add the name to the parameter host_names.\n")
+            raise web.HTTPForbidden(
+                text="This server does not go by that name: use its address, or add the name to the parameter host_names.\n"
+            )
         if not access.knows_origin(request.headers.get("Origin"), request.headers.get("Host")):
             raise web.HTTPForbidden(text="Pages of other sites may not use this server.\n")
         name = request.path.removeprefix("/")
-        if not (self._allowed(request) or name in OPEN_FILES or request.path == "/login" or (request.path == "/" and "token" in request.query)):
+        if not (
+            self._allowed(request) or name in OPEN_FILES or request.path == "/login" or (request.path == "/" and "token" in request.query)
+        ):
             if request.path != "/":
                 raise web.HTTPUnauthorized(text="A token is needed: open / first, or send it as a Bearer.\n")
             return self._send_file("login.html", status=401)

@@ -37,31 +37,31 @@ class PacketTrack(MediaStreamTrack):
         self.sent: Encoded | None = None
         self._want_key = want_key
         self._time_base = VIDEO_TIME_BASE if kind == "video" else AUDIO_TIME_BASE
-        self._waiting: deque[Encoded] = deque()
+        self._packets: deque[Encoded] = deque()
         self._arrived = asyncio.Event()
         self._begun = False
 
     def offer(self, packet: Encoded) -> None:
         if self.readyState != "live":
             return
-        if len(self._waiting) >= WAITING:
-            self.dropped += len(self._waiting)
-            self._waiting.clear()
+        if len(self._packets) >= WAITING:
+            self.dropped += len(self._packets)
+            self._packets.clear()
             self._begun = False
             self._want_key()
         if not self._begun and not packet.key:
             return
         self._begun = True
-        self._waiting.append(packet)
+        self._packets.append(packet)
         self._arrived.set()
 
-    async def recv(self) -> av.Packet:
-        while not self._waiting:
+    async def recv(self) -> "av.Packet[Any]":
+        while not self._packets:
             if self.readyState != "live":
                 raise MediaStreamError
             self._arrived.clear()
             await self._arrived.wait()
-        self.sent = self._waiting.popleft()
+        self.sent = self._packets.popleft()
         packet = av.Packet(self.sent.data)
         packet.pts, packet.time_base = self.sent.pts, self._time_base
         return packet
@@ -106,7 +106,7 @@ def offer_addresses(peer: RTCPeerConnection, addresses: list[str]) -> None:
         async def candidates(component: int, addresses: list[str], _gather: Any = gather, _own: list[str] = addresses, **more: Any) -> Any:
             return await _gather(component=component, addresses=_own, **more)
 
-        connection.get_component_candidates = candidates  # type: ignore[method-assign]
+        connection.get_component_candidates = candidates  # type: ignore[method-assign,assignment]
 
 
 def _need(thing: object, *names: str) -> None:

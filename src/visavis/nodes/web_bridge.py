@@ -52,7 +52,8 @@ STALE_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
 FIGURES = (
-    "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated", "av_offset_ms", "idle",
+    "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated",
+    "av_offset_ms", "idle",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
     f"{name}_scale": f"{name}_scale" for name in ("mouth", "expression", "head", "blink", "gaze")
@@ -70,7 +71,9 @@ class WebBridgeConfig(NodeConfig):
     tls_certificate: str = parameter("", "PEM file of the certificate")
     tls_key: str = parameter("", "PEM file of its key")
     host_names: tuple[str, ...] = parameter((), "names beside its address under which browsers may open the page")
-    playout_delay: float = parameter(0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5)
+    playout_delay: float = parameter(
+        0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
+    )
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
     bit_rate: int = parameter(2_000_000, "of the picture, bits a second", low=100_000, high=20_000_000)
     keyframe_seconds: float = parameter(10.0, "a key frame comes at least so often; also whenever a browser asks", low=0.5, high=600)
@@ -194,7 +197,10 @@ class WebBridge(AvatarNode):
                 continue
             values = {pair.key: pair.value for pair in status.values if pair.key in FIGURES}
             level = int.from_bytes(status.level, "big")
-            self._reports[name] = time.monotonic(), {"level": level, "message": status.message, **{k: _figure(v) for k, v in values.items()}}
+            self._reports[name] = (
+                time.monotonic(),
+                {"level": level, "message": status.message, **{k: _figure(v) for k, v in values.items()}},
+            )
 
     def _on_expression(self, msg: Expression) -> None:
         self._steering.update(emotion=msg.emotion, intensity=msg.intensity)

@@ -182,7 +182,7 @@ function applySound() {
   $("sound").setAttribute("aria-pressed", String(soundWanted && !silenced));
   $("unmute").hidden = !silenced;
 }
-let silenced = !(navigator.userActivation?.hasBeenActive ?? true);
+let silenced = false; // a page may not make a sound before it was touched
 media.addEventListener("silenced", () => { silenced = true; applySound(); });
 async function allowSound() {
   silenced = false;

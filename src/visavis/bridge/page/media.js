@@ -110,7 +110,7 @@ export class Media extends EventTarget {
       await this.video.play();
     } catch (error) {
       if (error.name !== "NotAllowedError") return;
-      this.setMuted(true); // a page may not make a sound before it was touched
+      this.setMuted(true);
       this.dispatchEvent(new Event("silenced"));
       this.video.play().catch(() => {});
     }
