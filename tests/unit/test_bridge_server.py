@@ -333,23 +333,26 @@ def test_plain_pictures_and_sound_for_pages_and_programs_without_webrtc() -> Non
         talk(server, conversation)
 
 
-def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard() -> None:
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard(codec: str) -> None:
     """Two peers of aiortc in place of browsers: both get the same packets, with the times they were given."""
-    encoder, sound = PictureEncoder("vp8", 500_000, 100.0), SoundEncoder()
+    encoder, sound = PictureEncoder(codec, 500_000, 100.0), SoundEncoder()
 
     async def conversation(client: aiohttp.ClientSession, url: str) -> None:
         graph = server.graph
         assert isinstance(graph, KeptGraph)
-        viewers, tracks = [], []
+        viewers, pages, tracks = [], [], []
         for _ in range(2):
             viewer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
             viewers.append(viewer)
             for kind in ("video", "audio"):
                 viewer.addTransceiver(kind, direction="recvonly")
             page = Page(await client.ws_connect(url + "/socket"))
+            pages.append(page)
             await viewer.setLocalDescription(await viewer.createOffer())
             answer = await page.say(type="watch", mode="webrtc", sdp=viewer.localDescription.sdp)
-            assert answer["ok"] and "127.0.0.1" in answer["sdp"]
+            assert answer["ok"] and "127.0.0.1" in answer["sdp"] and codec in answer["sdp"].lower()
+            assert not any(other in answer["sdp"] for other in ("PCMU", "H264" if codec == "vp8" else "VP8"))
             await viewer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
             tracks.append({one.kind: one.receiver.track for one in viewer.getTransceivers()})
         await until(lambda: all(viewer.connectionState == "connected" for viewer in viewers) and graph.keys >= 2)
@@ -377,7 +380,7 @@ def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard
         for viewer in viewers:
             await viewer.close()
 
-    with serving() as server:
+    with serving(codec=codec) as server:
         graph = talk(server, conversation)
         assert graph.troubles == []
 

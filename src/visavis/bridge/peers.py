@@ -59,8 +59,9 @@ class Peer:
         check_offer(sdp)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._connection.setRemoteDescription(RTCSessionDescription(without_hidden_addresses(sdp), "offer"))
                 self._attach()
+                await self._connection.setRemoteDescription(RTCSessionDescription(without_hidden_addresses(sdp), "offer"))
+                self._check_sections()
                 if self._ice.addresses:
                     offer_addresses(self._connection, list(self._ice.addresses))
                 await self._connection.setLocalDescription(await self._connection.createAnswer())
@@ -87,27 +88,20 @@ class Peer:
             self.audio.offer(packet)
 
     def _attach(self) -> None:
-        attached = set()
+        """Before the offer is read: aiortc takes preferences among codecs into account only then."""
+        for track, wanted in ((self.video, f"video/{self._codec}"), (self.audio, "audio/opus")):
+            transceiver = self._connection.addTransceiver(track, direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities(track.kind).codecs
+            transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType.lower() in (wanted, "video/rtx")])
+            prepare(transceiver.sender, track, self._want_key if track.kind == "video" else lambda: None)
+
+    def _check_sections(self) -> None:
         for transceiver in self._connection.getTransceivers():
-            if transceiver.kind in attached:
+            ours = transceiver.sender.track in (self.video, self.audio)
+            if not ours:
                 transceiver.direction = "inactive"
-                continue
-            attached.add(transceiver.kind)
-            transceiver.direction = "sendonly"
-            if transceiver.kind == "video":
-                wanted = [
-                    codec
-                    for codec in RTCRtpSender.getCapabilities("video").codecs
-                    if codec.mimeType.lower() in (f"video/{self._codec}", "video/rtx")
-                ]
-                transceiver.setCodecPreferences(wanted)
-                prepare(transceiver.sender, self.video, self._want_key)
-            else:
-                opus = [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType.lower() == "audio/opus"]
-                transceiver.setCodecPreferences(opus)
-                prepare(transceiver.sender, self.audio, lambda: None)
-        if "video" not in attached:
-            raise OfferError("the offer asks for no picture")
+            elif transceiver.sender.track is self.video and transceiver.mid is None:
+                raise OfferError("the offer asks for no picture")
 
     def _changed(self) -> None:
         state = self._connection.connectionState

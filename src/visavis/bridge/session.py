@@ -90,6 +90,7 @@ class Session:
                     self._hear_speech(message.data)
                 if self._refusals > MAX_REFUSALS:
                     await self._socket.close(code=1008, message=b"too much that makes no sense")
+                await asyncio.sleep(0)  # a page that sends much at once does not keep its own answers and the other pages waiting
         finally:
             writer.cancel()
             for task in list(self._tasks):

@@ -72,9 +72,8 @@ class PacketTrack(MediaStreamTrack):
 
 
 def prepare(sender: RTCRtpSender, track: PacketTrack, want_key: Callable[[], None]) -> None:
-    """Send ``track``; tell of wishes for key frames; have sender reports say what the packets' stamps say."""
+    """Tell of wishes for key frames, and have sender reports say what the packets' stamps say."""
     _need(sender, "_send_keyframe", "_send_rtcp")
-    sender.replaceTrack(track)
     sender._send_keyframe = want_key  # type: ignore[method-assign]
     send: Callable[[list[Any]], Awaitable[None]] = sender._send_rtcp
     origin: int | None = None
