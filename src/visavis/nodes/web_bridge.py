@@ -44,8 +44,6 @@ INBOX = 8
 AUDIO_INBOX = 2000
 NEWEST = 3
 """Of pictures that queued up in a stall so many are encoded: the others would only make the newest late."""
-LINGER_SECONDS = 10.0
-"""Pictures go on so long after the last one has left: one who loads the page again sees them at once."""
 MIN_KEY_SECONDS = 0.3
 STALE_SECONDS = 3.0
 """A node that has said nothing for so long is not running."""
@@ -84,6 +82,7 @@ class WebBridgeConfig(NodeConfig):
     turn_credential: str = parameter("", "password at the TURN servers")
     max_viewers: int = parameter(8, "pages and picture streams at once", low=1, high=100)
     max_speech_seconds: int = parameter(600, "the longest speech or file that is taken in one go", low=1, high=7200)
+    linger: float = parameter(10.0, "seconds that pictures go on after the last viewer has left, who may come back", low=0, high=3600)
     speech_buffer: float = parameter(0.06, "seconds by which a page's speech is held back against the network's jitter", low=0, high=1)
 
 
@@ -212,7 +211,7 @@ class WebBridge(AvatarNode):
             return
         looked_at = self._left_at is None and sum(self._viewers) > 0
         if looked_at or self._left_at is not None:
-            late = self._left_at is not None and time.monotonic() - self._left_at > LINGER_SECONDS
+            late = self._left_at is not None and time.monotonic() - self._left_at > self.config.linger
             self._subscribe_pictures(not late)
             if late:
                 self._left_at = None
