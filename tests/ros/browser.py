@@ -44,7 +44,7 @@ def find_chromium() -> str:
 
 
 @contextmanager
-def chromium(folder: Path, microphone: Path | None = None) -> Iterator[BrowserContext]:
+def chromium(folder: Path, microphone: Path | None = None, **options: Any) -> Iterator[BrowserContext]:
     """A browser with a fresh profile; ``microphone``: a wav file that its microphone hears, again and again."""
     heard = [f"--use-file-for-fake-audio-capture={microphone}"] if microphone else []
     with sync_playwright() as playwright:
@@ -55,6 +55,7 @@ def chromium(folder: Path, microphone: Path | None = None) -> Iterator[BrowserCo
             args=["--headless=new", *FLAGS, *heard],
             viewport={"width": 1280, "height": 800},
             permissions=["microphone"],
+            **options,
         )
         context.set_default_timeout(PATIENCE * 1000)
         try:
