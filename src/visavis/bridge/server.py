@@ -49,6 +49,8 @@ MAX_MESSAGE = 128 * 1024
 HEARTBEAT_SECONDS = 20.0
 START_SECONDS = 10.0
 STOP_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""How often a stream without pictures looks whether its reader is still there."""
 BOUNDARY = "visavis"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -306,7 +308,10 @@ class Server:
         try:
             response = web.StreamResponse(headers=HEADERS | {"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
             await response.prepare(request)
-            while (picture := await stream.next()) is not None:
+            while not stream.ended and request.transport is not None:
+                picture = await stream.next(LOOK_SECONDS)
+                if picture is None:
+                    continue
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                 await response.write(head.encode() + picture + b"\r\n")
         except ConnectionError:
@@ -341,18 +346,21 @@ class PictureStream:
     def __init__(self) -> None:
         self._picture: bytes | None = None
         self._arrived = asyncio.Event()
-        self._ended = False
+        self.ended = False
 
     def offer(self, picture: bytes) -> None:
         self._picture = picture
         self._arrived.set()
 
     def end(self) -> None:
-        self._ended = True
+        self.ended = True
         self._arrived.set()
 
-    async def next(self) -> bytes | None:
-        """The next picture; None at the end."""
-        await self._arrived.wait()
+    async def next(self, timeout: float) -> bytes | None:
+        """The next picture; None if there is none within ``timeout`` seconds."""
+        try:
+            await asyncio.wait_for(self._arrived.wait(), timeout)
+        except TimeoutError:
+            return None
         self._arrived.clear()
-        return None if self._ended else self._picture
+        return None if self.ended else self._picture
