@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 import soundfile
@@ -119,19 +119,30 @@ def test_the_microphone_and_a_file_reach_the_graph(ros: Graph, tmp_path: Path) -
 def test_a_bridge_that_was_killed_comes_back_to_the_open_page(ros_over_udp: Graph, tmp_path: Path) -> None:
     ros = ros_over_udp
     ros.start_avatar()
-    bridge, url = start_bridge(ros)
+    token = {"token": "a token of many letters"}
+    bridge, url = start_bridge(ros, **token)
     with chromium(tmp_path) as browser:
+        gate = browser.new_page()
+        gate.goto(url)
+        gate.fill("#token", "a wrong one")
+        gate.click("button")
+        gate.get_by_text("That is not the token").wait_for()
+        gate.fill("#token", token["token"])
+        gate.click("button")
+        gate.get_by_role("button", name="Interrupt").wait_for()
+        gate.close()
         webrtc, pictures = Viewer(ros, browser, url), Viewer(ros, browser, f"{url}?media=pictures")
         for viewer in (webrtc, pictures):
             viewer.wait_live()
             viewer.ask("window.sameDocument = true")
         assert pictures.ask("visavis.media.mode") == "pictures"
-        with urlopen(f"{url}stream.mjpg", timeout=90) as stream:
+        request = Request(f"{url}stream.mjpg", headers={"Authorization": f"Bearer {token['token']}"})
+        with urlopen(request, timeout=90) as stream:
             assert b"\xff\xd8" in stream.read(4096), "programs get pictures too"
         bridge.kill()
         for viewer in (webrtc, pictures):
             viewer.wait(lambda viewer=viewer: "The connection is lost" in viewer.status, "word that the connection is lost")
-        start_bridge(ros, port=urlsplit(url).port)
+        start_bridge(ros, port=urlsplit(url).port, **token)
         for viewer in (webrtc, pictures):
             viewer.wait_live()
             assert viewer.ask("window.sameDocument"), "without being loaded again"

@@ -278,6 +278,7 @@ const plots = {
   latency: new Plot($("figures"), { title: "From sound to stage", unit: "ms to the page", series: STAGES.map(([, name, colour]) => ({ name, colour })), range: [0, 500], wide: true }),
 };
 let before = null;
+let lost = Infinity;
 
 async function showFigures({ nodes, viewers }) {
   const stats = await media.stats().catch(() => null);
@@ -297,7 +298,7 @@ async function showFigures({ nodes, viewers }) {
     ["Rate", megabits === null ? "–" : `${((megabits * 8) / 1e6).toFixed(1)} Mbit/s`],
     ["First picture after", media.firstPictureMs ? `${(media.firstPictureMs / 1000).toFixed(2)} s` : "–"],
     ["Pages open", String(viewers)],
-    ["Lost in the graph", String(drops), drops > 0],
+    ["Lost in the graph", String(drops), drops > lost],
     ...trouble.map(([name, node]) => [name, node.message, true]),
   ];
   $("facts").replaceChildren(...facts.map(([name, value, warn]) => {
@@ -306,6 +307,7 @@ async function showFigures({ nodes, viewers }) {
     return row;
   }));
   before = stats && { ...stats, at: now };
+  lost = drops;
 }
 const redraw = () => Object.values(plots).forEach((plot) => plot.draw());
 window.addEventListener("resize", redraw);
