@@ -10,7 +10,7 @@ from browser import Viewer, chromium, start_bridge
 from ros_graph import Graph, voice
 from visavis_msgs.msg import AudioChunk, Expression
 
-LOUD = np.full(16000 * 8, 12000, np.int16)
+LOUD = np.full(16000 * 20, 12000, np.int16)
 """A voice that doubles.py draws as a bright picture; as sound it is a click."""
 
 
@@ -33,18 +33,18 @@ def pitch(samples: np.ndarray) -> float:
 def test_seen_heard_and_interrupted_by_two_at_once(ros: Graph, tmp_path: Path) -> None:
     _, url = start_bridge(ros, linger=0.5)
     with chromium(tmp_path) as browser:
-        one = Viewer(ros, browser, url)
+        one = Viewer(ros, browser, f"{url}?media=webrtc")
         one.wait(lambda: "The avatar is not running" in one.status, "word that there is no graph")
         ros.start_avatar()
         one.wait_live()
         assert one.ask("visavis.media.mode") == "webrtc"
-        two = Viewer(ros, browser, url)
+        two = Viewer(ros, browser, f"{url}?media=webrtc")
         two.wait_live()
 
         # Speech is seen, and heard.
-        before, sound = one.loudness, ros.listen(AudioChunk, "audio_out")
-        ros.speak(voice(1.5), subscribers=2, pace=4.0)
-        one.wait(lambda: one.loudness > before + 1e-4, "the sound of the voice")
+        sound = ros.listen(AudioChunk, "audio_out", depth=5000)
+        ros.speak(np.concatenate([voice(3.0)] * 5), subscribers=2, pace=20.0)
+        one.wait(lambda: one.loudness > 1e-4, "the sound of the voice")
         ros.speak(LOUD, utterance_id=2, subscribers=2, pace=20.0, end=False)
         one.wait(lambda: one.brightness > 60, "the picture of a loud voice")
 
@@ -82,7 +82,7 @@ def test_the_microphone_and_a_file_reach_the_graph(ros: Graph, tmp_path: Path) -
     with chromium(tmp_path, tmp_path / "microphone.wav") as browser:
         viewer = Viewer(ros, browser, url)
         viewer.wait_live()
-        audio = ros.listen(AudioChunk, "audio")
+        audio = ros.listen(AudioChunk, "audio", depth=5000)
 
         viewer.page.set_input_files("#picker", tmp_path / "speech.wav")
         ros.wait(lambda: audio and audio[-1].end_of_utterance and len(samples_of(audio)) >= len(spoken), "the whole file on audio")
@@ -131,11 +131,11 @@ def test_a_bridge_that_was_killed_comes_back_to_the_open_page(ros_over_udp: Grap
         gate.click("button")
         gate.get_by_role("button", name="Interrupt").wait_for()
         gate.close()
-        webrtc, pictures = Viewer(ros, browser, url), Viewer(ros, browser, f"{url}?media=pictures")
+        webrtc, pictures = (Viewer(ros, browser, f"{url}?media={mode}") for mode in ("webrtc", "pictures"))
         for viewer in (webrtc, pictures):
             viewer.wait_live()
             viewer.ask("window.sameDocument = true")
-        assert pictures.ask("visavis.media.mode") == "pictures"
+        assert (webrtc.ask("visavis.media.mode"), pictures.ask("visavis.media.mode")) == ("webrtc", "pictures")
         request = Request(f"{url}stream.mjpg", headers={"Authorization": f"Bearer {token['token']}"})
         with urlopen(request, timeout=90) as stream:
             assert b"\xff\xd8" in stream.read(4096), "programs get pictures too"

@@ -109,6 +109,8 @@ class Server:
             asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(STOP_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_SECONDS)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def send_video(self, packet: Encoded) -> None:
         self._to_all(lambda session: session.offer_video(packet))
@@ -183,7 +185,7 @@ class Server:
     async def _close(self) -> None:
         for session in list(self.sessions):
             session.stop_speech()
-            await session.goodbye()
+        await asyncio.gather(*(session.goodbye() for session in list(self.sessions)), return_exceptions=True)
         for stream in list(self._streams):
             stream.end()
         if self._runner is not None:

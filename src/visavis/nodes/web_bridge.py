@@ -6,6 +6,7 @@ loop in a thread of its own (``visavis.bridge``), and this node is its ``GraphPo
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -126,7 +127,9 @@ class WebBridge(AvatarNode):
         access = Access(config.host, config.token, config.host_names, bool(config.tls_certificate and config.tls_key))
         if bool(config.tls_certificate) != bool(config.tls_key):
             raise ValueError("tls_certificate and tls_key belong together: set both, or none")
-        addresses = () if config.host in ("", "0.0.0.0", "::") else (("127.0.0.1",) if access.local else (config.host,))
+        # With STUN or TURN viewers come from elsewhere, through a proxy on this machine for instance: then any address may be the one.
+        everywhere = config.host in ("", "0.0.0.0", "::") or bool(config.stun_servers or config.turn_servers)
+        addresses = () if everywhere else (("127.0.0.1",) if access.local else (config.host,))
         ice = peers.IceConfig(config.stun_servers, config.turn_servers, config.turn_username, config.turn_credential, addresses)
         self._make_server = lambda: server.Server(
             server.ServerConfig(
@@ -381,7 +384,12 @@ class WebBridge(AvatarNode):
             settle(self._outcome(False, "the graph is not running: motion_diffusion does not answer"))
             return result
         future = client.call_async(request)
-        future.add_done_callback(lambda done: loop.call_soon_threadsafe(settle, outcome(done.result())))
+
+        def answered(done: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(settle, outcome(done.result()))
+
+        future.add_done_callback(answered)
         loop.call_later(ANSWER_SECONDS, settle, self._outcome(False, f"motion_diffusion did not answer within {ANSWER_SECONDS:g} s"))
         return result
 

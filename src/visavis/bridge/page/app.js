@@ -73,6 +73,7 @@ function receive(message) {
     limits = message;
     offerChoices("styles", "style", message.styles, (name) => wish({ type: "style", name }, "style"));
     offerChoices("emotions", "emotion", message.emotions, express);
+    media.failures = 0;
     media.start(message.ice);
   } else if (message.type === "state") {
     graph = message;

@@ -35,7 +35,7 @@ export class Media extends EventTarget {
   async start(ice = this.ice) {
     this.ice = ice;
     this.stop();
-    const webrtc = this.forced !== "pictures" && "RTCPeerConnection" in window && this.failures < TRIES_BEFORE_PICTURES;
+    const webrtc = this.forced !== "pictures" && "RTCPeerConnection" in window && (this.failures < TRIES_BEFORE_PICTURES || this.forced === "webrtc");
     try {
       await (webrtc ? this.startWebRTC() : this.startPictures());
     } catch (error) {
