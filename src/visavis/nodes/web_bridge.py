@@ -50,6 +50,8 @@ STALE_SECONDS = 3.0
 """A node that has said nothing for so long is not running."""
 ANSWER_SECONDS = 5.0
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
+MAX_LATE_NS = NANOSECONDS // 5
+"""A browser holds the sound back until the picture is there. Pictures of a graph that cannot keep up do not hold it back by more than this."""
 FIGURES = (
     "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated",
     "av_offset_ms", "idle",
@@ -109,7 +111,7 @@ class WebBridge(AvatarNode):
         self._steering: dict[str, Any] = {}
         self._asked = False
         self._picture_at = 0.0
-        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "utterances"):
+        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances"):
             self.health.count(name, 0)
         self.create_timer(0.1, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -295,6 +297,9 @@ class WebBridge(AvatarNode):
         if abs(shown_ns - now_ns) > MAX_STAMP_ERROR_NS:
             shown_ns = now_ns  # a recording that is replayed with its own stamps
             self.health.count("anchored")
+        elif shown_ns < now_ns - MAX_LATE_NS:
+            shown_ns = now_ns - MAX_LATE_NS
+            self.health.count("late_pictures")
         media_ns = self._media.media_ns(shown_ns)
         if webrtc:
             key = self._take_key()
