@@ -51,7 +51,7 @@ STALE_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
 MAX_LATE_NS = NANOSECONDS // 5
-"""A browser holds the sound back until the picture is there. Pictures of a graph that cannot keep up do not hold it back by more than this."""
+"""A browser holds the sound back until its picture is there: a graph that cannot keep up holds it back by this at most."""
 FIGURES = (
     "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated",
     "av_offset_ms", "idle",

@@ -286,7 +286,7 @@ async function showFigures({ nodes, viewers }) {
   const now = performance.now();
   const rate = (key) => (stats && before && stats[key] >= before[key] ? ((stats[key] - before[key]) * 1000) / (now - before.at) : null);
   const fps = rate("shown");
-  plots.fps.show(fps, [fps]);
+  plots.fps.show(fps, [fps === null ? null : Math.min(fps, 36)]);
   const offset = nodes.video_generation?.av_offset_ms ?? null;
   plots.offset.show(offset, [offset]);
   const latencies = STAGES.map(([name]) => nodes[name]?.latency_p50_ms ?? null);
