@@ -79,7 +79,8 @@ $(stamps)/install: $(project) $(stamps)/venv
 	$(bin)/python -c "import visavis.control.kernels, visavis.video.raster; visavis.video.raster.warm_up()"
 	touch $@
 
-$(stamps)/test: $(project) .ci/install_torch.sh $(stamps)/install
+$(stamps)/test: $(project) .ci/install_torch.sh .ci/setup_system.sh $(stamps)/install
+	.ci/setup_system.sh $(bin)/python browser
 	.ci/install_torch.sh $(bin)/python
 	$(install) --quiet --editable ".[test,train]"
 	touch $@

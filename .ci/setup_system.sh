@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to what pip cannot install: shared libraries, the headers of Python, venv, a compiler. What is missing is installed with apt (with sudo
 # where the user is not root) and announced first. Where that cannot be done, says what to install and fails.
-#   .ci/setup_system.sh PYTHON
+#   .ci/setup_system.sh PYTHON [browser]        (browser: also Chromium, which the tests of the page look through)
 set -euo pipefail
 
 python=$1
@@ -32,6 +32,11 @@ fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   echo "missing: venv (package python$version-venv), to make .venv"
   missing+=("python$version-venv")
+fi
+if [ "${2:-}" = browser ] && [ -z "${VISAVIS_CHROMIUM:-}" ] &&
+  ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+  echo "missing: Chromium (package chromium), to test the page"
+  missing+=(chromium)
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then

@@ -21,6 +21,7 @@ from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
+from visavis.nodes.web_bridge import WebBridge
 from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 
@@ -137,6 +138,7 @@ NODES = {
     "motion_diffusion": lambda: MotionDiffusion(load_motion),
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
+    "web_bridge": WebBridge,
 }
 
 if __name__ == "__main__":

@@ -62,14 +62,15 @@ BESIDE = {
     ("visavis.cli", "visavis.nodes"),
     ("visavis.cli", "visavis.benchmark"),
     ("visavis.benchmark", "visavis.launcher"),
+    ("visavis.nodes", "visavis.bridge"),
 }
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.
 Never the other way round, and never between stages."""
 
-NODES = {"audio_capture", "motion_diffusion", "control_render", "video_generation", "recorder", "player"}
+NODES = {"audio_capture", "motion_diffusion", "control_render", "video_generation", "recorder", "player", "web_bridge"}
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 
-ROS = ("visavis.ros", "visavis.nodes", "visavis.bridge", "visavis.benchmark", "visavis.cli")
+ROS = ("visavis.ros", "visavis.nodes", "visavis.benchmark", "visavis.cli")
 KEPT_IN = {
     "sounddevice": ("visavis.audio.microphone",),
     "mediapipe": ("visavis.portrait.landmarks",),
@@ -80,6 +81,8 @@ KEPT_IN = {
     "torch": ("visavis.training", "visavis.export", "visavis.runtime.torch_engine", "visavis.portrait_build"),  # anny is written in torch
     "anny": ("visavis.portrait_build",),
     "matplotlib": ("visavis.plotting.figure",),
+    "aiohttp": ("visavis.bridge",),
+    "aiortc": ("visavis.bridge",),
     "rclpy": ROS,
     "launch": (),
     "launch_ros": (),

@@ -91,6 +91,7 @@ def test_default_installation_has_no_torch() -> None:
         ("avatar", {"source": "microphone"}, ["audio_capture", "motion_diffusion", "control_render", "video_generation"]),
         ("avatar", {"source": "file", "audio": "a b.wav"}, ["audio_capture", "motion_diffusion", "control_render", "video_generation"]),
         ("avatar", {"source": "topic"}, ["motion_diffusion", "control_render", "video_generation"]),
+        ("avatar", {"source": "topic", "web": "true"}, ["motion_diffusion", "control_render", "video_generation", "web_bridge"]),
         ("record", {"output": "bag"}, ["recorder"]),
         ("replay", {"bag": "bag"}, ["player"]),
     ],
@@ -162,6 +163,8 @@ def test_missing_system_libraries_are_asked_for_where_they_cannot_be_installed(t
     assert done.returncode == 1
     assert "missing: libportaudio.so.2 (package libportaudio2)" in done.stdout
     assert "has no apt" in done.stderr and "libgl1 libglib2.0-0 libegl1 libgles2 libportaudio2 g++" in done.stderr
+    assert "chromium" not in done.stdout, "only the tests need a browser"
+    assert "(package chromium)" in run_script("setup_system.sh", str(python), "browser", path=str(tools)).stdout
 
 
 def test_set_up_and_doctor_know_the_same_libraries() -> None:

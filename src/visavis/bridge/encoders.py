@@ -1,0 +1,123 @@
+"""Pictures and sound to the packets that all viewers get: each is encoded once, however many look on."""
+
+import fractions
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+from visavis.bridge.media_clock import AUDIO_CLOCK, VIDEO_CLOCK
+from visavis.bridge.sound_blocks import BLOCK_SAMPLES
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, exact_div
+
+VIDEO_CODECS = ("vp8", "h264")
+VIDEO_TIME_BASE = fractions.Fraction(1, VIDEO_CLOCK)
+AUDIO_TIME_BASE = fractions.Fraction(1, AUDIO_CLOCK)
+OPUS_BIT_RATE = 32_000
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A packet: ``pts`` in ticks of its RTP clock, ``media_ns`` the media time it stands for, ``key``: it can be begun with."""
+
+    data: bytes
+    pts: int
+    media_ns: int
+    key: bool = True
+
+
+class PictureEncoder:
+    """RGB pictures to VP8 (the default: free of royalties, in every browser) or H.264 baseline, without a frame of delay.
+
+    bit_rate: bits a second. key_seconds: a key frame comes at least so often, and whenever one is asked for.
+    """
+
+    def __init__(self, codec: str, bit_rate: int, key_seconds: float) -> None:
+        if codec not in VIDEO_CODECS:
+            raise ValueError(f'video_codec must be one of {", ".join(VIDEO_CODECS)}, got "{codec}"')
+        self.codec = codec
+        self._bit_rate = bit_rate
+        self._key_frames = max(1, round(key_seconds * FRAME_RATE))
+        self._context: VideoCodecContext | None = None
+        self._last_pts = -1
+
+    def encode(self, picture: NDArray[np.uint8], pts: int, media_ns: int, key: bool) -> Encoded | None:
+        """uint8 (height, width, 3) to a packet; None for a picture that is no later than the last one. Odd sizes lose a row or a column."""
+        if pts <= self._last_pts:
+            return None
+        height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+        context = self._context
+        if context is None or (context.width, context.height) != (width, height):
+            context = self._context = self._open(width, height)
+        planes = cv2.cvtColor(np.ascontiguousarray(picture[:height, :width]), cv2.COLOR_RGB2YUV_I420)
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = pts, VIDEO_TIME_BASE
+        frame.pict_type = PictureType.I if key else PictureType.NONE
+        packets = context.encode(frame)
+        self._last_pts = pts
+        if not packets:
+            return None
+        return Encoded(b"".join(map(bytes, packets)), pts, media_ns, any(packet.is_keyframe for packet in packets))
+
+    def _open(self, width: int, height: int) -> VideoCodecContext:
+        context = av.CodecContext.create("libvpx" if self.codec == "vp8" else "libx264", "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+        context.bit_rate = self._bit_rate
+        context.time_base, context.framerate = VIDEO_TIME_BASE, fractions.Fraction(FRAME_RATE)
+        context.gop_size = self._key_frames
+        context.thread_count = 1  # a picture of this size gains nothing from more
+        rate = str(self._bit_rate)
+        if self.codec == "vp8":
+            context.qmin, context.qmax = 2, 52
+            context.options = {
+                "deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "static-thresh": "1",
+                "minrate": rate, "maxrate": rate, "bufsize": rate, "undershoot-pct": "100", "overshoot-pct": "15",
+            }  # fmt: skip
+        else:
+            # Baseline level 3.1 is what browsers must understand (RFC 7742); a key frame is an IDR with its parameter sets.
+            context.options = {
+                "preset": "ultrafast", "tune": "zerolatency", "level": "31", "forced-idr": "1",
+                "maxrate": rate, "bufsize": str(self._bit_rate // 2),
+            }  # fmt: skip
+            context.profile = "Baseline"
+        return context
+
+
+class SoundEncoder:
+    """Blocks of 20 ms at 16 kHz mono to Opus."""
+
+    def __init__(self) -> None:
+        context = av.CodecContext.create("libopus", "w")
+        assert isinstance(context, av.AudioCodecContext)
+        context.sample_rate, context.layout, context.format = SAMPLE_RATE, "mono", "s16"
+        context.bit_rate = OPUS_BIT_RATE
+        context.options = {"application": "voip", "frame_duration": "20"}
+        context.open()
+        self._context = context
+        self._blocks = 0
+        self._delay: int | None = None
+
+    def encode(self, samples: NDArray[np.int16], pts: int, media_ns: int) -> Encoded | None:
+        """int16 (320,) to a packet. ``pts`` of the packet is that of what the decoder gives for it: Opus looks ahead by some samples."""
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, BLOCK_SAMPLES), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, self._blocks * BLOCK_SAMPLES, fractions.Fraction(1, SAMPLE_RATE)
+        self._blocks += 1
+        packets = self._context.encode(frame)
+        if not packets:
+            return None
+        if self._delay is None:
+            self._delay = -(packets[0].pts or 0) * exact_div(AUDIO_CLOCK, SAMPLE_RATE)
+        return Encoded(b"".join(map(bytes, packets)), pts - self._delay, media_ns - self._delay * 1_000_000_000 // AUDIO_CLOCK)
+
+
+def jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """An RGB picture as a JPEG file."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"a picture of shape {picture.shape} could not be compressed")
+    return data.tobytes()

@@ -1,0 +1,64 @@
+"""What the bridge needs of the graph, without ROS: the node ``web_bridge`` offers it, tests may."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from visavis.types import AudioChunk
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a wish went: the text is for the user."""
+
+    done: bool
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a page can ask for."""
+
+    styles: tuple[str, ...] = ()
+    emotions: tuple[str, ...] = ()
+    max_scale: float = 2.0
+
+
+@dataclass(frozen=True)
+class GraphState:
+    """A look at the graph, once a second. nodes: name -> level, message and figures of /diagnostics. steering: what is asked for now."""
+
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steering: dict[str, Any] = field(default_factory=dict)
+    pictures: bool = False
+
+
+class GraphPort(Protocol):
+    """All of it may be called from the event loop, and none of it blocks."""
+
+    choices: Choices
+
+    def now_ns(self) -> int:
+        """The graph's clock."""
+
+    def speak(self, chunk: AudioChunk) -> None:
+        """Publish speech on ``audio``."""
+
+    def express(self, emotion: str, intensity: float) -> Outcome: ...
+
+    def choose_style(self, name: str) -> Outcome: ...
+
+    def interrupt(self) -> "asyncio.Future[Outcome]": ...
+
+    def set_scale(self, name: str, value: float) -> "asyncio.Future[Outcome]": ...
+
+    def state(self) -> GraphState: ...
+
+    def watched(self, webrtc: int, pictures: int) -> None:
+        """So many look on by WebRTC, so many get ready pictures."""
+
+    def want_key(self) -> None:
+        """Somebody needs a key frame."""
+
+    def trouble(self, key: str, text: str) -> None:
+        """Something that the one who runs the graph should know."""
