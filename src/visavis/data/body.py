@@ -99,6 +99,12 @@ def teach_body(
     )
 
 
+def at_rest(frames: int) -> NDArray[np.float32]:
+    """(frames, MOTION_DIM): nothing moves; arms hang, hands are relaxed."""
+    arm = np.tile(REST.at(0, 1.0, np.zeros(CODE)), (frames, 1))
+    return _assemble({"left": arm, "right": arm}, np.zeros((frames, 3)), np.zeros(frames))
+
+
 def follow(moves: tuple[Move, ...], frames: int) -> Array:
     """(frames, ARM_VALUES): from rest through all moves, each one a quintic from the place, speed and acceleration where it begins to
     stillness at its target; a move that begins earlier than the last one has arrived takes over."""
