@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
 from visavis.control.torso import TorsoPose, torso_at
-from visavis.motion.layout import ARKIT_INDEX, BODY, BODY_JOINTS, FACE, HEAD_POSITION, HEAD_ROTATION, check_motion, rotation_from_6d
+from visavis.motion.layout import (
+    ARKIT_INDEX,
+    BODY,
+    BODY_JOINTS,
+    FACE,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    LEFT_HAND,
+    MOTION_DIM,
+    RIGHT_HAND,
+    check_motion,
+    rotation_from_6d,
+)
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
@@ -34,6 +46,9 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
 
+_IS_LIMB = np.zeros(MOTION_DIM, bool)
+_IS_LIMB[[*range(BODY.start + 6 * BODY_JOINTS.index("left_upper_arm"), BODY.stop), *np.r_[LEFT_HAND, RIGHT_HAND]]] = True
+
 _VERTEX_UNITS = np.array([1 / 32, 1 / 32, 1 / 10_000], np.float32)
 _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
@@ -41,7 +56,8 @@ _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 @dataclass(frozen=True)
 class ControlConfig:
     """head_limit: degrees, turns of the head bend softly into this. shift_limit: metres. breath, sway: amplitudes, 0 holds still.
-    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged."""
+    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged; limb_crossfade: those for arms and hands,
+    which have further to go."""
 
     head_limit: float = 14.0
     shift_limit: float = 0.03
@@ -50,6 +66,7 @@ class ControlConfig:
     sway: float = 1.0
     breaths_per_minute: float = 14.0
     crossfade: int = 6
+    limb_crossfade: int = 20
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -60,6 +77,7 @@ class ControlConfig:
             ("sway", 0.0, 2.0),
             ("breaths_per_minute", 1.0, 60.0),
             ("crossfade", 0, 60),
+            ("limb_crossfade", 0, 60),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -129,11 +147,13 @@ class ControlStage:
         if state.fade_from is None:
             return wanted, state
         step = state.fade_step + 1
-        if step > self.config.crossfade:
+        lengths = np.where(_IS_LIMB, self.config.limb_crossfade, self.config.crossfade)
+        if step > lengths.max():
             return wanted, replace(state, fade_from=None, fade_step=0)
-        share = step / (self.config.crossfade + 1)
-        eased = np.float32(share * share * (3 - 2 * share))
-        return state.fade_from + eased * (wanted - state.fade_from), replace(state, fade_step=step)
+        share = np.minimum(step / (lengths + 1), 1).astype(np.float32)
+        eased = np.where(step > lengths, np.float32(1), share * share * (3 - 2 * share))
+        blend = np.where(eased < 1, state.fade_from + eased * (wanted - state.fade_from), wanted)
+        return blend, replace(state, fade_step=step)
 
     def _pose(self, motion: NDArray[np.float32], frame: int) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
         config, rig = self.config, self._rig

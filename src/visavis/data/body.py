@@ -1,8 +1,8 @@
 """The teacher of body and hands: posture, breath, and speech gestures for speech whose phones are known. What the body model learns from.
 
 All of it is procedural; DATA.md says what it was made to resemble. Kept as ``body/<item>.npz`` in the folder of the corpus: ``body``
-float32 (frames, 60), ``left``, ``right`` float32 (frames, 45), and what was planned: ``kind`` int16 (frames,), ``strokes`` float64 (n, 2) beginning
-and apex in seconds, ``code`` float32 (frames, CODE), ``amplitude``.
+float32 (frames, 60), ``left``, ``right`` float32 (frames, 45), and what was planned: ``kind`` int16 (frames,), ``strokes`` float64 (n, 2)
+beginning and apex in seconds, ``code`` float32 (frames, CODE), ``amplitude``.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The body model: body and hands of a chunk from the sound, from the face and head that the face model gave it, and from past motion.
 
 Inside, a frame is the rotation vectors of ``BODY_JOINTS`` and the sixteen values of each hand (``motion.hands``). They are diffused as the
-difference to a path that goes on at the speed of the last frames and slows down, so their noise is small beside their range and chunks join.
+difference to a path that goes on at the speed of the last frames and slows down, so that chunks join.
 
 A few diffusion steps find only the mean of what is rare or has many forms, and a gesture is both. So the context network gives chances: of
 the kind of gesture that is under way at the end of the chunk (two of the kinds are rests), and of a stroke that begins. Both are drawn, a
@@ -55,9 +55,9 @@ MAX_AMPLITUDE = 1.8
 class BodySpec:
     """Shape and scaling of a body model; travels with its weights.
 
-    kinds: names of the kinds of gesture, rests first. chunk, past, future: video frames generated at once, of motion looked back on, of sound
-    after the chunk. width, heads, *_layers: the networks. mean, scale: (BODY_VALUES,) of the channels; change_scale: of their difference to
-    the path that glides on. rest: (BODY_VALUES,), where a stream begins.
+    kinds: names of the kinds of gesture, rests first. chunk, past, future: video frames generated at once, of motion looked back on, of
+    sound after the chunk. width, heads, *_layers: the networks. mean, scale: (BODY_VALUES,) of the channels; change_scale: of their
+    difference to the path that glides on. rest: (BODY_VALUES,), where a stream begins.
     """
 
     kinds: tuple[str, ...]
@@ -176,7 +176,7 @@ def condition(spec: BodySpec, kind: NDArray[np.int64], kind_age: Array, stroke_a
 
 def amplitude_of(gestures: float) -> float:
     """What the model is told of a user's factor on gestures, 0 or more."""
-    return float(np.clip(0.8 * np.log(max(gestures, 0.05)) / AMPLITUDE_SPREAD, -MAX_AMPLITUDE, MAX_AMPLITUDE))
+    return float(np.clip(0.6 * np.log(max(gestures, 0.05)) / AMPLITUDE_SPREAD, -MAX_AMPLITUDE, MAX_AMPLITUDE))
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ GAP_SECONDS = 0.18
 
 @dataclass(frozen=True)
 class BodySoundState:
-    """wave: float32 (PITCH_WINDOW,), the last samples. bands: (GROUPS,) of the last mel frame. pitch_mean: running mean, octaves over 100 Hz,
-    NaN before any voice. held: the last pitch. spoken, paused: frames."""
+    """wave: float32 (PITCH_WINDOW,), the last samples. bands: (GROUPS,) of the last mel frame. pitch_mean: running mean, octaves over
+    100 Hz, NaN before any voice. held: the last pitch. spoken, paused: frames."""
 
     wave: Array
     bands: Array
@@ -73,7 +73,16 @@ def body_sound(samples: NDArray[np.int16], features: Array, state: BodySoundStat
     spoken = min(state.spoken + 1, 60 * FRAME_RATE) if paused <= gap else 0
     level = max(0.0, 1 + loudest) if audible else 0.0
     fast, slow = state.fast + _FAST * (level - state.fast), state.slow + _SLOW * (level - state.slow)
-    values = [float(relative.mean()), loudest, float(absolute.mean()), *bands.mean(axis=0), rise, float(voiced), held if voiced else 0.0, held]
+    values = [
+        float(relative.mean()),
+        loudest,
+        float(absolute.mean()),
+        *bands.mean(axis=0),
+        rise,
+        float(voiced),
+        held if voiced else 0.0,
+        held,
+    ]
     values += [fast, slow, float(np.tanh(spoken / (2.0 * FRAME_RATE))), float(np.tanh(paused / (1.0 * FRAME_RATE)))]
     next_state = BodySoundState(wave, bands[-1], mean, held, fast, slow, spoken, paused)
     return np.clip(np.array(values, np.float32), -3, 3), next_state

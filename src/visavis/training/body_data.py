@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ class BodyData:
     def __init__(self, spec: BodySpec, tracks: list[Track]) -> None:
         self.spec = spec
 
-        def lay(name: str, fill: float = 0.0) -> NDArray[np.generic]:
+        def lay(name: str, fill: float = 0.0) -> NDArray[Any]:
             rows = []
             for track in tracks:
                 values = getattr(track, name)
@@ -152,9 +153,7 @@ def read_body(path: Path) -> TaughtBody:
     with np.load(body_path(path)) as data:
         if int(data["version"]) != BODY_TEACHER_VERSION:
             raise ValueError(f"{body_path(path)} was made by another version of the teacher: visavis data body {path.parent}")
-        return TaughtBody(
-            data["body"], data["left"], data["right"], data["kind"], data["strokes"], data["code"], float(data["amplitude"])
-        )
+        return TaughtBody(data["body"], data["left"], data["right"], data["kind"], data["strokes"], data["code"], float(data["amplitude"]))
 
 
 def silent_tracks(count: int, seconds: float, copies: int) -> list[Track]:
@@ -256,5 +255,3 @@ def make_body_spec(config: BodyTraining, tracks: list[Track]) -> BodySpec:
         "change_scale": np.maximum(np.concatenate(surprise).std(axis=0), SHALLOW / 4),
     }
     return BodySpec(**{**vars(unscaled), **{name: tuple(round(float(v), 6) for v in values) for name, values in measured.items()}})
-
-

@@ -126,9 +126,7 @@ def examine(network: nn.Module, spec: BodySpec, held_out: list[Track]) -> Metric
     }
 
 
-def roll_out(
-    spec: BodySpec, context: TorchEngine, denoiser: TorchEngine, track: Track, seed: int
-) -> tuple[np.ndarray, np.ndarray, int]:
+def roll_out(spec: BodySpec, context: TorchEngine, denoiser: TorchEngine, track: Track, seed: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Frames (n, BODY_VALUES), the kind under way in each, and the number of strokes, chunk after chunk as the stage does it."""
     state = initial_body_state(spec, spec.future)
     sound = np.concatenate([np.zeros((spec.past, BODY_SOUND), np.float32), track.sounds[0]])
@@ -155,5 +153,3 @@ def read_body_spec(path: Path) -> BodySpec:
 
 def _jitter(path: np.ndarray) -> float:
     return max(float(np.percentile(np.abs(np.diff(path, 2, axis=0)), 95)), 1e-6)
-
-

@@ -93,8 +93,8 @@ class BodyTraining:
     """The body model's run.
 
     copies: readings of each utterance, the first clean, the others noisy. noise_draws: diffusion times tried for each context. past_away:
-    how far, in units of ``change_scale``, the past is moved, so that roll-out learns to come back. face_dropout, sound_dropout: share of windows
-    without. silence_share: seconds of idle for each second of corpus.
+    how far, in units of ``change_scale``, the past is moved, so that roll-out learns to come back. face_dropout, sound_dropout: share of
+    windows without. silence_share: seconds of idle for each second of corpus.
     """
 
     corpus: str
