@@ -26,10 +26,10 @@ _MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in ARKIT_NAMES])
 
 @dataclass(frozen=True)
 class GestureFigures:
-    """rest: share of frames with both hands at rest. strokes: a minute. offset: median of apex minus the nearest accent, seconds (NaN without
-    strokes); spread: half of the distance between its quartiles. near: share of strokes within 0.2 s of an accent. wrist_jitter,
-    head_jitter: 95th percentile of the second difference a frame, in distances between the eyes. touching: share of frames in which arms or
-    hands pass into the body or each other. reach: 95th percentile of the hands' distance from where they hang, metres."""
+    """rest: share of frames with both hands at rest. strokes: a minute. offset: median of apex minus the nearest accent, seconds (NaN
+    without strokes); spread: half of the distance between its quartiles. near: share of strokes within 0.2 s of an accent. wrist_jitter,
+    head_jitter: 95th percentile of the second difference a frame, in distances between the eyes. touching: share of frames in which arms
+    or hands pass into the body or each other. reach: 95th percentile of the hands' distance from where they hang, metres."""
 
     rest: float
     strokes: float

@@ -22,7 +22,7 @@ from visavis.training.loop import Losses, Metrics, train
 
 SPEC_FILE = "body_spec.json"
 SILENT_SECONDS = 30.0
-AWAY_SECONDS = 0.4
+AWAY_SECONDS = 0.2
 """Time constant with which a past that was moved away comes back to the teacher's path."""
 
 
@@ -84,14 +84,12 @@ def prepare(spec: BodySpec, config: BodyTraining, windows: BodyWindows, generato
     motion = windows.motion
     length = motion.shape[1]
     since = np.arange(length, dtype=np.float32)[:, None] / FRAME_RATE
-    reach = np.asarray(spec.change_scale, np.float32) * np.float32(config.past_away)
-    # an error that came up some time ago and dies out: roll-out learns to come back without a jerk
-    began = (generator.random((count, 1, 1), np.float32) * 1.2 - 0.2) * spec.past / FRAME_RATE
-    elapsed = np.maximum(since - began, 0) / AWAY_SECONDS
-    drift = np.exp(-since / AWAY_SECONDS) * (generator.random((count, 1, 1)) < 0.5)
-    bump = 0.4 * elapsed * np.exp(1 - elapsed) * (generator.random((count, 1, 1)) < 0.5)
-    size = generator.standard_normal((count, 2, BODY_VALUES), np.float32) * reach
-    away = size[:, :1] * drift + size[:, 1:] * bump
+    # somewhere else than the teacher, and on the way back since some moment of the past: roll-out learns to return from what it did wrong
+    begun = (generator.random((count, 1, 1), np.float32) * 1.2 - 0.2) * (spec.past - 1) / FRAME_RATE
+    elapsed = np.maximum(since - begun, 0) / AWAY_SECONDS
+    back = (1 + elapsed) * np.exp(-elapsed)
+    size = config.past_away * generator.random((count, 1, 1), np.float32) * (generator.random((count, 1, 1)) < 0.75)
+    away = generator.standard_normal((count, 1, BODY_VALUES), np.float32) * np.asarray(spec.scale, np.float32) * size * back
     motion = (motion + away).astype(np.float32)
     past, chunk = motion[:, : spec.past], motion[:, spec.past :]
     scale = np.asarray(spec.change_scale, np.float32)

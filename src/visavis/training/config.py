@@ -93,7 +93,7 @@ class BodyTraining:
     """The body model's run.
 
     copies: readings of each utterance, the first clean, the others noisy. noise_draws: diffusion times tried for each context. past_away:
-    how far, in units of ``change_scale``, the past is moved, so that roll-out learns to come back. face_dropout, sound_dropout: share of
+    how far, in standard deviations, the past is moved, so that roll-out learns to come back. face_dropout, sound_dropout: share of
     windows without. silence_share: seconds of idle for each second of corpus.
     """
 
@@ -109,7 +109,7 @@ class BodyTraining:
     denoiser_layers: int = 2
     copies: int = 2
     noise_draws: int = 2
-    past_away: float = 5.0
+    past_away: float = 0.8
     face_dropout: float = 0.1
     sound_dropout: float = 0.02
     velocity_weight: float = 1.0
