@@ -59,6 +59,10 @@ def small_body_spec() -> BodySpec:
         scale=(0.2,) * BODY_VALUES,
         change_scale=(0.02,) * BODY_VALUES,
         rest=(0.1,) * BODY_VALUES,
+        low=(-1.5,) * BODY_VALUES,
+        high=(1.5,) * BODY_VALUES,
+        poses=((0.1,) * BODY_VALUES,) * 3,
+        spreads=((0.3,) * BODY_VALUES,) * 3,
     )
 
 

@@ -24,6 +24,7 @@ from visavis.training.encoder_net import AudioEncoder
 from visavis.training.face_net import ContextChances, FaceNet
 
 OPSET = 17
+BODY_HERE = "the body's spec"
 
 HALVED_FROM = 256
 """Weights of at least this many numbers are kept as float16 in the file: half the size, and the networks cannot tell. They compute in
@@ -128,7 +129,11 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> Path:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    specs = {name: spec if name != "body" else BODY_HERE for name, spec in content["specs"].items()}
+    text = json.dumps({**content, "specs": specs}, indent=1)
+    # the body's spec is thousands of numbers: one line
+    text = text.replace(json.dumps(BODY_HERE), json.dumps(content["specs"].get("body")))
+    path.write_text(text + "\n", encoding="utf-8")
     return path
 
 

@@ -42,6 +42,12 @@ CODE_LIMIT = 2.2
 RESTS = 2
 """The first kinds are rests."""
 
+ARRIVED_SECONDS, ARRIVING_SECONDS = 0.7, 0.5
+"""Age of a gesture at which its hands are where they go, and time over which that becomes binding."""
+HOME_SECONDS = 0.3
+"""Time constant with which a joint that strayed comes back to where gestures of its kind are."""
+FREE_SPREADS = 1.5
+"""Standard deviations of a kind's gestures within which joints are left alone."""
 GLIDE = 0.85
 """Share of its speed that a frame's path keeps to the next when nothing else is asked for."""
 _MEMORIES = np.array([0.12, 0.35, 1.0], np.float32) * FRAME_RATE
@@ -57,7 +63,8 @@ class BodySpec:
 
     kinds: names of the kinds of gesture, rests first. chunk, past, future: video frames generated at once, of motion looked back on, of
     sound after the chunk. width, heads, *_layers: the networks. mean, scale: (BODY_VALUES,) of the channels; change_scale: of their
-    difference to the path that glides on. rest: (BODY_VALUES,), where a stream begins.
+    difference to the path that glides on. rest: (BODY_VALUES,), where a stream begins; low, high: how far joints go. poses, spreads:
+    (kinds, BODY_VALUES), mean and standard deviation of the channels once a gesture of a kind is made.
     """
 
     kinds: tuple[str, ...]
@@ -72,11 +79,17 @@ class BodySpec:
     scale: tuple[float, ...]
     change_scale: tuple[float, ...]
     rest: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    poses: tuple[tuple[float, ...], ...]
+    spreads: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
-        for name in ("mean", "scale", "change_scale", "rest"):
+        for name in ("mean", "scale", "change_scale", "rest", "low", "high"):
             if len(getattr(self, name)) != BODY_VALUES:
                 raise ValueError(f"{name} needs {BODY_VALUES} numbers, got {len(getattr(self, name))}")
+        if any(np.shape(values) != (len(self.kinds), BODY_VALUES) for values in (self.poses, self.spreads)):
+            raise ValueError(f"poses and spreads need {len(self.kinds)} rows of {BODY_VALUES} numbers")
         if min(self.scale) <= 0 or min(self.change_scale) <= 0:
             raise ValueError("scales must be positive")
         if self.width % self.heads:
@@ -152,6 +165,17 @@ def glide(spec: BodySpec, last: Array) -> Array:
     """The path (..., chunk, values) that goes on from the last two frames (..., 2, values) and slows down."""
     reach = np.cumsum(GLIDE ** np.arange(1, spec.chunk + 1)).astype(np.float32)[:, None]
     return (last[..., 1:, :] + reach * (last[..., 1:, :] - last[..., :1, :])).astype(np.float32)
+
+
+def home(spec: BodySpec, last: Array, kind: int, age: int) -> Array:
+    """What leads (chunk, BODY_VALUES) from a frame (BODY_VALUES,) that strayed from its kind's gestures back to them. Without it, as in the
+    face model, errors too small to see in one chunk add up until the arms are nowhere that the corpus ever was."""
+    away = last - np.asarray(spec.poses[kind], np.float32)
+    free = np.float32(FREE_SPREADS) * np.asarray(spec.spreads[kind], np.float32)
+    binding = np.clip((age / FRAME_RATE - ARRIVED_SECONDS) / ARRIVING_SECONDS, 0, 1)
+    frames = np.arange(1, spec.chunk + 1, dtype=np.float32)[:, None]
+    share = np.float32(binding) * (1 - np.exp(-frames / np.float32(HOME_SECONDS * FRAME_RATE)))
+    return (-share * (away - np.clip(away, -free, free))).astype(np.float32)
 
 
 def context_input(spec: BodySpec, sound: Array, face: Array, past: Array) -> Array:
@@ -249,6 +273,8 @@ def generate_body(
 
     residual = sample_ddim(denoise, luck.noise, schedule, 1.0)
     chunk = (glide(spec, state.past[-2:]) + np.asarray(spec.change_scale, np.float32) * residual).astype(np.float32)
+    chunk += home(spec, state.past[-1], kind, kind_age)
+    chunk = np.clip(chunk, np.asarray(spec.low, np.float32), np.asarray(spec.high, np.float32))
     past = np.concatenate([state.past, chunk])[-spec.past :]
     return chunk, replace(
         state, face=face[-spec.past :], past=past, kind=kind, kind_age=kind_age, stroke_age=stroke_age, code=code.astype(np.float32)

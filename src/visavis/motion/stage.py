@@ -23,7 +23,8 @@ BLINK = EVENTS.index("blink")
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk; body_steps: those of the body, which needs fewer because what
+    has many forms is drawn before. guidance: 1 follows the sound as trained.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..2. Few network calls draw these towards their mean; 1.4 with
@@ -33,6 +34,7 @@ class MotionConfig:
 
     seed: int = 0
     sampling_steps: int = 4
+    body_steps: int = 2
     guidance: float = 1.0
     mouth_chance: float = 0.2
     head_chance: float = 1.4
@@ -41,8 +43,9 @@ class MotionConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-        if not 1 <= self.sampling_steps <= 50:
-            raise ValueError(f"sampling_steps must be 1 to 50, got {self.sampling_steps}")
+        for name in ("sampling_steps", "body_steps"):
+            if not 1 <= getattr(self, name) <= 50:
+                raise ValueError(f"{name} must be 1 to 50, got {getattr(self, name)}")
         if not 0 <= self.mouth_chance <= 1:
             raise ValueError(f"mouth_chance must be 0 to 1, got {self.mouth_chance}")
         if not 0 <= self.head_chance <= 2:
@@ -112,6 +115,7 @@ class MotionStage:
             )
         self._body = body
         self._schedule = even_schedule(config.sampling_steps)
+        self._body_schedule = even_schedule(config.body_steps)
         self._spread = np.where(face_spec.mouth, config.mouth_chance, np.where(face_spec.slow, config.head_chance, 1)).astype(np.float32)
 
     @property
@@ -224,7 +228,7 @@ class MotionStage:
         luck = draw_luck(spec, self._config.seed, exact_div(state.frames_given, spec.chunk), self._config.body_chance)
         sound = state.body.sound[: spec.window]
         networks = self._body.context, self._body.denoiser
-        chunk, body = generate_body(spec, *networks, state.body, sound, motion, state.manner.gestures, luck, self._schedule)
+        chunk, body = generate_body(spec, *networks, state.body, sound, motion, state.manner.gestures, luck, self._body_schedule)
         put_into(motion, chunk)
         return body
 

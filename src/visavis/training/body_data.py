@@ -1,7 +1,7 @@
 """The body model's training data: what it hears, what the teacher's face and body do, and which gesture is under way, in flat arrays."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from visavis.data.gesture_kinds import KINDS
 from visavis.data.phones import Phone
 from visavis.motion.body_model import (
     AMPLITUDE_SPREAD,
+    ARRIVED_SECONDS,
     BODY_VALUES,
     LONG_AGO,
     MAX_AMPLITUDE,
@@ -39,6 +40,8 @@ APEX_LEAD = 5
 """Frames before its apex at which a stroke begins for the model: the first frame of the teacher's six is still almost at rest."""
 SETTLE_SECONDS = 1.0
 """Time constant with which a track comes from rest to the teacher's path."""
+BEYOND = 0.03
+"""Share of its range that a joint may go beyond what the corpus shows."""
 SHALLOW = 0.004
 """Radians; channels that move less than this are scaled as if they moved so much."""
 
@@ -242,6 +245,10 @@ def make_body_spec(config: BodyTraining, tracks: list[Track]) -> BodySpec:
         scale=ones,
         change_scale=ones,
         rest=tuple(round(float(value), 6) for value in inner_rest()),
+        low=(0.0,) * BODY_VALUES,
+        high=ones,
+        poses=(ones,) * len(KINDS),
+        spreads=(ones,) * len(KINDS),
     )
     together = np.concatenate([track.inner for track in tracks])
     surprise = []
@@ -249,9 +256,16 @@ def make_body_spec(config: BodyTraining, tracks: list[Track]) -> BodySpec:
         inner = track.inner
         last = np.stack([inner[: -config.chunk - 1], inner[1 : -config.chunk]], axis=1)
         surprise.append(inner[1 + config.chunk :] - glide(unscaled, last)[:, -1])
+    low, high = together.min(axis=0), together.max(axis=0)
     measured = {
+        "low": low - BEYOND * (high - low),
+        "high": high + BEYOND * (high - low),
         "mean": together.mean(axis=0),
         "scale": np.maximum(together.std(axis=0), 2 * SHALLOW),
         "change_scale": np.maximum(np.concatenate(surprise).std(axis=0), SHALLOW / 4),
     }
+    kinds = np.concatenate([np.where(track.kind_age >= ARRIVED_SECONDS * FRAME_RATE, track.kind, -1) for track in tracks])
+    made = [together[kinds == kind] if (kinds == kind).any() else together for kind in range(len(KINDS))]
+    rows = {"poses": [frames.mean(axis=0) for frames in made], "spreads": [frames.std(axis=0) + SHALLOW for frames in made]}
+    unscaled = replace(unscaled, **{name: tuple(tuple(round(float(v), 4) for v in row) for row in table) for name, table in rows.items()})
     return BodySpec(**{**vars(unscaled), **{name: tuple(round(float(v), 6) for v in values) for name, values in measured.items()}})

@@ -11,7 +11,7 @@ from torch import nn
 
 from visavis.motion.body_model import BODY_VALUES, BodySpec, context_input, draw_luck, generate_body, glide, initial_body_state
 from visavis.motion.body_sound import BODY_SOUND
-from visavis.motion.layout import HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d
+from visavis.motion.layout import BODY_JOINTS, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d
 from visavis.motion.sampler import even_schedule
 from visavis.runtime.torch_engine import TorchEngine
 from visavis.timing import FRAME_RATE
@@ -32,7 +32,7 @@ def train_body(config: BodyTraining, stop_at: int | None = None) -> nn.Module:
     output.mkdir(parents=True, exist_ok=True)
     cache = output / "heard"
     tracks = read_tracks(Path(config.corpus), "train", config.copies, cache)
-    held_out = read_tracks(Path(config.corpus), "val", config.copies, cache)[:8]
+    held_out = read_tracks(Path(config.corpus), "val", config.copies, cache)[:4]
     frames = sum(len(track.inner) for track in tracks)
     tracks += silent_tracks(round(frames / FRAME_RATE * config.silence_share / SILENT_SECONDS), SILENT_SECONDS, config.copies)
     spec_path = output / SPEC_FILE
@@ -47,6 +47,8 @@ def train_body(config: BodyTraining, stop_at: int | None = None) -> nn.Module:
     weights = sum(parameter.numel() for parameter in network.parameters())
     print(f"{len(tracks)} utterances, {len(data.inner)} frames, {weights} weights")
 
+    emphasis = torch.from_numpy(np.sqrt(channel_weights()).astype(np.float32))
+
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
         windows = data.draw(config.loop.batch, generator)
         window, clean = prepare(spec, config, windows, generator)
@@ -60,7 +62,7 @@ def train_body(config: BodyTraining, stop_at: int | None = None) -> nn.Module:
         noisy = angle.cos() * truth + angle.sin() * noise
         told = (torch.from_numpy(values) for values in (windows.before, windows.after))
         guess, logits = network(torch.from_numpy(window), *told, noisy, time)
-        error = guess - truth
+        error = (guess - truth) * emphasis
         # the error of the path itself is that of the difference to it: before the chunk it is nothing
         path = torch.cat([torch.zeros_like(error[..., :1, :]), torch.zeros_like(error[..., :1, :]), error], dim=-2)
         position = (error**2).mean()
@@ -74,7 +76,16 @@ def train_body(config: BodyTraining, stop_at: int | None = None) -> nn.Module:
     def validate(network: nn.Module) -> Metrics:
         return examine(network, spec, held_out)
 
-    return train(network, config.loop, output, losses, validate, validate_steps=1000, stop_at=stop_at)
+    return train(network, config.loop, output, losses, validate, validate_steps=2000, stop_at=stop_at)
+
+
+def channel_weights() -> np.ndarray:
+    """(BODY_VALUES,), 1 on average: an error of the upper arm moves the whole arm, one of a finger only its tip."""
+    weights = np.ones(BODY_VALUES)
+    for index, joint in enumerate(BODY_JOINTS):
+        weights[3 * index : 3 * index + 3] = 4.0 if joint.endswith("upper_arm") else 2.5 if joint.endswith("lower_arm") else 1.0
+    weights[3 * len(BODY_JOINTS) :] = 0.7
+    return weights / weights.mean()
 
 
 def prepare(spec: BodySpec, config: BodyTraining, windows: BodyWindows, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
