@@ -23,8 +23,8 @@ BLINK = EVENTS.index("blink")
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: network calls a chunk; body_steps: those of the body, which needs fewer because what
-    has many forms is drawn before. guidance: 1 follows the sound as trained.
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk; body_steps: those of the body, which needs fewer because
+    what has many forms is drawn before. guidance: 1 follows the sound as trained.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..2. Few network calls draw these towards their mean; 1.4 with
