@@ -1,7 +1,7 @@
 """The body model's training data: what it hears, what the teacher's face and body do, and which gesture is under way, in flat arrays."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -267,5 +267,6 @@ def make_body_spec(config: BodyTraining, tracks: list[Track]) -> BodySpec:
     kinds = np.concatenate([np.where(track.kind_age >= ARRIVED_SECONDS * FRAME_RATE, track.kind, -1) for track in tracks])
     made = [together[kinds == kind] if (kinds == kind).any() else together for kind in range(len(KINDS))]
     rows = {"poses": [frames.mean(axis=0) for frames in made], "spreads": [frames.std(axis=0) + SHALLOW for frames in made]}
-    unscaled = replace(unscaled, **{name: tuple(tuple(round(float(v), 4) for v in row) for row in table) for name, table in rows.items()})
-    return BodySpec(**{**vars(unscaled), **{name: tuple(round(float(v), 6) for v in values) for name, values in measured.items()}})
+    tables = {name: tuple(tuple(round(float(v), 4) for v in row) for row in table) for name, table in rows.items()}
+    rounded = {name: tuple(round(float(v), 6) for v in values) for name, values in measured.items()}
+    return BodySpec(**{**vars(unscaled), **tables, **rounded})  # type: ignore[arg-type]
