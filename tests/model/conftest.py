@@ -8,12 +8,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs visavis[train]")
 pytest.importorskip("onnx", reason="needs visavis[train]")
 
+from visavis.data.body import teach_body_file  # noqa: E402
 from visavis.data.corpus import Item, motion_path, save_item, write_npz  # noqa: E402
 from visavis.data.phones import Phone  # noqa: E402
-from visavis.export.motion import export_encoder, export_face, write_manifest  # noqa: E402
+from visavis.export.motion import add_body, export_body, export_encoder, export_face, write_manifest  # noqa: E402
+from visavis.motion.body_model import BODY_VALUES, BodySpec  # noqa: E402
 from visavis.motion.encoder import EncoderSpec  # noqa: E402
 from visavis.motion.face_model import FaceSpec  # noqa: E402
 from visavis.timing import SAMPLE_RATE, frames_in  # noqa: E402
+from visavis.training.body_net import BodyNet  # noqa: E402
 from visavis.training.encoder_net import AudioEncoder  # noqa: E402
 from visavis.training.face_net import FaceNet  # noqa: E402
 
@@ -42,6 +45,38 @@ def small_face_spec() -> FaceSpec:
     )
 
 
+def small_body_spec() -> BodySpec:
+    return BodySpec(
+        kinds=("rest", "waist", "beat"),
+        chunk=3,
+        past=4,
+        future=3,
+        width=16,
+        heads=2,
+        context_layers=1,
+        denoiser_layers=1,
+        mean=(0.0,) * BODY_VALUES,
+        scale=(0.2,) * BODY_VALUES,
+        change_scale=(0.02,) * BODY_VALUES,
+        rest=(0.1,) * BODY_VALUES,
+        low=(-1.5,) * BODY_VALUES,
+        high=(1.5,) * BODY_VALUES,
+        poses=((0.1,) * BODY_VALUES,) * 3,
+        spreads=((0.3,) * BODY_VALUES,) * 3,
+    )
+
+
+@pytest.fixture(scope="session")
+def small_body() -> BodyNet:
+    torch.manual_seed(2)
+    body = BodyNet(small_body_spec()).eval()
+    for weights in (body.denoiser.steer.weight, body.denoiser.leave.weight):
+        torch.nn.init.normal_(weights, std=0.3)
+    for parameter in body.parameters():
+        parameter.data = parameter.data.half().float()
+    return body
+
+
 @pytest.fixture(scope="session")
 def small_encoder() -> EncoderSpec:
     return SMALL_ENCODER
@@ -60,11 +95,13 @@ def small_networks() -> tuple[AudioEncoder, FaceNet]:
 
 
 @pytest.fixture(scope="session")
-def small_weights(tmp_path_factory: pytest.TempPathFactory, small_networks: tuple[AudioEncoder, FaceNet]) -> Path:
+def small_weights(tmp_path_factory: pytest.TempPathFactory, small_networks: tuple[AudioEncoder, FaceNet], small_body: BodyNet) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     export_encoder(small_networks[0], folder)
     export_face(small_networks[1], folder)
     write_manifest(folder, SMALL_ENCODER, small_networks[1].spec, {})
+    export_body(small_body, folder)
+    add_body(folder, small_body.spec, {})
     return folder
 
 
@@ -88,4 +125,5 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         head = np.tile(np.array([1, 0, 0, 0, 1, 0, 0, 0, 0], np.float32), (frames, 1))
         head[:, 6:] = 0.01 * generator.standard_normal((frames, 3))
         write_npz(motion_path(path), face=face, head=head)
+        teach_body_file(path)
     return folder

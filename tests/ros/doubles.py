@@ -69,6 +69,9 @@ class LoudnessStage:
     def with_manner(self, state: LoudnessState, manner: Manner) -> LoudnessState:
         return state
 
+    def take_up(self, state: LoudnessState, before: LoudnessState) -> LoudnessState:
+        return state
+
 
 def load_motion(config: MotionNodeConfig) -> LoudnessStage:
     """A stage whose weights are a file called `weights` with the text `good`."""

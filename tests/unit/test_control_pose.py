@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from visavis.control.pose import KEYPOINT_NAMES, SHADING_NAMES, ControlConfig, ControlStage, soft_limit
 from visavis.motion.layout import (
     ARKIT_INDEX,
+    BODY,
     FACE,
     HEAD_POSITION,
     HEAD_ROTATION,
+    LEFT_HAND,
     MOTION_DIM,
     head_euler_from_rotation,
     head_rotation_from_euler,
@@ -190,6 +192,22 @@ def test_flush_and_gaps_are_faded_too(portrait: PortraitRig, flush: bool, first_
     frames, _ = stage.step(MotionChunk(1, first_frame, motion_of(8), flush=flush), state)
     assert gap(portrait, frames[0]).max() > 0.5 * gap(portrait, posed(portrait, motion_of(jawOpen=0.6))).max()
     assert frames[0].flush is flush
+
+
+def test_hands_take_longer_than_the_face_to_a_new_utterance(portrait: PortraitRig) -> None:
+    stage = ControlStage(portrait)
+    before, after = motion_of(2, jawOpen=0.6), motion_of(40)
+    before[:, LEFT_HAND] = before[:, BODY.start + 12 : BODY.stop] = 0.8
+    _, state = stage.step(MotionChunk(1, 0, before), stage.initial_state())
+    shown = []
+    for index in range(40):
+        _, state = stage.step(MotionChunk(2, index, after[index : index + 1]), state)
+        assert state.shown is not None
+        shown.append(state.shown)
+    path = np.array([before[-1], *shown])
+    hand, jaw = path[:, LEFT_HAND.start], path[:, ARKIT_INDEX["jawOpen"]]
+    assert np.abs(np.diff(hand)).max() < 0.1 * 0.8 and hand[8] > 0.3 and jaw[8] == 0
+    np.testing.assert_array_equal(shown[25], after[25])
 
 
 def test_motion_that_is_not_finite_is_refused(portrait: PortraitRig) -> None:

@@ -22,6 +22,7 @@ FLOORS = {
     "visavis.timing": 0,
     "visavis.store": 0,
     "visavis.motion.layout": 0,
+    "visavis.motion.skeleton": 0,
     "visavis.audio": 1,
     "visavis.motion": 1,
     "visavis.control": 1,

@@ -143,6 +143,8 @@ def test_styles_differ_in_what_the_model_is_told_and_in_what_is_seen() -> None:
     motion = talking(300)
     heads = {name: angles(steer(motion, Steering(style=name), arrived(Steering(style=name)))[0]).std() for name in STYLES}
     assert heads["calm"] < heads["serious"] < heads["neutral"] < heads["lively"]
+    assert STYLES["calm"].manner.gestures < STYLES["serious"].manner.gestures < 1 < STYLES["lively"].manner.gestures
+    assert Steering(style="calm", gesture=0.5).manner.gestures == pytest.approx(0.5 * STYLES["calm"].manner.gestures)
     assert Steering(style="lively", blink=0.5).manner.blinks == pytest.approx(0.5 * STYLES["lively"].manner.blinks)
 
 
@@ -154,6 +156,7 @@ def test_styles_differ_in_what_the_model_is_told_and_in_what_is_seen() -> None:
         ({"intensity": 1.5}, "intensity must be within 0 and 1"),
         ({"head": -0.1}, "head must be within 0 and 2"),
         ({"blink": float("nan")}, "blink must be within"),
+        ({"gesture": 2.5}, "gesture must be within 0 and 2"),
         ({"look_at": (0.0, 0.0, 0.0)}, "between the eyes"),
         ({"look_at": (float("nan"), 0.0, 0.0)}, "finite"),
     ],
@@ -168,3 +171,5 @@ def test_a_manner_has_a_number_for_each_value() -> None:
         Manner((1.0,))
     with pytest.raises(ValueError, match="blinks"):
         Manner(blinks=9)
+    with pytest.raises(ValueError, match="gestures"):
+        Manner(gestures=-1)

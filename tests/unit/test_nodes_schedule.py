@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from visavis.motion.layout import ARKIT_INDEX, neutral_motion
+from visavis.motion.layout import ARKIT_INDEX, LEFT_HAND, neutral_motion
 from visavis.motion.steering import Steering
 from visavis.motion.styles import Manner
 from visavis.nodes.schedule import MotionSchedule, ScheduleConfig
@@ -52,6 +52,9 @@ class SumStage:
 
     def with_manner(self, state: SumState, manner: Manner) -> SumState:
         return replace(state, manners=(*state.manners, manner))
+
+    def take_up(self, state: SumState, before: SumState) -> SumState:
+        return state
 
 
 def voice(count: int, seed: int = 0) -> NDArray[np.int16]:
@@ -388,6 +391,38 @@ def test_an_error_of_the_stage_costs_the_utterance_not_the_stream() -> None:
     assert len(clock.errors) == 1 and clock.schedule.counters["given_up"] == 1
     clock.assert_motion(2, good)
     assert np.diff([stamp for stamp, _, _ in clock.timeline()]).max() < 700 * MS
+
+
+class HandStage(SumStage):
+    """Hands rise with each frame; what goes on from another stream keeps their height."""
+
+    def step(self, samples: NDArray[np.int16], state: SumState, final: bool = False) -> tuple[NDArray[np.float32], SumState]:
+        values, after = super().step(samples, state, final)
+        values[:, LEFT_HAND] = 0.01 * (state.given + np.arange(len(values)))[:, None] if len(values) else 0
+        return values, after
+
+    def take_up(self, state: SumState, before: SumState) -> SumState:
+        return replace(state, samples=before.samples, given=before.given)
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_hands_go_on_from_where_an_utterance_left_them(interrupted: bool) -> None:
+    """Without a jump where idle follows, whether the utterance came to its end or was cut off with frames on their way."""
+    samples = voice(16000 * 3)
+    clock = Clockwork(ScheduleConfig(max_ahead=0.5), HandStage())
+    arrivals = [(START + 100 * MS, chunk) for chunk in chunks_of(samples, start_ns=START + 500 * MS)]
+    clock.run(START + 6 * NANOSECONDS, arrivals, interrupt_at=START + 2 * NANOSECONDS if interrupted else None)
+    shown: list[tuple[int, int, float]] = []
+    for _, chunk in clock.out:
+        while shown and shown[-1][0] >= chunk.stamp_ns - 16 * MS * (shown[-1][1] != chunk.utterance_id):
+            shown.pop()
+        shown += [
+            (chunk.stamp_ns + frame_to_ns(index), chunk.utterance_id, float(row[LEFT_HAND][0])) for index, row in enumerate(chunk.values)
+        ]
+    last = max(index for index, (_, utterance, _) in enumerate(shown) if utterance == 1)
+    heights = [height for _, _, height in shown[last - 5 : last + 40]]
+    assert len(heights) == 45
+    assert np.abs(np.diff(heights)).max() < 0.06
 
 
 def test_a_clock_that_jumps_is_followed() -> None:

@@ -12,7 +12,17 @@ from visavis.audio.load import load
 from visavis.cli.defaults import default_speech
 from visavis.control.pose import ControlStage
 from visavis.data.phones import PHONES, Phone
-from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d
+from visavis.motion.layout import (
+    ARKIT_INDEX,
+    BODY,
+    BODY_JOINTS,
+    FACE,
+    HEAD_ROTATION,
+    head_rotation_from_euler,
+    neutral_motion,
+    rotation_to_6d,
+)
+from visavis.motion.skeleton import rotation_from_vector
 from visavis.plotting.curves import curves_of
 from visavis.plotting.figure import draw_figure, save_figure
 from visavis.plotting.phone_track import cut_phones, likeliest_phones, phone_file, phone_posteriors, read_phones
@@ -135,14 +145,31 @@ def test_the_film_shows_the_face_move(portrait: PortraitRig) -> None:
     assert (places[:68] > 0).all() and (places[:68] < [WIDTH, HEIGHT - STRIP]).all()
     samples = (9000 * np.sin(np.arange(16000) / 9)).astype(np.int16)
     film = SkeletonFilm(view, samples, (Phone("M", 0.0, 0.15), Phone("AA", 0.15, 0.4)), "a title")
-    pictures = [film.draw(frame.frame_index, frame.keypoints, motion[frame.frame_index, FACE]) for frame in frames]
+    pictures = [film.draw(frame.frame_index, frame.keypoints, motion[frame.frame_index]) for frame in frames]
     assert pictures[0].shape == (HEIGHT, WIDTH, 3) and pictures[0].dtype == np.uint8
     assert len(np.unique(pictures[0].reshape(-1, 3), axis=0)) > 300
     lips = view.place(frames[4].keypoints[48:68])
     (left, top), (right, bottom) = (edge.astype(int) for edge in (lips.min(axis=0), lips.max(axis=0)))
     changed = np.abs(pictures[6].astype(int) - pictures[0]).sum(axis=2)[top:bottom, left:right] > 30
     assert changed.mean() > 0.1
-    np.testing.assert_array_equal(film.draw(3, frames[3].keypoints, motion[3, FACE]), pictures[3])
+    np.testing.assert_array_equal(film.draw(3, frames[3].keypoints, motion[3]), pictures[3])
+
+
+def test_the_film_shows_a_raised_hand(portrait: PortraitRig) -> None:
+    stage = ControlStage(portrait)
+    rest = neutral_motion(1)
+    (frame,), _ = stage.step(MotionChunk(1, 0, rest), stage.initial_state())
+    film = SkeletonFilm(view_of(frame.keypoints))
+    raised = rest.copy()
+    elbow = BODY_JOINTS.index("left_lower_arm")
+    raised[:, BODY][:, 6 * elbow : 6 * elbow + 6] = rotation_to_6d(rotation_from_vector(np.radians([-110.0, 0, 0])))
+    before, after = (film.draw(0, frame.keypoints, motion[0]).astype(int) for motion in (rest, raised))
+    changed = np.argwhere(np.abs(after - before).sum(axis=2) > 30)
+    # the person's left arm is on the viewer's right; the hand leaves the bottom and appears higher
+    assert changed[:, 1].min() > WIDTH / 2
+    green = (after[..., 1] > 150) & (after[..., 0] < 140) & (after[..., 2] < 180)
+    was = (before[..., 1] > 150) & (before[..., 0] < 140) & (before[..., 2] < 180)
+    assert np.argwhere(green)[:, 0].mean() < np.argwhere(was)[:, 0].mean() - 100
 
 
 def test_gaze_arrows_point_where_the_eyes_look(portrait: PortraitRig) -> None:
@@ -153,9 +180,9 @@ def test_gaze_arrows_point_where_the_eyes_look(portrait: PortraitRig) -> None:
     film = SkeletonFilm(view_of(frame.keypoints))
     middles = {}
     for side, names in (("left", ("eyeLookOutLeft", "eyeLookInRight")), ("right", ("eyeLookInLeft", "eyeLookOutRight"))):
-        face = np.zeros(52, np.float32)
-        face[[ARKIT_INDEX[name] for name in names]] = 0.6
-        picture = film.draw(0, frame.keypoints, face).astype(int)
+        looking = rest[0].copy()
+        looking[FACE][[ARKIT_INDEX[name] for name in names]] = 0.6
+        picture = film.draw(0, frame.keypoints, looking).astype(int)
         green = (picture[..., 1] > 200) & (picture[..., 0] < 220) & (picture[..., 2] < 180)
         assert green.sum() > 30
         middles[side] = np.argwhere(green)[:, 1].mean()

@@ -1,7 +1,7 @@
-"""``visavis data``: makes the training corpus, in two steps that both go on where they were stopped.
+"""``visavis data``: makes the training corpus, in three steps that all go on where they were stopped.
 
-``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them (cheap: run it
-again whenever the teacher changes).
+``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them, ``body`` the body
+and the hands that go with both (cheap: run them again whenever a teacher changes).
 """
 
 import argparse
@@ -25,6 +25,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     teacher.add_argument("corpus", type=Path, help="folder of the corpus")
     teacher.add_argument("--force", action="store_true", help="make the motion again even where this teacher's version of it is there")
 
+    body = steps.add_parser("body", help="add body and hand motion to every item of a corpus that has face and head")
+    body.add_argument("corpus", type=Path, help="folder of the corpus")
+    body.add_argument("--force", action="store_true", help="make it again even where this teacher's version of it is there")
+
     speak = steps.add_parser(
         "speak", help="speak one text into a sound file (16 kHz; .flac, .wav or .ogg), with its phones as JSON beside it"
     )
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from visavis.store import AssetError
 
     try:
-        return {"kokoro": _kokoro, "teacher": _teacher, "speak": _speak, "info": _info}[args.step](args)
+        return {"kokoro": _kokoro, "teacher": _teacher, "body": _body, "speak": _speak, "info": _info}[args.step](args)
     except (AssetError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis data {args.step}: {error}", file=sys.stderr)
         return 1
@@ -84,7 +88,7 @@ def _kokoro(args: argparse.Namespace) -> int:
             progress.update(task, completed=made, description=f"{plan.name} {plan.voice}")
             if made >= args.minutes:
                 break
-    print(f"{args.output} has {made:.1f} minutes; next: visavis data teacher {args.output}")
+    print(f"{args.output} has {made:.1f} minutes; next: visavis data teacher {args.output}, then visavis data body {args.output}")
     return 0
 
 
@@ -99,6 +103,23 @@ def _teacher(args: argparse.Namespace) -> int:
         raise FileNotFoundError(f"{args.corpus} has no corpus items: make them with `visavis data kokoro --output {args.corpus}`")
     written = sum(teach_file(path, args.force) for path in track(paths, description="teaching"))
     print(f"{written} of {len(paths)} motion files written, the others were up to date")
+    return 0
+
+
+def _body(args: argparse.Namespace) -> int:
+    from rich.progress import track
+
+    from visavis.data.body import teach_body_file
+    from visavis.data.corpus import item_paths, motion_path
+
+    items = item_paths(args.corpus)
+    paths = [path for path in items if motion_path(path).exists()]
+    if not paths:
+        raise FileNotFoundError(f"{args.corpus} has no items with face and head: make those with `visavis data teacher {args.corpus}`")
+    if len(paths) < len(items):
+        print(f"{len(items) - len(paths)} items have no face and head yet: visavis data teacher {args.corpus}", file=sys.stderr)
+    written = sum(teach_body_file(path, args.force) for path in track(paths, description="teaching"))
+    print(f"{written} of {len(paths)} body files written, the others were up to date")
     return 0
 
 

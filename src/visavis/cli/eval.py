@@ -3,6 +3,9 @@
 ``lips``: five sentences read by a person drive the portrait three times: by a plain loudness-to-jaw mapping, by the teacher that is given
 the phones (oracle), and by the streaming model that only hears the sound. A face tracker looks at the rendered pictures and the lip gap is
 compared with the phones.
+
+``motion``: body, hands and head of the default speech, or of the held-out items of a corpus, by the streaming model and by the teacher:
+rest, strokes a minute and their distance to accents, jitter, collisions; and how far two seeds lead apart.
 """
 
 import argparse
@@ -35,6 +38,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     lips.add_argument("--curves", action="store_true", help="quick: score the face curves by a proxy of the lip gap, without rendering")
     lips.add_argument("--keep", type=Path, default=None, help="folder to leave each film and phones.json in")
     lips.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    motion = measures.add_parser("motion", help="rest, strokes, jitter and diversity of hands and head")
+    motion.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items (default: the default speech)")
+    motion.add_argument("--items", type=int, default=8, help="how many held-out items (default 8)")
+    motion.add_argument("--weights", type=Path, default=None, help="folder of motion weights (default: those that come with visavis)")
+    motion.add_argument("--seed", type=int, default=0, help="seed of the motion; diversity compares it with the next (default 0)")
+    motion.add_argument("--gestures", type=float, default=1.0, help="factor on gestures, 0 to 4 (default 1)")
+    motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        return _lips(args)
+        return _lips(args) if args.measure == "lips" else _motion(args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
         return 1
@@ -160,3 +170,100 @@ def _print_table(scores: "dict[str, LipScore]", curves: bool) -> None:
         )
         table.add_row(name, *cells)
     Console(width=120).print(table)
+
+
+def _motion(args: argparse.Namespace) -> int:
+    from visavis.evaluation.gestures import diversity, measure
+
+    clips = _clips(args)
+    taught = [clip.taught for clip in clips]
+    accents = [clip.accents for clip in clips]
+    first, second = ([_perform(args, clip.recording, seed) for clip in clips] for seed in (args.seed, args.seed + 1))
+    figures = {"teacher": measure(taught, accents), "model": measure(first, accents), "model, next seed": measure(second, accents)}
+    apart = [dataclasses.asdict(diversity(one, two)) for one, two in zip(first, second, strict=True)]
+    mean = {name: sum(values[name] for values in apart) / len(apart) for name in apart[0]}
+    if args.json:
+        where = str(args.corpus) if args.corpus else "default speech"
+        drivers = {name: dataclasses.asdict(values) for name, values in figures.items()}
+        print(json.dumps({"where": where, "items": len(clips), "drivers": drivers, "diversity": mean}))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    seconds = sum(len(motion) for motion in first) / 30
+    table = Table(title=f"Body and hands on {len(clips)} clips, {seconds:.0f} s")
+    columns = (
+        "",
+        "at rest",
+        "strokes a minute",
+        "to the accent, ms",
+        "within 0.2 s",
+        "wrist jitter",
+        "head jitter",
+        "touching",
+        "reach, m",
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column else "left")
+    for name, f in figures.items():
+        offset = f"{1000 * f.offset:+.0f} ± {1000 * f.spread:.0f}"
+        rates = (f"{100 * f.rest:.0f} %", f"{f.strokes:.1f}", offset, f"{100 * f.near:.0f} %")
+        table.add_row(name, *rates, f"{f.wrist_jitter:.3f}", f"{f.head_jitter:.4f}", f"{100 * f.touching:.2f} %", f"{f.reach:.2f}")
+    Console(width=140).print(table)
+    print(f"two seeds apart: hands {mean['hands']:.3f} m, head {mean['head']:.2f} degrees, mouth {mean['mouth']:.4f} (weights)")
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Clip:
+    recording: "Recording"
+    taught: "NDArray[np.float32]"
+    accents: "NDArray[np.float64]"
+
+
+def _clips(args: argparse.Namespace) -> "list[_Clip]":
+    """What is to be measured, with what the teacher does to it."""
+    import numpy as np
+
+    from visavis.data.body import teach_body
+    from visavis.data.corpus import item_paths, load_item
+    from visavis.data.prosody import analyse
+    from visavis.data.teacher import teach
+    from visavis.evaluation.recordings import Recording
+
+    if args.items < 1:
+        raise ValueError(f"--items must be at least 1, got {args.items}")
+    recordings = []
+    if args.corpus is None:
+        from visavis.audio.load import load
+        from visavis.cli.defaults import default_speech
+        from visavis.plotting.phone_track import phone_file, read_phones
+
+        path = default_speech()
+        recordings.append(Recording("default speech", load(path), read_phones(phone_file(path))))
+    else:
+        for path in item_paths(args.corpus):
+            item = load_item(path)
+            if item.split == "val" and len(recordings) < args.items:
+                recordings.append(Recording(item.name, item.samples, item.phones))
+        if not recordings:
+            raise FileNotFoundError(f"{args.corpus} has no held-out items: make a corpus with `visavis data kokoro`")
+    clips = []
+    for number, recording in enumerate(recordings):
+        face = teach(recording.samples, recording.phones, number)
+        body = teach_body(recording.samples, recording.phones, face.head, number)
+        accents = np.array([accent.time for accent in analyse(recording.samples, recording.phones).accents])
+        clips.append(_Clip(recording, body.put_into(face.as_motion()), accents))
+    return clips
+
+
+def _perform(args: argparse.Namespace, recording: "Recording", seed: int) -> "NDArray[np.float32]":
+    """What the streaming model does, all of it from rest."""
+    from visavis.motion.stage import MotionConfig
+    from visavis.motion.styles import Manner
+    from visavis.runtime.motion import load_motion_stage
+    from visavis.runtime.weights import DEFAULT_WEIGHTS
+
+    stage = load_motion_stage(args.weights or DEFAULT_WEIGHTS, MotionConfig(seed=seed))
+    state = stage.with_manner(stage.initial_state(), Manner(gestures=args.gestures))
+    return stage.step(recording.samples, state, final=True)[0]

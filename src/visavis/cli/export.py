@@ -7,7 +7,9 @@ from pathlib import Path
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("export", help="export trained networks", description=__doc__)
     parser.add_argument(
-        "network", choices=("encoder", "face"), help="encoder: before the face model is trained; face: writes the manifest too"
+        "network",
+        choices=("encoder", "face", "body"),
+        help="encoder: before the face model is trained; face: writes the manifest too; body: adds itself to that",
     )
     parser.add_argument("--checkpoint", type=Path, required=True, help="output folder of the training")
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
@@ -28,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from visavis.training.face_run import SPEC_FILE, read_spec
     from visavis.training.loop import load_average, trained_steps
 
+    if args.network == "body":
+        return _body(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
@@ -45,4 +49,22 @@ def run(args: argparse.Namespace) -> int:
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
     print(write_manifest(args.to, encoder_spec, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
+    return 0
+
+
+def _body(args: argparse.Namespace) -> int:
+    import json
+
+    from visavis.export.motion import add_body, export_body
+    from visavis.training.body_net import BodyNet
+    from visavis.training.body_run import SPEC_FILE, read_body_spec
+    from visavis.training.loop import load_average, trained_steps
+
+    spec = read_body_spec(args.checkpoint / SPEC_FILE)
+    body = BodyNet(spec)
+    load_average(body, args.checkpoint)
+    for path in export_body(body, args.to):
+        print(path)
+    facts = json.loads(args.metrics.read_text()) if args.metrics else {}
+    print(add_body(args.to, spec, {"steps": trained_steps(args.checkpoint), **facts}))
     return 0

@@ -1,4 +1,4 @@
-"""`visavis plot`: the curves, phones and sound of a clip as a picture, and its face as lines in a film."""
+"""`visavis plot`: the curves, phones and sound of a clip as a picture, and its face, arms and hands as lines in a film."""
 
 import argparse
 import sys
@@ -19,12 +19,14 @@ CROWDED_S = 40.0
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser(
         "plot",
-        help="draw the curves, phones and sound of a clip, and a film of its face as lines",
+        help="draw the curves, phones and sound of a clip, and a film of its face, arms and hands as lines",
         description="Draw a clip: a sound file (the model moves to it), a bag with the topic motion, or a CSV of Live Link Face.",
     )
     parser.add_argument("clip", metavar="CLIP", help="sound file, bag, or CSV; FILE.phones.json beside a sound file gives its phones")
     parser.add_argument("-o", "--output", required=True, metavar="PICTURE", help="the picture, a .png file; replaced where it exists")
-    parser.add_argument("--video", default="", metavar="FILM", help="also a film (.mp4) of the face as lines and points, with the sound")
+    parser.add_argument(
+        "--video", default="", metavar="FILM", help="also a film (.mp4) of face, arms and hands as lines and points, with the sound"
+    )
     parser.add_argument("--from", dest="begin", type=float, default=0.0, metavar="SECONDS", help="begin here")
     parser.add_argument("--to", dest="end", type=float, default=None, metavar="SECONDS", help="end here")
     parser.add_argument("--sound", default="", metavar="FILE", help="the sound of a CSV, e.g. the film that the app recorded with it")
@@ -119,7 +121,7 @@ def _manner(clip: Clip, args: argparse.Namespace) -> str:
 
 
 def _film(path: Path, clip: Clip, phones: "tuple[Phone, ...]", begin_s: float, photo: str, quiet: bool) -> int:
-    """The film of the face as lines; returns the number of pictures."""
+    """The film of face, arms and hands as lines; returns the number of pictures."""
     import numpy as np
 
     from visavis.cli.defaults import default_portrait
@@ -127,7 +129,7 @@ def _film(path: Path, clip: Clip, phones: "tuple[Phone, ...]", begin_s: float, p
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.film.mark import mark_text
     from visavis.film.writer import FilmWriter
-    from visavis.motion.layout import FACE, neutral_motion
+    from visavis.motion.layout import neutral_motion
     from visavis.pipeline import control_frames
     from visavis.plotting.skeleton import HEIGHT, WIDTH, SkeletonFilm, view_of
     from visavis.portrait.cache import load_portrait
@@ -142,7 +144,7 @@ def _film(path: Path, clip: Clip, phones: "tuple[Phone, ...]", begin_s: float, p
     mark = mark_text(preview=clip.name)
     with FilmWriter(path, WIDTH, HEIGHT, rate, 1, mark) as writer, progress_bar("drawing", len(clip.motion), "pictures", quiet) as advance:
         for frame in control_frames(chunks, control):
-            writer.write_picture(film.draw(frame.frame_index, frame.keypoints, clip.motion[frame.frame_index, FACE]))
+            writer.write_picture(film.draw(frame.frame_index, frame.keypoints, clip.motion[frame.frame_index]))
             if clip.samples is not None:
                 heard = clip.samples[frame_to_sample(frame.frame_index) : frame_to_sample(frame.frame_index + 1)]
                 writer.write_sound(heard.astype(np.float32)[:, None] / np.float32(32768))

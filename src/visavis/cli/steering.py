@@ -11,6 +11,7 @@ SCALES = {
     "head": "movement of the head",
     "gaze": "glances",
     "blink": "how often the eyes blink",
+    "gesture": "how often and how largely the hands gesture",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("train", help="train a network", description=__doc__)
-    parser.add_argument("network", choices=("encoder", "face"))
+    parser.add_argument("network", choices=("encoder", "face", "body"))
     parser.add_argument("--config", type=Path, required=True, help="e.g. config/train/encoder.yaml")
     parser.add_argument("--corpus", help="folder of the corpus, instead of the file's")
     parser.add_argument("--output", help="folder for checkpoint and curves, instead of the file's")
@@ -19,21 +19,29 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    from visavis.training.config import EncoderTraining, FaceTraining, load_config
+    from visavis.training.config import BodyTraining, EncoderTraining, FaceTraining, load_config
 
-    encoder_config = load_config(args.config if args.network == "encoder" else args.encoder_config, EncoderTraining)
-    config = encoder_config if args.network == "encoder" else load_config(args.config, FaceTraining)
+    kind: type[EncoderTraining | FaceTraining | BodyTraining] = {
+        "encoder": EncoderTraining,
+        "face": FaceTraining,
+        "body": BodyTraining,
+    }[args.network]
+    config = load_config(args.config, kind)
     places = {name: getattr(args, name) for name in ("corpus", "output", "encoder") if getattr(args, name) is not None}
     loop = {name: getattr(args, name) for name in ("steps", "threads", "device") if getattr(args, name) is not None}
-    if args.network == "encoder":
+    if args.network != "face":
         places.pop("encoder", None)
     config = dataclasses.replace(config, **places, loop=dataclasses.replace(config.loop, **loop))
     if isinstance(config, EncoderTraining):
         from visavis.training.encoder_run import train_encoder
 
         train_encoder(config)
+    elif isinstance(config, BodyTraining):
+        from visavis.training.body_run import train_body
+
+        train_body(config)
     else:
         from visavis.training.face_run import train_face
 
-        train_face(config, encoder_config.spec)
+        train_face(config, load_config(args.encoder_config, EncoderTraining).spec)
     return 0

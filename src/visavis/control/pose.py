@@ -15,6 +15,9 @@ from visavis.motion.layout import (
     FACE,
     HEAD_POSITION,
     HEAD_ROTATION,
+    LEFT_HAND,
+    MOTION_DIM,
+    RIGHT_HAND,
     check_motion,
     head_euler_from_rotation,
     rotation_from_6d,
@@ -44,6 +47,9 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
 
+_IS_LIMB = np.zeros(MOTION_DIM, bool)
+_IS_LIMB[[*range(BODY.start + 6 * BODY_JOINTS.index("left_upper_arm"), BODY.stop), *np.r_[LEFT_HAND, RIGHT_HAND]]] = True
+
 _VERTEX_UNITS = np.array([1 / 32, 1 / 32, 1 / 10_000], np.float32)
 _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
@@ -51,7 +57,8 @@ _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 @dataclass(frozen=True)
 class ControlConfig:
     """head_limit: degrees, turns of the head bend softly into this. shift_limit: metres. breath, sway: amplitudes, 0 holds still.
-    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged."""
+    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged; limb_crossfade: those for arms and hands,
+    which have further to go."""
 
     head_limit: float = 14.0
     shift_limit: float = 0.03
@@ -60,6 +67,7 @@ class ControlConfig:
     sway: float = 1.0
     breaths_per_minute: float = 14.0
     crossfade: int = 6
+    limb_crossfade: int = 20
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -70,6 +78,7 @@ class ControlConfig:
             ("sway", 0.0, 2.0),
             ("breaths_per_minute", 1.0, 60.0),
             ("crossfade", 0, 60),
+            ("limb_crossfade", 0, 60),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -145,11 +154,13 @@ class ControlStage:
         if state.fade_from is None:
             return wanted, state
         step = state.fade_step + 1
-        if step > self.config.crossfade:
+        lengths = np.where(_IS_LIMB, self.config.limb_crossfade, self.config.crossfade)
+        if step > lengths.max():
             return wanted, replace(state, fade_from=None, fade_step=0)
-        share = step / (self.config.crossfade + 1)
-        eased = np.float32(share * share * (3 - 2 * share))
-        return state.fade_from + eased * (wanted - state.fade_from), replace(state, fade_step=step)
+        share = np.minimum(step / (lengths + 1), 1).astype(np.float32)
+        eased = np.where(step > lengths, np.float32(1), share * share * (3 - 2 * share))
+        blend = np.where(eased < 1, state.fade_from + eased * (wanted - state.fade_from), wanted)
+        return blend, replace(state, fade_step=step)
 
     def _pose(
         self, motion: NDArray[np.float32], head: NDArray[np.float32], at: TorsoPose

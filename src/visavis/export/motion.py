@@ -1,4 +1,4 @@
-"""Turns trained encoder and face checkpoints into the ONNX files and the manifest that the run time loads."""
+"""Turns trained checkpoints into the ONNX files and the manifest that the run time loads."""
 
 import json
 import math
@@ -12,16 +12,19 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from visavis.motion.body_model import BODY_VALUES, BodySpec
 from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import FEATURES, MELS_PER_FRAME
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
-from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
+from visavis.runtime.motion import BODY_CONTEXT_FILE, BODY_DENOISER_FILE, CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
 from visavis.runtime.weights import MANIFEST, file_sha256
+from visavis.training.body_net import BodyChances, BodyNet
 from visavis.training.encoder_net import AudioEncoder
 from visavis.training.face_net import ContextChances, FaceNet
 
 OPSET = 17
+BODY_HERE = "the body's spec"
 
 HALVED_FROM = 256
 """Weights of at least this many numbers are kept as float16 in the file: half the size, and the networks cannot tell. They compute in
@@ -81,17 +84,56 @@ def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
     return context, denoiser
 
 
+def export_body(network: BodyNet, folder: Path) -> tuple[Path, Path]:
+    """Writes the body's context and denoiser network, each for one chunk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = network.spec
+    window, condition = torch.zeros(1, spec.window, spec.context_values), torch.zeros(1, spec.condition_values)
+    noisy, time = torch.zeros(1, spec.chunk, BODY_VALUES), torch.ones(1)
+    with torch.no_grad():
+        memory, _ = network.context.eval()(window, condition)
+    context, denoiser = folder / BODY_CONTEXT_FILE, folder / BODY_DENOISER_FILE
+    _export(BodyChances(network.context), (window, condition), context, ["window", "condition"], ["memory", "chances"], {})
+    inputs = ["noisy", "time", "condition", "memory"]
+    _export(network.denoiser, (noisy, time, condition, memory), denoiser, inputs, ["clean"], {})
+    return context, denoiser
+
+
 def write_manifest(folder: Path, encoder: EncoderSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
-    """Lists the files with size and sha256, the specs, and ``facts`` (data, commands, metrics)."""
-    files = {
-        name: {"sha256": file_sha256(folder / name), "bytes": (folder / name).stat().st_size}
-        for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)
-    }
+    """Lists the files of encoder and face with size and sha256, the specs, and ``facts`` (data, commands, metrics). What a manifest that is
+    there says of the body is kept."""
     path = folder / MANIFEST
-    path.write_text(
-        json.dumps({"files": files, "specs": {"encoder": asdict(encoder), "face": asdict(face)}, **facts}, indent=1) + "\n",
-        encoding="utf-8",
-    )
+    old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    files = {name: _describe(folder / name) for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)}
+    specs: dict[str, Any] = {"encoder": asdict(encoder), "face": asdict(face)}
+    body = {name: old["files"][name] for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE) if name in old.get("files", {})}
+    if body:
+        files |= body
+        specs["body"] = old["specs"]["body"]
+        facts = {**facts, **({"body": old["body"]} if "body" in old else {})}
+    return _write(path, {"files": files, "specs": specs, **facts})
+
+
+def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
+    """Puts the files of the body into the manifest of encoder and face, with its spec, and ``facts`` under "body"; nothing else changes."""
+    path = folder / MANIFEST
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["files"] |= {name: _describe(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
+    content["specs"]["body"] = asdict(spec)
+    content["body"] = facts
+    return _write(path, content)
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+
+
+def _write(path: Path, content: dict[str, Any]) -> Path:
+    specs = {name: spec if name != "body" else BODY_HERE for name, spec in content["specs"].items()}
+    text = json.dumps({**content, "specs": specs}, indent=1)
+    # the body's spec is thousands of numbers: one line
+    text = text.replace(json.dumps(BODY_HERE), json.dumps(content["specs"].get("body")))
+    path.write_text(text + "\n", encoding="utf-8")
     return path
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.motion.body_model import BodySpec, BodyState, draw_luck, generate_body, initial_body_state, put_into
+from visavis.motion.body_sound import body_sound
 from visavis.motion.encoder import EncoderSpec, encode_frame, initial_encoder_state
 from visavis.motion.face_model import EVENTS, FaceSpec, generate_chunk, rest, to_motion
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
@@ -21,28 +23,44 @@ BLINK = EVENTS.index("blink")
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: network calls a chunk. guidance: 1 follows the sound as trained.
+    """seed: of all chance in the motion. sampling_steps: network calls a chunk; body_steps: those of the body, which needs fewer because
+    what has many forms is drawn before. guidance: 1 follows the sound as trained.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..2. Few network calls draw these towards their mean; 1.4 with
-    four calls gives them nearly the spread that fifty calls have with 1.
+    four calls gives them nearly the spread that fifty calls have with 1. body_chance: on the noise of body and hands, 0..2; which gesture
+    comes when is drawn apart from it.
     """
 
     seed: int = 0
     sampling_steps: int = 4
+    body_steps: int = 2
     guidance: float = 1.0
     mouth_chance: float = 0.2
     head_chance: float = 1.4
+    body_chance: float = 1.0
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-        if not 1 <= self.sampling_steps <= 50:
-            raise ValueError(f"sampling_steps must be 1 to 50, got {self.sampling_steps}")
+        for name in ("sampling_steps", "body_steps"):
+            if not 1 <= getattr(self, name) <= 50:
+                raise ValueError(f"{name} must be 1 to 50, got {getattr(self, name)}")
         if not 0 <= self.mouth_chance <= 1:
             raise ValueError(f"mouth_chance must be 0 to 1, got {self.mouth_chance}")
         if not 0 <= self.head_chance <= 2:
             raise ValueError(f"head_chance must be 0 to 2, got {self.head_chance}")
+        if not 0 <= self.body_chance <= 2:
+            raise ValueError(f"body_chance must be 0 to 2, got {self.body_chance}")
+
+
+@dataclass(frozen=True)
+class BodyNetworks:
+    """The networks of body and hands and what they are."""
+
+    context: Engine
+    denoiser: Engine
+    spec: BodySpec
 
 
 @dataclass(frozen=True)
@@ -51,8 +69,8 @@ class MotionState:
 
     samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video
     frame.
-    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. manner: of the chunks to come. ended: the
-    stream was flushed.
+    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. manner: of the chunks to come. body: of body
+    and hands, None without a model of them. ended: the stream was flushed.
     """
 
     samples_seen: int
@@ -64,14 +82,22 @@ class MotionState:
     sound: Array
     past: Array
     manner: Manner
+    body: BodyState | None = None
     ended: bool = False
 
 
 class MotionStage:
-    """Encoder, context and denoiser networks as one streaming stage. Holds no state of a stream."""
+    """Encoder, face and body networks as one streaming stage. Holds no state of a stream."""
 
     def __init__(
-        self, encoder: Engine, context: Engine, denoiser: Engine, encoder_spec: EncoderSpec, face_spec: FaceSpec, config: MotionConfig
+        self,
+        encoder: Engine,
+        context: Engine,
+        denoiser: Engine,
+        encoder_spec: EncoderSpec,
+        face_spec: FaceSpec,
+        config: MotionConfig,
+        body: BodyNetworks | None = None,
     ) -> None:
         if face_spec.audio != encoder_spec.frame_features:
             raise ValueError(
@@ -81,7 +107,15 @@ class MotionStage:
             raise ValueError(f"the face model has {face_spec.style} values of style, this version knows {len(STYLE_VALUES)}")
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
         self._encoder_spec, self._face_spec, self._config = encoder_spec, face_spec, config
+        self._ahead = face_spec.future + encoder_spec.delay_frames
+        if body is not None and (body.spec.chunk != face_spec.chunk or body.spec.future > self._ahead):
+            raise ValueError(
+                f"the body model makes {body.spec.chunk} frames from {body.spec.future} frames of later sound, "
+                f"face and encoder {face_spec.chunk} from {self._ahead}: they were not trained for each other"
+            )
+        self._body = body
         self._schedule = even_schedule(config.sampling_steps)
+        self._body_schedule = even_schedule(config.body_steps)
         self._spread = np.where(face_spec.mouth, config.mouth_chance, np.where(face_spec.slow, config.head_chance, 1)).astype(np.float32)
 
     @property
@@ -101,11 +135,16 @@ class MotionStage:
             sound=np.zeros((face.window, face.audio), np.float32),
             past=rest(face, face.past),
             manner=Manner(),
+            body=None if self._body is None else initial_body_state(self._body.spec, self._ahead),
         )
 
     def with_manner(self, state: MotionState, manner: Manner) -> MotionState:
         """The stream as it is, with another manner from its next chunk on."""
         return replace(state, manner=manner)
+
+    def take_up(self, state: MotionState, before: MotionState) -> MotionState:
+        """The stream as it is, with body and hands where another stream leaves them: they go on from there instead of jumping."""
+        return replace(state, body=before.body)
 
     def step(self, samples: NDArray[np.int16], state: MotionState, final: bool = False) -> tuple[Array, MotionState]:
         """Hears ``samples`` (int16, any number) and gives every frame that is ready: float32 (frames, MOTION_DIM).
@@ -147,9 +186,11 @@ class MotionStage:
             if ready == self._face_spec.chunk:
                 chunk = self._next_chunk(state)
                 # chunk by chunk, so that no vectorised function ever sees another shape
-                chunks.append(to_motion(self._face_spec, chunk))
+                motion = to_motion(self._face_spec, chunk)
+                body = self._next_body(state, motion)
+                chunks.append(motion)
                 past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
-                state = replace(state, past=past, frames_given=state.frames_given + len(chunk))
+                state = replace(state, past=past, body=body, frames_given=state.frames_given + len(chunk))
 
     def _hear_frame(self, state: MotionState, samples: NDArray[np.int16]) -> MotionState:
         features, feature_state = frame_features(samples, state.features)
@@ -158,7 +199,13 @@ class MotionStage:
         # the encoder's first outputs describe the time before the stream began
         if state.encoded_frames >= self._encoder_spec.delay_frames:
             sound = np.concatenate([sound[1:], encoded[None]])
-        return replace(state, features=feature_state, encoder=encoder_state, sound=sound, encoded_frames=state.encoded_frames + 1)
+        body = state.body
+        if body is not None:
+            values, heard = body_sound(samples, features, body.heard)
+            body = replace(body, heard=heard, sound=np.concatenate([body.sound[1:], values[None]]))
+        return replace(
+            state, features=feature_state, encoder=encoder_state, sound=sound, body=body, encoded_frames=state.encoded_frames + 1
+        )
 
     def _next_chunk(self, state: MotionState) -> Array:
         spec = self._face_spec
@@ -172,6 +219,18 @@ class MotionStage:
         return generate_chunk(
             spec, self._context, self._denoiser, state.sound, state.past, style, noise, luck, self._schedule, self._config.guidance
         )
+
+    def _next_body(self, state: MotionState, motion: Array) -> BodyState | None:
+        """Writes body and hands into the face's chunk of motion (chunk, MOTION_DIM)."""
+        if self._body is None or state.body is None:
+            return None
+        spec = self._body.spec
+        luck = draw_luck(spec, self._config.seed, exact_div(state.frames_given, spec.chunk), self._config.body_chance)
+        sound = state.body.sound[: spec.window]
+        networks = self._body.context, self._body.denoiser
+        chunk, body = generate_body(spec, *networks, state.body, sound, motion, state.manner.gestures, luck, self._body_schedule)
+        put_into(motion, chunk)
+        return body
 
 
 def _joined(chunks: list[Array]) -> Array:

@@ -87,8 +87,8 @@ class Steering:
     """What is asked for. style: one of ``STYLES``. emotion: one of ``EMOTIONS``; intensity: 0..1. look_at: point (metres, see the module),
     None looks freely.
 
-    mouth, expression, head, gaze: factors 0..2 on what model and style do; blink: on how often the eyes blink. Raises ValueError, saying
-    what is allowed.
+    mouth, expression, head, gaze: factors 0..2 on what model and style do; blink: on how often the eyes blink; gesture: on how often and
+    how largely the hands gesture, 0 lets them rest. Raises ValueError, saying what is allowed.
     """
 
     style: str = "neutral"
@@ -100,6 +100,7 @@ class Steering:
     head: float = 1.0
     gaze: float = 1.0
     blink: float = 1.0
+    gesture: float = 1.0
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -108,7 +109,7 @@ class Steering:
             raise ValueError(f'emotion must be one of {", ".join(EMOTIONS)}, got "{self.emotion}"')
         if not 0 <= self.intensity <= 1:
             raise ValueError(f"intensity must be within 0 and 1, got {self.intensity}")
-        for name in (*SCALES, "blink"):
+        for name in (*SCALES, "blink", "gesture"):
             if not 0 <= getattr(self, name) <= MAX_SCALE:
                 raise ValueError(f"{name} must be within 0 and {MAX_SCALE:g}, got {getattr(self, name)}")
         if self.look_at is not None:
@@ -119,9 +120,9 @@ class Steering:
 
     @property
     def manner(self) -> Manner:
-        """What the face model is told."""
+        """What the models are told."""
         manner = STYLES[self.style].manner
-        return replace(manner, blinks=manner.blinks * self.blink)
+        return replace(manner, blinks=manner.blinks * self.blink, gestures=manner.gestures * self.gesture)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def arrived(wanted: Steering) -> SteeringState:
 
 def steer(motion: Array, wanted: Steering, state: SteeringState) -> tuple[Array, SteeringState]:
     """Frames (frames, MOTION_DIM) with what is wanted on top of them, and where it stands after them."""
-    nothing = replace(wanted, blink=1.0, intensity=1.0) == _NOTHING
+    nothing = replace(wanted, blink=1.0, gesture=1.0, intensity=1.0) == _NOTHING
     steered = motion.copy()
     for frame in steered:
         if nothing and _is_at_rest(state):

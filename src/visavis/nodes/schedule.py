@@ -14,7 +14,8 @@ Rules, in the order in which they matter:
 * Audio that comes faster than real time waits until ``max_ahead`` before its time. What exceeds ``queue_seconds`` is dropped and counted;
   the hole is a gap like any other.
 * Without speech the stage is fed zeros (utterance 0). Its idle state lives on between utterances, so that breathing and blinking have no
-  seam. What somebody else says (``overhear``) makes idle attentive, a frame of sound for a frame of motion.
+  seam. Body and hands go on from where the utterance left them, and glide from where they were seen if it was interrupted. What somebody
+  else says (``overhear``) makes idle attentive, a frame of sound for a frame of motion.
 * Everything given is steered on its way out (see motion.steering). What is steered glides over the ends of utterances; with nothing asked
   for, motion passes untouched.
 """
@@ -28,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.assembler import Assembler, GapTooLongError
+from visavis.motion.limbs import LimbGlide, glide_from, glide_on
 from visavis.motion.listening import ListeningState, attend, listen
 from visavis.motion.steering import Steering, at_rest, steer
 from visavis.motion.styles import Manner
@@ -58,6 +60,8 @@ class MotionStageLike(Protocol[State]):
     def step(self, samples: NDArray[np.int16], state: State, final: bool = False) -> tuple[NDArray[np.float32], State]: ...
 
     def with_manner(self, state: State, manner: Manner) -> State: ...
+
+    def take_up(self, state: State, before: State) -> State: ...
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,9 @@ class MotionSchedule(Generic[State]):
         self._wanted = Steering()
         self._steered = at_rest()
         self._idle_state = self.stage.initial_state()
+        self._left: State | None = None
+        self._given: deque[tuple[int, NDArray[np.float32]]] = deque(maxlen=2 * FRAME_RATE)
+        self._glide: LimbGlide | None = None
         self._idle_frame = 0
         self._next_stamp_ns = self.now_ns
         self._flush = False
@@ -304,7 +311,8 @@ class MotionSchedule(Generic[State]):
     def _flush_now(self, now_ns: int) -> list[MotionChunk]:
         shown_ns = now_ns - int(self.config.playout_delay * NANOSECONDS) + SHOW_MARGIN_NS
         self._next_stamp_ns = min(self._next_stamp_ns, shown_ns)
-        chunks = self._idle_frames()
+        seen = [frame for stamp_ns, frame in self._given if stamp_ns < self._next_stamp_ns]
+        chunks = self._idle_frames(seen[-1] if seen else None)
         self._flush = False
         return [MotionChunk(c.utterance_id, c.first_frame, c.values, c.stamp_ns, flush=True) for c in chunks]
 
@@ -317,6 +325,7 @@ class MotionSchedule(Generic[State]):
             if filler:
                 return filler
             speech = self._speech = self._new_speech(piece)
+            self._glide = None
         self._pending.popleft()
         self._pending_samples -= len(piece.chunk.samples)
         if speech.ended:
@@ -333,6 +342,7 @@ class MotionSchedule(Generic[State]):
                 speech = self._speech = self._new_speech(piece)
                 samples = self._assemble(speech, piece.chunk)
             values, speech.state = self.stage.step(samples, speech.state, final)
+            self._left = speech.state
         except Exception:
             self._give_up(speech)
             raise
@@ -367,12 +377,13 @@ class MotionSchedule(Generic[State]):
         speech.next_frame += len(values)
         self._next_stamp_ns = speech.start_ns + frame_to_ns(speech.next_frame)
         stamp_ns = speech.start_ns + frame_to_ns(first_frame)
+        self._remember(values, stamp_ns)
         return [MotionChunk(speech.utterance_id, first_frame, values, stamp_ns, end_of_utterance=final)]
 
     def _finish(self, speech: _Speech[State], before_ns: int) -> list[MotionChunk]:
         """The last frames of an utterance that a new one cuts off at ``before_ns``."""
         speech.ended = True
-        values, _ = self.stage.step(np.zeros(0, np.int16), speech.state, True)
+        values, self._left = self.stage.step(np.zeros(0, np.int16), speech.state, True)
         keep = sum(speech.start_ns + frame_to_ns(speech.next_frame + index) < before_ns for index in range(len(values)))
         return self._speech_chunk(speech, values[:keep], final=True)
 
@@ -381,7 +392,7 @@ class MotionSchedule(Generic[State]):
         speech.stalled = True
         self.counters["stalls"] += 1
         real_next_frame = speech.next_frame
-        values, _ = self.stage.step(np.zeros(0, np.int16), speech.state, True)
+        values, self._left = self.stage.step(np.zeros(0, np.int16), speech.state, True)
         chunks = self._speech_chunk(speech, values, final=False)
         speech.next_frame = real_next_frame
         return chunks
@@ -411,8 +422,12 @@ class MotionSchedule(Generic[State]):
             return []
         return self._idle_frames()
 
-    def _idle_frames(self) -> list[MotionChunk]:
-        """The next idle frames, a tenth of a second or what the stage gives at a time, never none."""
+    def _idle_frames(self, seen: NDArray[np.float32] | None = None) -> list[MotionChunk]:
+        """The next idle frames, a tenth of a second or what the stage gives at a time, never none. seen: the frame (MOTION_DIM,) before
+        them where they replace what is on its way."""
+        if self._left is not None:
+            self._idle_state = self.stage.take_up(self._idle_state, self._left)
+            self._left = None
         zeros = np.zeros(PIECE_SAMPLES, np.int16)
         for _ in range(10 * SAMPLE_RATE // PIECE_SAMPLES):
             values, self._idle_state = self.stage.step(zeros, self._idle_state)
@@ -422,10 +437,19 @@ class MotionSchedule(Generic[State]):
             raise RuntimeError("the motion stage gave no frame for ten seconds of silence")
         values = self._attentive(values)
         values, self._steered = steer(values, self._wanted, self._steered)
+        if seen is not None:
+            self._glide = glide_from(seen, values[0])
+        values, self._glide = glide_on(values, self._glide)
+        self._remember(values, self._next_stamp_ns)
         chunk = MotionChunk(IDLE_UTTERANCE, self._idle_frame, values, self._next_stamp_ns)
         self._idle_frame += len(values)
         self._next_stamp_ns += frame_to_ns(len(values))
         return [chunk]
+
+    def _remember(self, values: NDArray[np.float32], stamp_ns: int) -> None:
+        while self._given and self._given[-1][0] >= stamp_ns:
+            self._given.pop()
+        self._given.extend((stamp_ns + frame_to_ns(index), frame) for index, frame in enumerate(values))
 
     def _attentive(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Idle frames with the attention that belongs to as many frames of what was overheard."""

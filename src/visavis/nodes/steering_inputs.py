@@ -28,6 +28,7 @@ class SteeringParameters(NodeConfig):
     expression_scale: float = parameter(1.0, "factor on brows, cheeks and the corners of the mouth", low=0, high=MAX_SCALE, live=True)
     head_scale: float = parameter(1.0, "factor on the movement of the head", low=0, high=MAX_SCALE, live=True)
     blink_scale: float = parameter(1.0, "factor on how often the eyes blink", low=0, high=MAX_SCALE, live=True)
+    gesture_scale: float = parameter(1.0, "factor on how often and how largely the hands gesture", low=0, high=MAX_SCALE, live=True)
     gaze_scale: float = parameter(1.0, "factor on glances", low=0, high=MAX_SCALE, live=True)
     look_at_seconds: float = parameter(
         3.0, "seconds that a point on look_at is looked at; 0: until the next one", low=0, high=3600, live=True
@@ -43,6 +44,7 @@ STEERED: dict[str, str] = {
     "head_scale": "head",
     "blink_scale": "blink",
     "gaze_scale": "gaze",
+    "gesture_scale": "gesture",
 }
 """Parameter -> field of ``Steering``."""
 

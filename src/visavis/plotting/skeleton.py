@@ -1,4 +1,4 @@
-"""The face as lines and points on a dark ground: what control gives the generator, before any picture is made of it."""
+"""Face, arms and hands as lines and points on a dark ground: what control gives the generator, before any picture is made of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from visavis.control.pose import KEYPOINT_NAMES
 from visavis.data.phones import BILABIALS, SILENCE, Phone
+from visavis.motion.layout import FACE
 from visavis.plotting.curves import mean_gaze
+from visavis.plotting.limbs import BELOW_M, BESIDE_M, limbs, pixels_a_metre
 from visavis.timing import FRAME_RATE, SAMPLE_RATE
 
-WIDTH, HEIGHT = 720, 960
+WIDTH, HEIGHT = 720, 1280
 STRIP = 176
 """Height of the sound at the bottom."""
 
@@ -32,6 +34,8 @@ FACE_COLOURS: dict[str, tuple[int, int, int]] = {
     "outer_lip": (255, 122, 130),
     "inner_lip": (255, 168, 160),
 }
+ARM_COLOURS = {"right": (236, 168, 96), "left": (120, 200, 150)}
+"""The person's own right and left."""
 CLOSED = {"right_eye", "left_eye", "outer_lip", "inner_lip"}
 GAZE_LENGTH = 0.05
 """Length of a gaze arrow for each degree, in distances between the eyes."""
@@ -62,14 +66,17 @@ class View:
 
 
 def view_of(keypoints: NDArray[np.float32]) -> View:
-    """A view that holds face and shoulders of keypoints (K, 3), with room to move."""
+    """A view that holds face and shoulders of keypoints (K, 3) and the space that gestures use, with room to move."""
     face = keypoints[[row for rows in _ROWS.values() for row in rows], :2]
     shoulders = keypoints[_SHOULDERS, :2]
     points = np.concatenate([face, shoulders])
     low, high = points.min(axis=0), points.max(axis=0)
+    metre = pixels_a_metre(*shoulders)
+    low[0], high[0] = low[0] - BESIDE_M * metre, high[0] + BESIDE_M * metre
+    high[1] = max(high[1], shoulders[:, 1].mean() + BELOW_M * metre)
     # The forehead above the brows has no keypoints.
     low[1] -= 0.45 * np.ptp(face[:, 1])
-    scale = min(0.92 * WIDTH / (high[0] - low[0]), 0.86 * (HEIGHT - STRIP) / (high[1] - low[1]))
+    scale = min(0.96 * WIDTH / (high[0] - low[0]), 0.90 * (HEIGHT - STRIP) / (high[1] - low[1]))
     centre = (low + high) / 2
     return View((float(centre[0]), float(centre[1])), float(scale))
 
@@ -88,13 +95,14 @@ class SkeletonFilm:
         self._samples = samples
         self._words: dict[tuple[str, int], NDArray[np.float32]] = {}
 
-    def draw(self, frame: int, keypoints: NDArray[np.float32], face: NDArray[np.float32]) -> Image3:
-        """RGB uint8 (HEIGHT, WIDTH, 3). keypoints: float32 (K, 3) of the control stage. face: float32 (52,) ARKit weights."""
+    def draw(self, frame: int, keypoints: NDArray[np.float32], motion: NDArray[np.float32]) -> Image3:
+        """RGB uint8 (HEIGHT, WIDTH, 3). keypoints: float32 (K, 3) of the control stage. motion: float32 (MOTION_DIM,)."""
         image = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
         points = self._view.place(keypoints)
         self._body(image, points)
         self._face(image, points)
-        self._gaze(image, points, face)
+        self._gaze(image, points, motion[FACE])
+        self._limbs(image, points, motion)
         self._strip(image, frame / FRAME_RATE)
         self._write(image, f"{self._begin_s + frame / FRAME_RATE:6.2f} s", (WIDTH - 22, 22), 24, TEXT, right=True)
         self._write(image, self._title, (22, 26), 18, FAINT)
@@ -106,11 +114,25 @@ class SkeletonFilm:
         _line(image, np.array([middle, pivot]), HAIR, 3)
         width = left[0] - right[0]
         _line(image, smooth(np.array([right, middle - [0.0, 0.045 * width], left])), (88, 102, 134), 3)
-        for shoulder, outwards in ((right, -1.0), (left, 1.0)):
-            _line(image, np.array([shoulder, shoulder + np.array([0.03 * outwards, 0.14]) * width]), HAIR, 3)
         for point, size in ((right, 6), (left, 6), (pivot, 7)):
             _dot(image, point, size, (150, 164, 192))
         _dot(image, pivot, 3, GROUND)
+
+    def _limbs(self, image: Image3, points: NDArray[np.float64], motion: NDArray[np.float32]) -> None:
+        right, left = points[_SHOULDERS]
+        both = limbs(motion, right, left)
+        for side in sorted(both, key=lambda side: -both[side][1][1]):
+            colour = ARM_COLOURS[side]
+            dim, dark = (tuple(value * share // 10 for value in colour) for share in (6, 3))
+            (arm, _), *hand = both[side]
+            _line(image, arm, dim, 6)
+            for point in arm[1:]:
+                _dot(image, point, 7, colour)
+            for line, _ in hand:
+                if len(line) == 6:
+                    _fill(image, line, dark)
+                _line(image, line, colour, 3)
+                _dot(image, line[-1], 3.4, colour)
 
     def _face(self, image: Image3, points: NDArray[np.float64]) -> None:
         lips = {name: smooth(points[_ROWS[name]], closed=True) for name in ("outer_lip", "inner_lip")}
@@ -259,11 +281,11 @@ def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
     return np.rint(points * (1 << SUB)).astype(np.int32)
 
 
-def _line(image: Image3, points: NDArray[np.float64], colour: tuple[int, int, int], thickness: int) -> None:
+def _line(image: Image3, points: NDArray[np.float64], colour: tuple[int, ...], thickness: int) -> None:
     cv2.polylines(image, [_fixed(points)], False, colour, thickness, cv2.LINE_AA, SUB)
 
 
-def _fill(image: Image3, points: NDArray[np.float64], colour: tuple[int, int, int]) -> None:
+def _fill(image: Image3, points: NDArray[np.float64], colour: tuple[int, ...]) -> None:
     cv2.fillPoly(image, [_fixed(points)], colour, cv2.LINE_AA, SUB)
 
 

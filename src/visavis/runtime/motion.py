@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from visavis.motion.body_model import BodySpec
 from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
-from visavis.motion.stage import MotionConfig, MotionStage
+from visavis.motion.stage import BodyNetworks, MotionConfig, MotionStage
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.weights import DEFAULT_WEIGHTS, MANIFEST, REPAIR, WeightsError, read_manifest
 from visavis.types import Engine
@@ -14,25 +15,32 @@ from visavis.types import Engine
 ENCODER_FILE = "encoder.onnx"
 CONTEXT_FILE = "face_context.onnx"
 DENOISER_FILE = "face_denoiser.onnx"
+BODY_CONTEXT_FILE = "body_context.onnx"
+BODY_DENOISER_FILE = "body_denoiser.onnx"
 
 
 def load_motion_stage(
     weights_dir: Path = DEFAULT_WEIGHTS, config: MotionConfig | None = None, make_engine: Callable[[Path], Engine] = OnnxEngine
 ) -> MotionStage:
     """Checks every file against the manifest, then loads. WeightsError names what is missing, cut short, changed or does not fit
-    together.
+    together. Weights that describe no body give a stage whose body rests.
 
     make_engine: from a checked path to an engine, for another device (``functools.partial(OnnxEngine, providers=...)``).
     """
     manifest = read_manifest(weights_dir)
-    paths = [manifest.path(name) for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)]
+    names = [ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE]
+    if "body" in manifest.specs:
+        names += [BODY_CONTEXT_FILE, BODY_DENOISER_FILE]
+    paths = [manifest.path(name) for name in names]
     try:
         encoder_spec = EncoderSpec(**_frozen(manifest.specs["encoder"]))
         face_spec = FaceSpec(**_frozen(manifest.specs["face"]))
+        body_spec = BodySpec(**_frozen(manifest.specs["body"])) if "body" in manifest.specs else None
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{weights_dir / MANIFEST} does not describe these networks ({error!r}): {REPAIR}") from error
-    encoder, context, denoiser = (make_engine(path) for path in paths)
-    return MotionStage(encoder, context, denoiser, encoder_spec, face_spec, config or MotionConfig())
+    encoder, context, denoiser, *more = (make_engine(path) for path in paths)
+    body = BodyNetworks(more[0], more[1], body_spec) if body_spec is not None else None
+    return MotionStage(encoder, context, denoiser, encoder_spec, face_spec, config or MotionConfig(), body)
 
 
 def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Path], Engine] = OnnxEngine) -> tuple[Engine, EncoderSpec]:

@@ -90,6 +90,36 @@ class FaceTraining:
     silence_share: float = 0.15
 
 
+@dataclass(frozen=True)
+class BodyTraining:
+    """The body model's run.
+
+    copies: readings of each utterance, the first clean, the others noisy. noise_draws: diffusion times tried for each context. past_away:
+    how far, in standard deviations, the past is moved, so that roll-out learns to come back. face_dropout, sound_dropout: share of
+    windows without. silence_share: seconds of idle for each second of corpus.
+    """
+
+    corpus: str
+    output: str
+    loop: LoopConfig
+    chunk: int = 3
+    past: int = 12
+    future: int = 4
+    width: int = 96
+    heads: int = 4
+    context_layers: int = 2
+    denoiser_layers: int = 2
+    copies: int = 2
+    noise_draws: int = 2
+    past_away: float = 0.8
+    face_dropout: float = 0.1
+    sound_dropout: float = 0.02
+    velocity_weight: float = 1.0
+    jerk_weight: float = 0.5
+    plan_weight: float = 0.3
+    silence_share: float = 0.15
+
+
 Config = TypeVar("Config")
 
 
