@@ -45,7 +45,7 @@ def test_any_mix_of_gaps_repeats_overlaps_and_disorder_keeps_indices_and_counts(
     assert (assembler.repeats == 0) == (assembler.repeated_samples == 0)
 
 
-@given(st.lists(st.integers(0, 900), max_size=10))
+@given(st.lists(st.integers(0, LENGTH // 10), max_size=10))
 def test_what_comes_in_order_passes_unchanged_and_counts_nothing(lengths: list[int]) -> None:
     assembler = Assembler(0)
     ends = np.cumsum([0, *lengths])

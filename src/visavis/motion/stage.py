@@ -24,9 +24,8 @@ BLINK = EVENTS.index("blink")
 @dataclass(frozen=True)
 class MotionConfig:
     """seed: of all chance in the motion. sampling_steps: denoising steps a chunk, of one network call each, or two where guidance is not 1;
-    body_steps: those of the body, which needs fewer because what has many forms is drawn before. guidance: 1 follows the sound as
-    trained, more follows it more (classifier-free guidance): it makes up for the caution that the face learnt from sounds that were
-    taken for others.
+    body_steps: those of the body, which needs few because what has many forms is drawn before. guidance: 1 follows the sound as
+    trained; more opens the mouth wider and makes it restless (classifier-free guidance).
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..3. Few steps draw these towards their mean; 2 with two steps
@@ -37,8 +36,8 @@ class MotionConfig:
     seed: int = 0
     sampling_steps: int = 2
     body_steps: int = 2
-    guidance: float = 1.25
-    mouth_chance: float = 0.2
+    guidance: float = 1.0
+    mouth_chance: float = 0.1
     head_chance: float = 2.0
     body_chance: float = 1.0
 
