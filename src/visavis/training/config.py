@@ -60,7 +60,8 @@ class FaceTraining:
     not drift.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
     with the null style.
-    misheard_share: share of windows in which a sound may be taken for another (``training.mishear``).
+    misheard_share: share of windows in which a sound may be taken for another (``training.mishear``); how sure the encoder sounds
+    varies in all.
     silence_share: seconds of idle for each second of corpus.
     """
 
@@ -86,7 +87,7 @@ class FaceTraining:
     velocity_weight: float = 1.0
     event_weight: float = 0.3
     gap_weight: float = 1.0
-    misheard_share: float = 0.7
+    misheard_share: float = 0.0
     silence_share: float = 0.15
 
 
