@@ -33,9 +33,9 @@ def load_motion_stage(
         names += [BODY_CONTEXT_FILE, BODY_DENOISER_FILE]
     paths = [manifest.path(name) for name in names]
     try:
-        encoder_spec = EncoderSpec(**_frozen(manifest.specs["encoder"]))
-        face_spec = FaceSpec(**_frozen(manifest.specs["face"]))
-        body_spec = BodySpec(**_frozen(manifest.specs["body"])) if "body" in manifest.specs else None
+        encoder_spec = EncoderSpec(**as_fields(manifest.specs["encoder"]))
+        face_spec = FaceSpec(**as_fields(manifest.specs["face"]))
+        body_spec = BodySpec(**as_fields(manifest.specs["body"])) if "body" in manifest.specs else None
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{weights_dir / MANIFEST} does not describe these networks ({error!r}): {REPAIR}") from error
     encoder, context, denoiser, *more = (make_engine(path) for path in paths)
@@ -48,11 +48,12 @@ def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Pat
     manifest = read_manifest(weights_dir)
     path = manifest.path(ENCODER_FILE)
     try:
-        spec = EncoderSpec(**_frozen(manifest.specs["encoder"]))
+        spec = EncoderSpec(**as_fields(manifest.specs["encoder"]))
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{weights_dir / MANIFEST} does not describe its encoder ({error!r}): {REPAIR}") from error
     return make_engine(path), spec
 
 
-def _frozen(values: dict[str, Any]) -> dict[str, Any]:
+def as_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a frozen spec that was kept as JSON: its lists are tuples again."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +12,13 @@ from visavis.motion.body_model import BODY_VALUES, BodySpec, context_input, draw
 from visavis.motion.body_sound import BODY_SOUND
 from visavis.motion.layout import BODY_JOINTS, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d
 from visavis.motion.sampler import even_schedule
+from visavis.runtime.motion import as_fields
 from visavis.runtime.torch_engine import TorchEngine
 from visavis.timing import FRAME_RATE
 from visavis.training.body_data import BodyData, BodyWindows, Track, make_body_spec, read_tracks, silent_tracks
 from visavis.training.body_net import BodyChances, BodyNet
 from visavis.training.config import BodyTraining
+from visavis.training.face_run import jitter
 from visavis.training.loop import Losses, Metrics, train
 
 SPEC_FILE = "body_spec.json"
@@ -131,7 +132,7 @@ def examine(network: nn.Module, spec: BodySpec, held_out: list[Track]) -> Metric
         "strokes_a_minute": strokes / minutes,
         "strokes_a_minute_teacher": sum(int((track.stroke_age == 0).sum()) for track in held_out) / minutes,
         "spread_ratio": float(guess[:, arms].std(axis=0).mean() / truth[:, arms].std(axis=0).mean()),
-        "jitter_ratio": _jitter(guess[:, arms]) / _jitter(truth[:, arms]),
+        "jitter_ratio": jitter(guess[:, arms]) / jitter(truth[:, arms]),
     }
 
 
@@ -154,11 +155,4 @@ def roll_out(spec: BodySpec, context: TorchEngine, denoiser: TorchEngine, track:
 
 
 def read_body_spec(path: Path) -> BodySpec:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(path.read_text()).items()
-    }
-    return BodySpec(**values)
-
-
-def _jitter(path: np.ndarray) -> float:
-    return max(float(np.percentile(np.abs(np.diff(path, 2, axis=0)), 95)), 1e-6)
+    return BodySpec(**as_fields(json.loads(path.read_text())))

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from visavis.motion.face_model import EVENTS, HEAD_VALUES, FaceSpec, context_inp
 from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
 from visavis.runtime.engine import OnnxEngine
+from visavis.runtime.motion import as_fields
 from visavis.runtime.torch_engine import TorchEngine
 from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import FaceTraining
@@ -154,10 +154,10 @@ def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.
     return {
         "mouth_rmse": float(np.sqrt(np.mean((guess - answer)[:, spec.mouth] ** 2))),
         "jaw_correlation": float(np.corrcoef(guess[:, jaw], answer[:, jaw])[0, 1]),
-        "jaw_jitter_ratio": _jitter(guess[:, jaw]) / _jitter(answer[:, jaw]),
+        "jaw_jitter_ratio": jitter(guess[:, jaw]) / jitter(answer[:, jaw]),
         "blink_ratio": float(guess[:, blink].mean() / max(answer[:, blink].mean(), 1e-6)),
         "head_spread_ratio": float(guess[:, head].std() / max(answer[:, head].std(), 1e-6)),
-        "head_jitter_ratio": _jitter(guess[:, head.start]) / _jitter(answer[:, head.start]),
+        "head_jitter_ratio": jitter(guess[:, head.start]) / jitter(answer[:, head.start]),
     }
 
 
@@ -178,10 +178,7 @@ def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound:
 
 
 def read_spec(path: Path) -> FaceSpec:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(path.read_text()).items()
-    }
-    return FaceSpec(**values)
+    return FaceSpec(**as_fields(json.loads(path.read_text())))
 
 
 def _changes(chunk: Tensor, before: Tensor) -> Tensor:
@@ -189,5 +186,6 @@ def _changes(chunk: Tensor, before: Tensor) -> Tensor:
     return torch.diff(torch.cat([before.expand(*chunk.shape[:-2], 1, -1), chunk], dim=-2), dim=-2)
 
 
-def _jitter(path: np.ndarray) -> float:
-    return max(float(np.percentile(np.abs(np.diff(path, 2)), 95)), 1e-6)
+def jitter(path: np.ndarray) -> float:
+    """95th percentile of the size of the second difference over frames, of (frames,) or (frames, channels); never 0."""
+    return max(float(np.percentile(np.abs(np.diff(path, 2, axis=0)), 95)), 1e-6)
