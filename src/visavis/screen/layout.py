@@ -22,7 +22,8 @@ def place(picture: tuple[int, int], output: tuple[int, int], rotation: int, fit:
     width, height = picture if rotation % 180 == 0 else picture[::-1]
     scales = output[0] / width, output[1] / height
     scale = min(scales) if fit == "fit" else max(scales)
-    size = round(picture[0] * scale), round(picture[1] * scale)
+    spare = 0 if fit == "fit" else 2  # a turned picture may lose a pixel at its edge
+    size = round(picture[0] * scale) + spare, round(picture[1] * scale) + spare
     return round((output[0] - size[0]) / 2), round((output[1] - size[1]) / 2), *size
 
 
