@@ -26,6 +26,7 @@ from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.screen import Screen, ScreenConfig
+from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
 from visavis.nodes.web_bridge import WebBridge
 from visavis.screen.window import DisplayError, Window, WindowConfig
@@ -201,6 +202,7 @@ NODES = {
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
     "web_bridge": WebBridge,
+    "video_encoder": VideoEncoder,
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }
 

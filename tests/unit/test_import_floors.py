@@ -69,7 +69,17 @@ BESIDE = {
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.
 Never the other way round, and never between stages."""
 
-NODES = {"audio_capture", "motion_diffusion", "control_render", "video_generation", "recorder", "player", "web_bridge", "screen"}
+NODES = {
+    "audio_capture",
+    "motion_diffusion",
+    "control_render",
+    "video_generation",
+    "recorder",
+    "player",
+    "web_bridge",
+    "screen",
+    "video_encoder",
+}
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 
 ROS = ("visavis.ros", "visavis.nodes", "visavis.benchmark", "visavis.cli")
