@@ -25,6 +25,7 @@ from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
+from visavis.nodes.robot_inputs import RobotInputs
 from visavis.nodes.screen import Screen, ScreenConfig
 from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
@@ -202,6 +203,7 @@ NODES = {
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
     "web_bridge": WebBridge,
+    "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }

@@ -76,6 +76,7 @@ NODES = {
     "video_generation",
     "recorder",
     "player",
+    "robot_inputs",
     "web_bridge",
     "screen",
     "video_encoder",
