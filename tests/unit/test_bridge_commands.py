@@ -18,6 +18,7 @@ from visavis.bridge.commands import (
     EndSpeech,
     Express,
     Interrupt,
+    LookAt,
     Ping,
     SetScale,
     Unwatch,
@@ -39,6 +40,8 @@ from visavis.bridge.commands import (
         ({"type": "express", "emotion": "happy", "intensity": 1}, Express("happy", 1.0)),
         ({"type": "style", "name": "warm"}, ChooseStyle("warm")),
         ({"type": "scale", "name": "head", "value": 0.5}, SetScale("head", 0.5)),
+        ({"type": "scale", "name": "gesture", "value": 2}, SetScale("gesture", 2.0)),
+        ({"type": "look", "x": 0.6, "y": -0.2, "z": 0.1}, LookAt(0.6, -0.2, 0.1)),
         ({"type": "ping"}, Ping()),
     ],
 )

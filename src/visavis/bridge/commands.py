@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.motion.steering import MAX_SCALE, SCALE_NAMES
+
 MAX_TEXT = 64 * 1024
 """Characters of a message; a WebRTC offer of one picture and one sound has about 5000."""
 MAX_SPEECH_BYTES = 32 * 1024
@@ -19,7 +21,7 @@ SOURCES = ("microphone", "file")
 MODES = ("webrtc", "pictures")
 MAX_NAME = 40
 MAX_STREAM = 2**32 - 1
-SCALES = ("mouth", "expression", "head", "blink", "gaze")
+MAX_METRES = 100.0
 
 
 class CommandError(ValueError):
@@ -76,10 +78,19 @@ class ChooseStyle:
 
 @dataclass(frozen=True)
 class SetScale:
-    """A factor, 0 to 2, on the movement of one of ``SCALES``."""
+    """A factor, 0 to ``MAX_SCALE``, on the movement of one of ``SCALE_NAMES``."""
 
     name: str
     value: float
+
+
+@dataclass(frozen=True)
+class LookAt:
+    """A point to look at, metres: x out of the screen, y to the avatar's left, z up."""
+
+    x: float
+    y: float
+    z: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +98,7 @@ class Ping:
     """A sign of life; it is answered at once."""
 
 
-Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | SetScale | Ping
+Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | SetScale | LookAt | Ping
 
 
 def parse_command(text: str) -> tuple[int, Command]:
@@ -119,7 +130,9 @@ def parse_command(text: str) -> tuple[int, Command]:
     if kind == "style":
         return number, ChooseStyle(_text(message, "name", MAX_NAME))
     if kind == "scale":
-        return number, SetScale(_choice(message, "name", SCALES), _number(message, "value", 0, 2))
+        return number, SetScale(_choice(message, "name", SCALE_NAMES), _number(message, "value", 0, MAX_SCALE))
+    if kind == "look":
+        return number, LookAt(_number(message, "x", 0.05, MAX_METRES), *(_number(message, axis, -MAX_METRES, MAX_METRES) for axis in "yz"))
     if kind == "ping":
         return number, Ping()
     raise CommandError("a message of a type that is not known")

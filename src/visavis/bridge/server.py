@@ -287,6 +287,7 @@ class Server:
                     ice=self.config.ice.for_browser(),
                     styles=choices.styles,
                     emotions=choices.emotions,
+                    scales=choices.scales,
                     max_scale=choices.max_scale,
                     max_speech_seconds=self.config.max_speech_seconds,
                 )

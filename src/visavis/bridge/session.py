@@ -18,6 +18,7 @@ from visavis.bridge.commands import (
     EndSpeech,
     Express,
     Interrupt,
+    LookAt,
     Ping,
     SetScale,
     Unwatch,
@@ -195,6 +196,8 @@ class Session:
                 self._done(number, graph.express(command.emotion, command.intensity))
             case ChooseStyle():
                 self._done(number, graph.choose_style(command.name))
+            case LookAt():
+                self._done(number, graph.look_at(command.x, command.y, command.z))
             case SetScale():
                 self._start(self._wait_for(number, graph.set_scale(command.name, command.value)))
             case Ping():

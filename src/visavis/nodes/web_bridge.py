@@ -14,27 +14,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Point, PointStamped
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import Expression
 
-from visavis.motion.steering import EMOTIONS, MAX_SCALE
+from visavis.motion.steering import EMOTIONS, MAX_SCALE, SCALE_NAMES
 from visavis.motion.styles import STYLES
 from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
-from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_stamp
+from visavis.ros.convert import audio_chunk_to_msg, header, msg_to_audio_chunk, msg_to_stamp
 from visavis.ros.parameters import parameter
-from visavis.ros.pictures import msg_to_image
+from visavis.ros.pictures import msg_to_image, msg_to_jpeg_image
 from visavis.timing import NANOSECONDS
 from visavis.types import AudioChunk
 
@@ -57,7 +58,7 @@ FIGURES = (
     "av_offset_ms", "idle",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
-    f"{name}_scale": f"{name}_scale" for name in ("mouth", "expression", "head", "blink", "gaze")
+    f"{name}_scale": f"{name}_scale" for name in SCALE_NAMES
 }
 """Parameter of motion_diffusion -> name that the page knows."""
 
@@ -75,6 +76,7 @@ class WebBridgeConfig(NodeConfig):
     playout_delay: float = parameter(
         0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
     )
+    compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a bridge on another machine")
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
     bit_rate: int = parameter(2_000_000, "of the picture, bits a second", low=100_000, high=20_000_000)
     keyframe_seconds: float = parameter(10.0, "a key frame comes at least so often; also whenever a browser asks", low=0.5, high=600)
@@ -97,7 +99,7 @@ class WebBridge(AvatarNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("web_bridge", **node_options)
-        self._inbox: BoundedQueue[Image] = BoundedQueue(INBOX, DropPolicy.OLDEST)
+        self._inbox: BoundedQueue[Image | CompressedImage] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[AudioChunkMsg] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
         self._lock = threading.Lock()
         self._viewers = (0, 0)
@@ -122,7 +124,7 @@ class WebBridge(AvatarNode):
         except ImportError as error:
             raise ValueError(f"the page needs the package {error.name}: pip install 'visavis[web]'") from error
         config = self.config
-        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), MAX_SCALE)
+        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE)
         self._outcome = graph.Outcome
         self._state_type = graph.GraphState
         self._encoders, self._media_clock, self._sound_blocks = encoders, media_clock, sound_blocks
@@ -150,6 +152,7 @@ class WebBridge(AvatarNode):
         self._audio = self.publisher(AudioChunkMsg, "audio", qos.AUDIO_DEPTH)
         self._style = self.publisher(String, "style", qos.STEERING_DEPTH)
         self._expression = self.publisher(Expression, "expression", qos.STEERING_DEPTH)
+        self._look_at = self.publisher(PointStamped, "look_at", qos.STEERING_DEPTH)
 
     def open(self) -> None:
         self._delay_ns = int(self.config.playout_delay * NANOSECONDS)
@@ -236,9 +239,10 @@ class WebBridge(AvatarNode):
     def _subscribe_pictures(self, wanted: bool) -> None:
         with self._lock:
             if wanted and self._image is None:
-                self._image = self.create_subscription(
-                    Image, "image_raw", self._inbox.put, qos.stream(qos.PICTURE_DEPTH), qos_overriding_options=qos.overridable()
-                )
+                compressed = self.config.compressed
+                kind, topic = (CompressedImage, "image_raw/compressed") if compressed else (Image, "image_raw")
+                profile = qos.stream(qos.COMPRESSED_DEPTH if compressed else qos.PICTURE_DEPTH)
+                self._image = self.create_subscription(kind, topic, self._inbox.put, profile, qos_overriding_options=qos.overridable())
             elif not wanted and self._image is not None:
                 self.destroy_subscription(self._image)
                 self._image = None
@@ -282,12 +286,12 @@ class WebBridge(AvatarNode):
             if ready:
                 server.send_samples(samples.astype("<i2").tobytes(), media_ns)
 
-    def _send_picture(self, msg: Image, server: Any) -> None:
+    def _send_picture(self, msg: Image | CompressedImage, server: Any) -> None:
         webrtc, ready = self._viewers
         if not webrtc and not ready:
             return
         try:
-            picture = msg_to_image(msg)
+            picture = msg_to_jpeg_image(msg) if isinstance(msg, CompressedImage) else msg_to_image(msg)
         except ValueError as error:
             self.refuse("image_raw", error)
             return
@@ -342,6 +346,11 @@ class WebBridge(AvatarNode):
         if name not in STYLES:
             return self._outcome(False, f"there is no style {name!r}: {', '.join(STYLES)}")
         self._style.publish(String(data=name))
+        return self._heard_by("motion_diffusion")
+
+    def look_at(self, x: float, y: float, z: float) -> "Outcome":
+        # Without a frame it is that of whichever avatar listens.
+        self._look_at.publish(PointStamped(header=header(self.now_ns()), point=Point(x=x, y=y, z=z)))
         return self._heard_by("motion_diffusion")
 
     def interrupt(self) -> "asyncio.Future[Outcome]":
