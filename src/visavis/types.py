@@ -78,7 +78,7 @@ class ControlFrame:
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """One picture: uint8 (height, width, 3), RGB."""
+    """One picture: uint8 (height, width, 3) RGB, or (height, width, 4) RGBA with straight opacity, without its background."""
 
     utterance_id: int
     frame_index: int
