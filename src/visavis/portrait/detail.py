@@ -1,4 +1,4 @@
-"""What a large photo shows beyond 512x768: the finer texture and plate that larger pictures are drawn from, and where the head is in them."""
+"""What a large photo shows beyond 512x768: the finer texture and plate that larger pictures are drawn from; and where the head is."""
 
 import cv2
 import numpy as np
@@ -63,5 +63,3 @@ def double(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
     out = np.empty((2 * len(v), *v.shape[1:]), values.dtype)
     out[::2], out[1::2] = v, between
     return np.moveaxis(out, 0, axis)
-
-

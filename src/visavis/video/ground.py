@@ -43,7 +43,7 @@ def around_at(rig: PortraitRig, view: View) -> NDArray[np.uint8]:
 
 
 def person_texture(rig: PortraitRig, view: View) -> tuple[NDArray[np.uint8], float]:
-    """The person's texture for a view, and how many of its texels one of the rig's texels is: 1, or a half, a quarter... for small views."""
+    """The person's texture for a view, and how many of its texels one of the rig's is: 1, or a half, a quarter... for small views."""
     if view.scale >= FINE_FROM and "person_detail" in rig.textures:
         return rig.textures["person_detail"], 1.0
     texture, share = rig.textures["person"], 1.0
@@ -59,7 +59,11 @@ def halved(texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     premultiplied = np.concatenate([values[..., :3] * alpha, alpha], -1)
     mean = cv2.sepFilter2D(premultiplied, -1, *2 * [np.array([1, 2, 1], np.float32) / 4])[::2, ::2]
     mean = np.pad(mean, ((0, 2), (0, 2), (0, 0)), mode="edge")
-    colour = np.where(mean[..., 3:] > 1e-3, mean[..., :3] / np.maximum(mean[..., 3:], 1e-3), np.pad(values[::2, ::2, :3], ((0, 2), (0, 2), (0, 0)), mode="edge"))
+    colour = np.where(
+        mean[..., 3:] > 1e-3,
+        mean[..., :3] / np.maximum(mean[..., 3:], 1e-3),
+        np.pad(values[::2, ::2, :3], ((0, 2), (0, 2), (0, 0)), mode="edge"),
+    )
     return np.concatenate([colour, mean[..., 3:] * 255], -1).round().clip(0, 255).astype(np.uint8)
 
 

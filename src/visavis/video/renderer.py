@@ -20,8 +20,8 @@ MOST_SAMPLES = 40_000
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8). framing, width, height: what is seen and how large, see
-    ``video.view``; 0 for the framing's usual size. matte: pictures are RGBA with the person alone, without the background."""
+    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8). framing, width, height: what is seen and how large,
+    see ``video.view``; 0 for the framing's usual size. matte: pictures are RGBA with the person alone, without the background."""
 
     sampling: int = raster.SUPERSAMPLING
     framing: str = next(iter(FRAMINGS))
@@ -82,7 +82,8 @@ class VideoStage:
         return VideoFrame(input.utterance_id, input.frame_index, self.draw(input.vertices, input.shading), input.stamp_ns), state
 
     def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """vertices, shading: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width, 4) RGBA, straight."""
+        """vertices, shading: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
+        4) straight RGBA."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
             raise ValueError(
@@ -91,15 +92,15 @@ class VideoStage:
             )
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
-        vertices = self._seen
-        raster.to_samples(vertices, 0, 0, 1, self._positions)
+        seen = self._seen
+        raster.to_samples(seen, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left", "person"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
-            self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
+            self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
-            self._eye(image, vertices, side, edge, float(shading[number]))
+            self._eye(image, seen, side, edge, float(shading[number]))
         if self.config.matte:
             raster.to_straight(image, self._around)
         return image
