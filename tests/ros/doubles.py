@@ -116,7 +116,8 @@ def load_control(config: ControlNodeConfig) -> tuple[VertexStage, str]:
 
 
 class BrightnessStage:
-    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame index (low and high byte) and whether it is idle."""
+    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame
+    index (low and high byte) and whether it is idle."""
 
     def __init__(self, size: tuple[int, int] = (512, 768)) -> None:
         self.size = size

@@ -57,7 +57,8 @@ def halved(texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     values = texture.astype(np.float32)
     alpha = values[..., 3:] / 255
     premultiplied = np.concatenate([values[..., :3] * alpha, alpha], -1)
-    mean = cv2.sepFilter2D(premultiplied, -1, *2 * [np.array([1, 2, 1], np.float32) / 4])[::2, ::2]
+    tent = np.array([1, 2, 1], np.float32) / 4
+    mean = cv2.sepFilter2D(premultiplied, -1, tent, tent)[::2, ::2]
     mean = np.pad(mean, ((0, 2), (0, 2), (0, 0)), mode="edge")
     colour = np.where(
         mean[..., 3:] > 1e-3,

@@ -27,7 +27,8 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
     """Draw triangles in the order given, later ones over earlier ones.
 
     target: uint8 (h, w, 3 or 4), changed in place; with four channels the first three are premultiplied by the fourth, the opacity.
-    touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0; nothing is drawn where it is not ``within``, if within >= 0 (a stencil).
+    touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0;
+    nothing is drawn where it is not ``within``, if within >= 0 (a stencil).
     positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are
     skipped.
     uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is
