@@ -1,6 +1,7 @@
 """`visavis render`: a film from a photo and a sound file, without ROS, by the same stages that the graph runs."""
 
 import argparse
+import importlib.util
 import queue
 import sys
 import threading
@@ -17,6 +18,7 @@ from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
 from visavis.cli.steering import add_steering_arguments, steering_of
 from visavis.cli.stop import sigterm_is_interrupt
+from visavis.film.credentials import SIGNED_KINDS, Certificate, certificate_for_tests, read_certificate, sign_film
 from visavis.film.folder import PictureFolder
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
@@ -61,6 +63,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_steering_arguments(parser)
     parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
     parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
+    parser.add_argument(
+        "--c2pa", default="", metavar="CHAIN", help="sign the film (C2PA): a certificate chain in PEM, or 'test' for one made on the spot"
+    )
+    parser.add_argument("--c2pa-key", default="", metavar="KEY", help="the private key of that certificate, PEM")
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
 
 
@@ -94,6 +100,7 @@ def _render(args: argparse.Namespace) -> int:
         check_output(sheet, inputs, (".jpg", ".jpeg", ".png"))
     if args.seed < 0:
         raise ValueError(f"--seed must not be negative, got {args.seed}")
+    certificate = _certificate(args, output)
     steering = steering_of(args)
     remarks: list[str] = []
     blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
@@ -121,6 +128,8 @@ def _render(args: argparse.Namespace) -> int:
                 kept.add(picture.frame_index / FRAME_RATE, on_grey(picture.image))
 
         frames = write_film(output, pictures, info, sound, mark, visible_mark=args.visible_mark, on_picture=count, size=size)
+    if certificate is not None:
+        sign_film(output, certificate)
     for line in remarks:
         print(f"visavis render: {line}", file=sys.stderr)
     if sheet is not None:
@@ -130,6 +139,23 @@ def _render(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"{output}: {frames} pictures, {frames / FRAME_RATE:.2f} s, made in {seconds:.1f} s", file=sys.stderr)
     return 0
+
+
+def _certificate(args: argparse.Namespace, output: Path) -> Certificate | None:
+    """What the film is to be signed with, if at all; whatever is wrong with it shows before anything is drawn."""
+    if not args.c2pa:
+        if args.c2pa_key:
+            raise ValueError("--c2pa-key needs --c2pa with the certificate chain that belongs to it")
+        return None
+    if importlib.util.find_spec("c2pa") is None:
+        raise ValueError("--c2pa needs the extra c2pa: pip install 'visavis[c2pa]'")
+    if output.suffix.lower() not in SIGNED_KINDS:
+        raise ValueError(f"--c2pa can sign {' and '.join(SIGNED_KINDS)}, not {output.name}")
+    if args.c2pa == "test":
+        return certificate_for_tests()
+    if not args.c2pa_key:
+        raise ValueError("--c2pa needs --c2pa-key with the private key of the certificate")
+    return read_certificate(Path(args.c2pa), Path(args.c2pa_key))
 
 
 def _size(text: str) -> tuple[int, int]:
