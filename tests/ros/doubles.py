@@ -125,20 +125,27 @@ def load_control(config: ControlNodeConfig) -> tuple[VertexStage, str]:
 
 
 class BrightnessStage:
-    """Pictures as bright as the speech is loud; the top left pixels carry the frame index (low and high byte) and whether it is idle."""
+    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame
+    index (low and high byte) and whether it is idle."""
+
+    def __init__(self, size: tuple[int, int] = (512, 768)) -> None:
+        self.size = size
 
     def initial_state(self) -> None:
         return None
 
+    def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return image
+
     def step(self, frame: ControlFrame, state: None) -> tuple[VideoFrame, None]:
-        image = np.full((768, 512, 3), int(frame.vertices[0, 0]) // 128, np.uint8)
+        image = np.full((self.size[1], self.size[0], 3), int(frame.vertices[0, 0]) // 128, np.uint8)
         image[0, 0] = frame.frame_index % 256, frame.frame_index // 256 % 256, frame.utterance_id == 0
         time.sleep(0.004)
         return VideoFrame(frame.utterance_id, frame.frame_index, image, frame.stamp_ns), None
 
 
 def load_drawing(config: VideoNodeConfig) -> Drawing:
-    return Drawing(BrightnessStage(), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
+    return Drawing(BrightnessStage(config.video.size), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
 
 
 def _portrait(path: str) -> str:

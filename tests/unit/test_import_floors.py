@@ -94,6 +94,7 @@ KEPT_IN = {
     "rosbags": ("visavis.ros", "visavis.nodes"),
     "torch": ("visavis.training", "visavis.export", "visavis.runtime.torch_engine", "visavis.portrait_build"),  # anny is written in torch
     "anny": ("visavis.portrait_build",),
+    "c2pa": ("visavis.film.credentials",),
     "matplotlib": ("visavis.plotting.figure",),
     "aiohttp": ("visavis.bridge",),
     "aiortc": ("visavis.bridge",),

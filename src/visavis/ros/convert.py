@@ -158,6 +158,7 @@ def msg_to_control_frame(msg: ControlFrameMsg, portrait: str, vertices: int) -> 
         stamp_ns=msg_to_stamp(msg.header.stamp),
         end_of_utterance=msg.end_of_utterance,
         flush=msg.flush,
+        portrait=msg.portrait,
     )
 
 
