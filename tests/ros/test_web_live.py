@@ -1,5 +1,6 @@
 """The page in a real browser on a real graph (with the small stages of doubles.py): it sees, hears, speaks, interrupts and comes back."""
 
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -11,8 +12,10 @@ from browser import Viewer, chromium, start_bridge
 from geometry_msgs.msg import PointStamped
 from rcl_interfaces.msg import ParameterEvent
 from ros_graph import Graph, voice
+from std_msgs.msg import String
 from visavis_msgs.msg import AudioChunk, Expression
 
+from visavis.cli.defaults import default_portrait
 from visavis.store import asset_path
 
 LOUD = np.full(16000 * 20, 12000, np.int16)
@@ -48,7 +51,11 @@ def barriers(viewer: Viewer) -> list[str]:
 
 
 def test_seen_heard_and_interrupted_by_two_at_once(ros: Graph, tmp_path: Path) -> None:
-    _, url = start_bridge(ros, linger=0.5)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(default_portrait(), photos / "anna.jpg")
+    (photos / "secret.txt").touch()
+    _, url = start_bridge(ros, linger=0.5, portraits=str(photos))
     with chromium(tmp_path) as browser:
         one = Viewer(ros, browser, f"{url}?media=webrtc")
         one.wait(lambda: "The avatar is not running" in one.status, "word that there is no graph")
@@ -90,6 +97,15 @@ def test_seen_heard_and_interrupted_by_two_at_once(ros: Graph, tmp_path: Path) -
         one.page.mouse.move(500, 300)
         ros.wait(lambda: len(looked) > 1, "the pointer")
         one.page.uncheck("#follow")
+
+        asked = ros.listen(String, "portrait")
+        offered = one.page.locator("input[name=portrait]")
+        assert offered.count() == 1, "photos only"
+        offered.check(force=True)
+        ros.wait(lambda: asked and asked[-1].data == str(photos / "anna.jpg"), "a portrait from the page")
+        two.wait(lambda: two.ask("document.querySelector('input[name=portrait]:checked')?.value") == "anna", "the other page to know it")
+        answer = one.ask("visavis.socket.say({ type: 'portrait', name: '../secret' })")
+        assert not answer["ok"], "only what is offered"
 
         # A recording, kept by the browser.
         with one.page.expect_download() as download:

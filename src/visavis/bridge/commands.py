@@ -20,6 +20,7 @@ SPEECH_HEADER = struct.Struct("<II")
 SOURCES = ("microphone", "file")
 MODES = ("webrtc", "pictures")
 MAX_NAME = 40
+MAX_FILE_NAME = 200
 MAX_STREAM = 2**32 - 1
 MAX_METRES = 100.0
 
@@ -77,6 +78,13 @@ class ChooseStyle:
 
 
 @dataclass(frozen=True)
+class ChoosePortrait:
+    """One of the portraits that are offered, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class SetScale:
     """A factor, 0 to ``MAX_SCALE``, on the movement of one of ``SCALE_NAMES``."""
 
@@ -98,7 +106,7 @@ class Ping:
     """A sign of life; it is answered at once."""
 
 
-Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | SetScale | LookAt | Ping
+Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | ChoosePortrait | SetScale | LookAt | Ping
 
 
 def parse_command(text: str) -> tuple[int, Command]:
@@ -129,6 +137,8 @@ def parse_command(text: str) -> tuple[int, Command]:
         return number, Express(_text(message, "emotion", MAX_NAME), _number(message, "intensity", 0, 1))
     if kind == "style":
         return number, ChooseStyle(_text(message, "name", MAX_NAME))
+    if kind == "portrait":
+        return number, ChoosePortrait(_text(message, "name", MAX_FILE_NAME))
     if kind == "scale":
         return number, SetScale(_choice(message, "name", SCALE_NAMES), _number(message, "value", 0, MAX_SCALE))
     if kind == "look":

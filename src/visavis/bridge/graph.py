@@ -23,6 +23,7 @@ class Choices:
     emotions: tuple[str, ...] = ()
     scales: tuple[str, ...] = ()
     max_scale: float = 2.0
+    portraits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class GraphPort(Protocol):
     def express(self, emotion: str, intensity: float) -> Outcome: ...
 
     def choose_style(self, name: str) -> Outcome: ...
+
+    def choose_portrait(self, name: str) -> Outcome: ...
 
     def look_at(self, x: float, y: float, z: float) -> Outcome: ...
 

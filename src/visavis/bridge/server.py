@@ -289,6 +289,7 @@ class Server:
                     emotions=choices.emotions,
                     scales=choices.scales,
                     max_scale=choices.max_scale,
+                    portraits=choices.portraits,
                     max_speech_seconds=self.config.max_speech_seconds,
                 )
                 session.tell(**self._state())

@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 
 from visavis.bridge.commands import (
     BeginSpeech,
+    ChoosePortrait,
     ChooseStyle,
     Command,
     CommandError,
@@ -196,6 +197,8 @@ class Session:
                 self._done(number, graph.express(command.emotion, command.intensity))
             case ChooseStyle():
                 self._done(number, graph.choose_style(command.name))
+            case ChoosePortrait():
+                self._done(number, graph.choose_portrait(command.name))
             case LookAt():
                 self._done(number, graph.look_at(command.x, command.y, command.z))
             case SetScale():

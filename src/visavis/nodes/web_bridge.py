@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from geometry_msgs.msg import Point, PointStamped
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
@@ -42,6 +43,7 @@ from visavis.types import AudioChunk
 if TYPE_CHECKING:
     from visavis.bridge.graph import GraphState, Outcome
 
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 INBOX = 8
 AUDIO_INBOX = 2000
 NEWEST = 3
@@ -85,6 +87,7 @@ class WebBridgeConfig(NodeConfig):
     turn_servers: tuple[str, ...] = parameter((), "URLs such as turn:turn.example.org:3478?transport=udp")
     turn_username: str = parameter("", "user at the TURN servers")
     turn_credential: str = parameter("", "password at the TURN servers")
+    portraits: str = parameter("", "folder of photos, of which visitors may choose the portrait by name; empty for no choice")
     max_viewers: int = parameter(8, "pages and picture streams at once", low=1, high=100)
     max_speech_seconds: int = parameter(600, "the longest speech or file that is taken in one go", low=1, high=7200)
     linger: float = parameter(10.0, "seconds that pictures go on after the last viewer has left, who may come back", low=0, high=3600)
@@ -124,7 +127,8 @@ class WebBridge(AvatarNode):
         except ImportError as error:
             raise ValueError(f"the page needs the package {error.name}: pip install 'visavis[web]'") from error
         config = self.config
-        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE)
+        self._portraits = photos_in(config.portraits)
+        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE, tuple(self._portraits))
         self._outcome = graph.Outcome
         self._state_type = graph.GraphState
         self._encoders, self._media_clock, self._sound_blocks = encoders, media_clock, sound_blocks
@@ -152,6 +156,7 @@ class WebBridge(AvatarNode):
         self._audio = self.publisher(AudioChunkMsg, "audio", qos.AUDIO_DEPTH)
         self._style = self.publisher(String, "style", qos.STEERING_DEPTH)
         self._expression = self.publisher(Expression, "expression", qos.STEERING_DEPTH)
+        self._portrait = self.publisher(String, "portrait", qos.STEERING_DEPTH)
         self._look_at = self.publisher(PointStamped, "look_at", qos.STEERING_DEPTH)
 
     def open(self) -> None:
@@ -169,6 +174,7 @@ class WebBridge(AvatarNode):
         self.subscribe(DiagnosticArray, qos.DIAGNOSTICS_TOPIC, self._on_diagnostics, qos.DIAGNOSTICS_DEPTH)
         self.subscribe(String, "style", lambda msg: self._steering.update(style=msg.data), qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", self._on_expression, qos.STEERING_DEPTH)
+        self.subscribe(KeyValue, "portrait/wanted", self._on_portrait, 1, latched=True)
         self._interrupt = self.create_client(Trigger, "interrupt")
         self._set = self.create_client(SetParameters, "motion_diffusion/set_parameters")
         self._get = self.create_client(GetParameters, "motion_diffusion/get_parameters")
@@ -211,6 +217,11 @@ class WebBridge(AvatarNode):
 
     def _on_expression(self, msg: Expression) -> None:
         self._steering.update(emotion=msg.emotion, intensity=msg.intensity)
+
+    def _on_portrait(self, msg: KeyValue) -> None:
+        """Which photo is shown now, or will be at once."""
+        shown = [name for name, path in self._portraits.items() if str(path) == msg.value]
+        self._steering["portrait"] = shown[0] if shown else ""
 
     def _look_after(self) -> None:
         """Ten times a second: pictures are subscribed to while somebody looks; the pages hear how the graph is."""
@@ -348,6 +359,12 @@ class WebBridge(AvatarNode):
         self._style.publish(String(data=name))
         return self._heard_by("motion_diffusion")
 
+    def choose_portrait(self, name: str) -> "Outcome":
+        if name not in self._portraits:
+            return self._outcome(False, f"there is no portrait {name!r}")
+        self._portrait.publish(String(data=str(self._portraits[name])))
+        return self._heard_by("control_render")
+
     def look_at(self, x: float, y: float, z: float) -> "Outcome":
         # Without a frame it is that of whichever avatar listens.
         self._look_at.publish(PointStamped(header=header(self.now_ns()), point=Point(x=x, y=y, z=z)))
@@ -428,6 +445,16 @@ class WebBridge(AvatarNode):
                 self.health.set_counter(name, number)
         if self._server is not None:
             self._server.send_state()
+
+
+def photos_in(folder: str) -> dict[str, Path]:
+    """Name -> absolute path of the photos in a folder; none for no folder. ValueError where there is none."""
+    if not folder:
+        return {}
+    path = Path(folder).expanduser().absolute()
+    if not path.is_dir():
+        raise ValueError(f"{path} is no folder: set portraits to a folder of photos")
+    return {photo.stem: photo for photo in sorted(path.iterdir()) if photo.suffix.lower() in PHOTOS}
 
 
 def _figure(text: str) -> float | str | None:

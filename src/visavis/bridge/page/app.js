@@ -75,6 +75,8 @@ function receive(message) {
     offerChoices("styles", "style", message.styles, (name) => wish({ type: "style", name }, "style"));
     offerChoices("emotions", "emotion", message.emotions, express);
     offerScales(message.scales);
+    offerChoices("portraits", "portrait", message.portraits, (name) => wish({ type: "portrait", name }, "portrait"));
+    $("portraits").hidden = !message.portraits.length;
     media.failures = 0;
     media.start(message.ice);
   } else if (message.type === "state") {
@@ -202,7 +204,7 @@ $("hear").onchange = applySound;
 
 function offerChoices(id, name, values, choose) {
   const parent = $(id);
-  if (parent.querySelectorAll("input").length === values.length) return;
+  if ([...parent.querySelectorAll("input")].map((input) => input.value).join("\n") === values.join("\n")) return;
   parent.querySelectorAll("label").forEach((label) => label.remove());
   for (const value of values) {
     const label = document.createElement("label");
@@ -259,7 +261,7 @@ $("reset").onclick = () => {
 // What is in force, unless it is being changed here right now.
 function showSteering(steering) {
   const free = (name) => !(wanted[name] > performance.now()) && steering[name] !== undefined;
-  for (const name of ["style", "emotion"]) {
+  for (const name of ["style", "emotion", "portrait"]) {
     const input = free(name) && document.querySelector(`input[name="${name}"][value="${CSS.escape(String(steering[name]))}"]`);
     if (input) input.checked = true;
   }
