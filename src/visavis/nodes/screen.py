@@ -81,7 +81,7 @@ class ScreenConfig(NodeConfig):
     closable: bool = parameter(True, "the window may be closed by its button or by Escape; false for a kiosk")
     pictures: str = parameter("raw", "raw: image_raw; jpeg: image_raw/compressed; h264: image_raw/foxglove", choices=tuple(PICTURE_TOPICS))
     playout_delay: float = parameter(
-        0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
+        0.43, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
     )
     delay: float = parameter(0.03, "seconds that pictures and sound are held back, against jitter on their way", low=0, high=5)
     sound: bool = parameter(True, "play audio_out")

@@ -76,7 +76,7 @@ class WebBridgeConfig(NodeConfig):
     tls_key: str = parameter("", "PEM file of its key")
     host_names: tuple[str, ...] = parameter((), "names beside its address under which browsers may open the page")
     playout_delay: float = parameter(
-        0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
+        0.43, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
     )
     compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a bridge on another machine")
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
