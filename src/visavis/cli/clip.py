@@ -43,7 +43,8 @@ class Clip:
 
 def load_clip(path: Path, args: argparse.Namespace, steering: Steering, tell: Callable[[str], None]) -> Clip:
     """The clip behind ``path``: a folder or .mcap or .db3 is a bag, .csv a recording of Live Link Face, .npz motion of a corpus
-    (NAME.motion.npz, with the sound beside it), anything else a sound file, whose motion is made by the model with ``args.seed`` and ``args.weights`` and ``steering``. ``tell`` is given remarks."""
+    (NAME.motion.npz, with the sound beside it), anything else a sound file, whose motion is made by the model with ``args.seed`` and
+    ``args.weights`` and ``steering``. ``tell`` is given remarks."""
     if not path.exists():
         raise ValueError(f"{path} does not exist")
     if path.is_dir() or path.suffix in (".mcap", ".db3"):

@@ -1,7 +1,8 @@
 """``visavis data``: makes the training corpus, in three steps that all go on where they were stopped.
 
 ``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them, ``body`` the body
-and the hands that go with both (cheap: run them again whenever a teacher changes). ``from-video`` adds real people: motion tracked in films.
+and the hands that go with both (cheap: run them again whenever a teacher changes). ``from-video`` adds real people: motion tracked in
+films.
 """
 
 import argparse

@@ -244,7 +244,7 @@ def _clips(args: argparse.Namespace) -> "list[_Clip]":
     else:
         for path in item_paths(args.corpus):
             item = load_item(path)
-            if item.split == "val" and len(recordings) < args.items:
+            if item.split == "val" and item.phones and len(recordings) < args.items:
                 recordings.append(Recording(item.name, item.samples, item.phones))
         if not recordings:
             raise FileNotFoundError(f"{args.corpus} has no held-out items: make a corpus with `visavis data kokoro`")

@@ -1,7 +1,7 @@
 """From what was seen of a person in a film to motion of the layout at 30 frames a second, and to a corpus item of real motion.
 
-What one camera cannot see is said by rule: the torso is taken for still and facing the camera, elbows hang, a hand out of the picture sinks to
-rest. What was seen is marked frame by frame.
+What one camera cannot see is said by rule: the torso is taken for still and facing the camera, elbows hang, a hand out of the picture
+sinks to rest. What was seen is marked frame by frame.
 """
 
 import zipfile
@@ -182,7 +182,12 @@ def save_tracked(folder: Path, name: str, split: str, tracked: TrackedMotion, sa
     item = save_item(folder, Item(name, heard, (), "a person", "", split))
     head = np.concatenate([tracked.motion[:, HEAD_ROTATION], tracked.motion[:, HEAD_POSITION]], axis=1)
     path = write_npz(
-        motion_path(item), face=tracked.motion[:, FACE], head=head, face_seen=tracked.face_seen, filled=tracked.filled, tracked=np.array(True)
+        motion_path(item),
+        face=tracked.motion[:, FACE],
+        head=head,
+        face_seen=tracked.face_seen,
+        filled=tracked.filled,
+        tracked=np.array(True),
     )
     write_npz(
         body_path(item),

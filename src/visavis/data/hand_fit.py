@@ -1,5 +1,5 @@
-"""A hand as a tracker sees it (21 points) to the layout's terms: how it is turned, and MANO's joint rotations by way of the sixteen angles of
-``motion.hands``; and the arm that leads to it, of which the film shows nothing but its end.
+"""A hand as a tracker sees it (21 points) to the layout's terms: how it is turned, and MANO's joint rotations by way of the sixteen angles
+of ``motion.hands``; and the arm that leads to it, of which the film shows nothing but its end.
 """
 
 import numpy as np
@@ -75,8 +75,8 @@ def _directions(chains: Array) -> Array:
 
 
 def fit_arm(wrist: Array, palm: Array, side: str) -> dict[str, Array]:
-    """Local rotations (n, 3, 3) of upper_arm, lower_arm and wrist that bring a hand turned by ``palm`` (n, 3, 3) to ``wrist`` (n, 3), metres
-    from the shoulder of that side.
+    """Local rotations (n, 3, 3) of upper_arm, lower_arm and wrist that bring a hand turned by ``palm`` (n, 3, 3) to ``wrist`` (n, 3),
+    metres from the shoulder of that side.
 
     The elbow hangs where it likes to (no camera looks at it); the hand's roll is the forearm's, the rest of its turn the wrist's, both
     within what people can.

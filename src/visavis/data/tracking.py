@@ -26,8 +26,8 @@ SURE_HAND = 0.6
 @dataclass(frozen=True)
 class Track:
     """n pictures. times: seconds since the first one, increasing. face: (n, 52) ARKit weights; rotation: (n, 3, 3) of the head, position:
-    (n, 3) metres of it from the camera (axes of ``motion.layout``). wrist: by side, (n, 3) metres from the camera; hand: by side, (n, 21, 3)
-    metres from the hand's middle. NaN where nothing was seen.
+    (n, 3) metres of it from the camera (axes of ``motion.layout``). wrist: by side, (n, 3) metres from the camera; hand: by side,
+    (n, 21, 3) metres from the hand's middle. NaN where nothing was seen.
     """
 
     times: Array
@@ -41,7 +41,8 @@ class Track:
 def track_film(
     path: Path, face_model: Path, hand_model: Path | None, tell: Callable[[str], None], advance: Callable[[int], None] = lambda _more: None
 ) -> Track:
-    """Follow the person of a film. ``tell`` is given remarks, ``advance`` each picture done. FilmError for what is no film of one person."""
+    """Follow the person of a film. ``tell`` is given remarks, ``advance`` each picture done. FilmError for what is no film of one
+    person."""
     times: list[float] = []
     faces: list[SeenFace | None] = []
     hands: list[dict[str, tuple[Array, Array]]] = []
@@ -107,7 +108,7 @@ def _check(path: Path, times: list[float], faces: list[SeenFace | None], rivals:
     if not count:
         raise FilmError(f"no face found in {path}: use a film of one person whose face is at least an eighth of the picture's height")
     if rivals > RIVALS_ALLOWED * len(times):
-        raise FilmError(f"two faces of similar size in {rivals} of {len(times)} pictures of {path}: crop the film to the person that counts")
+        raise FilmError(f"two faces of similar size in {rivals} of {len(times)} pictures of {path}: crop it to the one person")
     if count < LEAST_SEEN * len(times):
         raise FilmError(
             f"a face is seen in only {count} of {len(times)} pictures of {path}: use a film whose face is uncovered, "

@@ -3,7 +3,7 @@ to them.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import av
@@ -26,7 +26,7 @@ def picture_count(path: str | os.PathLike[str]) -> int | None:
         return round(container.duration / av.time_base * float(stream.average_rate)) if container.duration and stream.average_rate else None
 
 
-def read_footage(path: str | os.PathLike[str], tell: Callable[[str], None]) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+def read_footage(path: str | os.PathLike[str], tell: Callable[[str], None]) -> Generator[tuple[float, NDArray[np.uint8]], None, None]:
     """Seconds since the first picture, strictly increasing, and the picture, uint8 (height, width, 3) RGB.
 
     What a film declares about its turn (phones do) is followed. A damaged film ends where the damage begins, which ``tell`` is told;
@@ -68,7 +68,7 @@ def sound_delay(path: str | os.PathLike[str]) -> float | None:
     for kind in ("video", "audio"):
         with _open(path) as container:
             frame = next(iter(container.decode(**{kind: 0})), None)
-            if frame is None:
+            if not isinstance(frame, av.VideoFrame | av.AudioFrame):
                 return None
             starts.append(float(frame.time or 0.0))
     return starts[1] - starts[0]
@@ -80,7 +80,7 @@ def _open(path: str | os.PathLike[str]) -> "av.container.InputContainer":
     try:
         container = av.open(os.fspath(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise FilmError(f"{path} is no film that can be read ({error.__class__.__name__}): name an mp4, mov, mkv, webm or avi file") from error
+        raise FilmError(f"{path} is no film that can be read ({error.__class__.__name__}): name an mp4, mov, mkv, webm or avi") from error
     covers = [bool(stream.disposition & av.stream.Disposition.attached_pic) for stream in container.streams.video]
     if not covers or all(covers):
         container.close()
