@@ -111,7 +111,7 @@ def write_manifest(folder: Path, encoder: EncoderSpec, face: FaceSpec, facts: di
         files |= body
         specs["body"] = old["specs"]["body"]
         facts = {**facts, **({"body": old["body"]} if "body" in old else {})}
-    return _write(path, {"files": files, "specs": specs, **facts})
+    return write_json(path, {"files": files, "specs": specs, **facts})
 
 
 def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
@@ -121,14 +121,14 @@ def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
     content["files"] |= {name: _describe(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
     content["specs"]["body"] = asdict(spec)
     content["body"] = facts
-    return _write(path, content)
+    return write_json(path, content)
 
 
 def _describe(path: Path) -> dict[str, Any]:
     return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
 
 
-def _write(path: Path, content: dict[str, Any]) -> Path:
+def write_json(path: Path, content: dict[str, Any]) -> Path:
     specs = {name: spec if name != "body" else BODY_HERE for name, spec in content["specs"].items()}
     text = json.dumps({**content, "specs": specs}, indent=1)
     # the body's spec is thousands of numbers: one line

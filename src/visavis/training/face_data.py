@@ -14,8 +14,9 @@ from visavis.data.teacher import teach
 from visavis.motion.encoder import EncoderSpec, initial_encoder_state
 from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, relative_features, utterance_energies
-from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
+from visavis.motion.layout import ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
+from visavis.motion.style_clip import measure_style
 from visavis.motion.styles import STYLE_VALUES
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
 from visavis.training.config import FaceTraining
@@ -24,6 +25,7 @@ from visavis.training.mel_augment import Energies, disturb, play
 from visavis.training.room_tone import room_tone
 from visavis.types import Engine
 
+SILENT_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 """Time constant with which slow channels come from rest, or from where roll-out took them, back to the teacher's path."""
 
@@ -82,6 +84,12 @@ class FaceData:
             closed=self.closed[index[:, self.spec.past : known]],
             style=self.styles[picks],
         )
+
+
+def idle_share(utterances: list[Utterance], share: float) -> list[Utterance]:
+    """As much idle as belongs to the utterances of a training: ``share`` of their length."""
+    seconds = sum(len(u.samples) for u in utterances) / SAMPLE_RATE
+    return silent_utterances(round(seconds * share / SILENT_SECONDS), SILENT_SECONDS)
 
 
 def silent_utterances(count: int, seconds: float) -> list[Utterance]:
@@ -148,25 +156,9 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
 
 
 def measure_styles(utterances: list[Utterance]) -> Array:
-    """How much each utterance does of each ``STYLE_VALUES``: standard deviations (smile: mean), as z-scores over the corpus, held in
-    -3..3.
-    """
+    """How much each utterance does of each ``STYLE_VALUES``: see ``measure_style``; as z-scores over the corpus, held in -3..3."""
 
-    def columns(face: Array, *prefixes: str) -> Array:
-        return face[:, [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]]
-
-    rows = [
-        [
-            columns(u.face, "jawOpen").std(),
-            columns(u.face, "mouthSmile").mean(),
-            columns(u.face, "brow").std(axis=0).mean(),
-            u.head[:, 2].std(),
-            columns(u.face, "eyeBlink").mean(),
-            columns(u.face, "eyeLook").std(axis=0).mean(),
-        ]
-        for u in utterances
-    ]
-    table = np.array(rows)
+    table = np.array([measure_style(u.face, u.head) for u in utterances])
     return np.clip((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6), -3, 3).astype(np.float32)
 
 

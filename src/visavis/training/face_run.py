@@ -16,16 +16,15 @@ from visavis.motion.sampler import even_schedule
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import as_fields
 from visavis.runtime.torch_engine import TorchEngine
-from visavis.timing import FRAME_RATE, SAMPLE_RATE
+from visavis.timing import FRAME_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
-from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles, silent_utterances
+from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, idle_share, make_spec, measure_styles
 from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mishear import Mishearing
 
 SPEC_FILE = "face_spec.json"
-SILENT_SECONDS = 30.0
 
 
 def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | None = None) -> nn.Module:
@@ -36,8 +35,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     output.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(Path(config.corpus), "train", with_motion=True)
     held_out = read_corpus(Path(config.corpus), "val", with_motion=True)[:12]
-    seconds = sum(len(u.samples) for u in utterances) / SAMPLE_RATE
-    utterances += silent_utterances(round(seconds * config.silence_share / SILENT_SECONDS), SILENT_SECONDS)
+    utterances += idle_share(utterances, config.silence_share)
     spec_path = output / SPEC_FILE
     if spec_path.exists():
         spec = read_spec(spec_path)
