@@ -189,7 +189,7 @@ class Player(Node):
         self._stop.wait(SETTLE_SECONDS)
 
     def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> None:
-        stamped = {connection.topic for connection in connections if _begins_with_header(connection.msgtype)}
+        stamped = {connection.topic for connection in connections if _begins_with_stamp(connection.msgtype)}
         first_ns: int | None = None
         begun_ns = shift_ns = 0
         looked_ns = time.monotonic_ns()
@@ -217,7 +217,7 @@ class Player(Node):
 
 
 def move_stamp(data: bytes, shift_ns: int) -> bytes:
-    """A serialised message that begins with a std_msgs/Header, with its stamp moved; a stamp of zero, which means none, stays.
+    """A serialised message that begins with a std_msgs/Header or a stamp, with that stamp moved; a stamp of zero, which means none, stays.
 
     The first four bytes of CDR say how it is encoded (the second one: 1 for little-endian); the header's stamp follows as int32 seconds and
     uint32 nanoseconds (OMG DDS-XTypes 7.4, section "Encapsulation").
@@ -230,9 +230,9 @@ def move_stamp(data: bytes, shift_ns: int) -> bytes:
     return data[:4] + struct.pack(layout, *moved) + data[12:]
 
 
-def _begins_with_header(type_name: str) -> bool:
+def _begins_with_stamp(type_name: str) -> bool:
     _, fields = typestore_with(type_name).fielddefs[type_name]
-    return bool(fields) and fields[0][1] == (Nodetype.NAME, "std_msgs/msg/Header")
+    return bool(fields) and fields[0][1] in [(Nodetype.NAME, name) for name in ("std_msgs/msg/Header", "builtin_interfaces/msg/Time")]
 
 
 def main() -> NoReturn:

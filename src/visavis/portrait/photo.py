@@ -141,6 +141,25 @@ def cut_frame(photo: Photo, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np
     return image, alpha
 
 
+DETAIL_FROM = 1.15
+"""A photo with at least so many pixels for each of the picture's has detail that larger pictures show."""
+
+
+def cut_detail(photo: Photo, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """``FittedPortrait.detail`` and ``texel_detail``: the frame at twice the picture's size, on two grids; empty for small photos."""
+    if frame.scale * DETAIL_FROM > 1:
+        empty = np.zeros((0, 0, 3), np.uint8)
+        return empty, empty
+    size = (2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT)
+    quarter = 0.25 / frame.scale
+    border = int(np.ceil(quarter))
+    cut = Image.fromarray(cv2.copyMakeBorder(_cut(photo.image, frame), 0, border, 0, border, cv2.BORDER_REPLICATE))
+    whole = (0.0, 0.0, float(frame.width), float(frame.height))
+    moved = (quarter, quarter, frame.width + quarter, frame.height + quarter)
+    detail, texels = (np.array(cut.resize(size, Image.Resampling.LANCZOS, box=box)) for box in (whole, moved))
+    return detail, texels
+
+
 def _cut(image: NDArray, frame: Frame) -> NDArray:  # type: ignore[type-arg]
     height, width = image.shape[:2]
     left, top = max(0, -frame.left), max(0, -frame.top)

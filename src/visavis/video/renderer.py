@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
+from visavis.video.ground import around_at, person_texture, plate_at
+from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT = range(4)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
@@ -18,11 +20,22 @@ MOST_SAMPLES = 40_000
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8)."""
+    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8). framing, width, height: what is seen and how large,
+    see ``video.view``; 0 for the framing's usual size. matte: pictures are RGBA with the person alone, without the background."""
 
     sampling: int = raster.SUPERSAMPLING
+    framing: str = next(iter(FRAMINGS))
+    width: int = 0
+    height: int = 0
+    matte: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures in pixels."""
+        return picture_size(self.framing, self.width, self.height)
 
     def __post_init__(self) -> None:
+        picture_size(self.framing, self.width, self.height)
         if self.sampling not in (1, 2, 4, 8):
             raise ValueError(f"sampling must be 1, 2, 4 or 8, got {self.sampling}")
 
@@ -38,8 +51,15 @@ class VideoStage:
     def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None) -> None:
         self.config = config or VideoConfig()
         self._rig = portrait
-        self._textures = {name: raster.as_texture(rgba) for name, rgba in portrait.textures.items()}
-        self._uv = np.ascontiguousarray(portrait.uv, np.float32)
+        self.view = view_of(portrait, self.config.framing, *self.config.size)
+        person, share = person_texture(portrait, self.view)
+        self._textures = {name: raster.as_texture(rgba) for name, rgba in ({**portrait.textures, "person": person}).items()}
+        self._uv = np.array(portrait.uv, np.float32, order="C")
+        self._uv[np.unique(portrait.triangles["person"])] *= np.float32(share)
+        self.plate = plate_at(portrait, self.view)
+        self._around = around_at(portrait, self.view) if self.config.matte else self.plate
+        self._ground = np.zeros((*self.plate.shape[:2], 4), np.uint8) if self.config.matte else self.plate
+        self._seen = np.empty((len(portrait.vertices), 3), np.int32)
         self._triangles = {name: np.ascontiguousarray(t, np.int32) for name, t in portrait.triangles.items()}
         self._positions = np.empty((len(portrait.vertices), 2), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
@@ -62,26 +82,38 @@ class VideoStage:
         return VideoFrame(input.utterance_id, input.frame_index, self.draw(input.vertices, input.shading), input.stamp_ns), state
 
     def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """vertices, shading: as in ``ControlFrame``. Returns uint8 (768, 512, 3) RGB."""
+        """vertices, shading: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
+        4) straight RGBA."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
             raise ValueError(
                 f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape "
                 f"{vertices.shape}: control and video must be given the same photo"
             )
-        vertices = np.ascontiguousarray(vertices)
-        image = rig.plate.copy()
-        raster.to_samples(vertices, 0, 0, 1, self._positions)
+        image = self._ground.copy()
+        raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
+        seen = self._seen
+        raster.to_samples(seen, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left", "person"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
-            self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
+            self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
-            self._eye(image, vertices, side, edge, float(shading[number]))
+            self._eye(image, seen, side, edge, float(shading[number]))
+        if self.config.matte:
+            raster.to_straight(image, self._around)
         return image
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
+    def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture of this stage as RGB: one with a matte is laid over the photo's background."""
+        if image.shape[2] == 3:
+            return image
+        result = np.empty_like(self.plate)
+        raster.lay_over(image, self.plate, result)
+        return result
+
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], gap: float, light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
@@ -93,7 +125,7 @@ class VideoStage:
         )
         self._region(image, vertices, self._mouth_edge, layers)
 
-    def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
+    def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
         shown = _smoothstep(closure / 0.35)
         layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
         if closure > 0.0:
@@ -104,7 +136,7 @@ class VideoStage:
             layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
 
-    def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
+    def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
         box = vertices[edge, :2]
         x0, y0 = np.maximum(box.min(0).astype(int) // 32 - 2, 0)
