@@ -19,6 +19,8 @@ SHORTEST_S = 3.0
 
 _FACTORS = {"mouth opening": (0.8, 1.25), "brows": (0.3, 2.2), "head": (0.2, 2.2), "blinks": (0.3, 3.0), "gaze": (0.2, 2.0)}
 """How far factors may go. That of the mouth stays near 1: lips must go on to say what is heard."""
+_LARGEST_OPENING = 1.0
+"""Spreads: a clip in which nobody speaks must not make the avatar mumble."""
 _LARGEST_REST = 0.5
 _SMILE, _FROWN = "mouthSmile", "mouthFrown"
 _CHEEKS_OF_SMILE = 0.8
@@ -80,6 +82,7 @@ class StyleScale:
         face = motion[:, FACE].astype(np.float64)
         measures = measure_style(face, motion[:, HEAD_ROTATION])
         told = self.score(measures)
+        told[0] = np.clip(told[0], -_LARGEST_OPENING, _LARGEST_OPENING)
         expected = np.maximum(np.asarray(self.neutral) + np.asarray(self.response) * told * self.spread, 0.2 * np.asarray(self.neutral))
         factor = {
             name: float(np.clip(value / max(made, 1e-6), *_FACTORS[name]))
