@@ -57,7 +57,7 @@ def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph, 
     ros.wait(lambda: latest(motion)[SMILE] > 0.1, "warmth")
 
     smiling = neutral_motion(120)
-    smiling[:, SMILE] = 0.6
+    smiling[:, [SMILE, ARKIT_INDEX["mouthSmileRight"]]] = 0.6
     write_livelink(tmp_path / "smiling.csv", smiling)
     style.publish(String(data=str(tmp_path / "smiling.csv")))
     ros.wait(lambda: latest(motion)[SMILE] > 0.4, "the smile of the clip")

@@ -1,4 +1,4 @@
-"""A manner taken from a clip: measured, scored as the weights' corpus was, taken over by the shipped model, from any chunk on, without a jump."""
+"""A manner taken from a clip: measured, scored, taken over by the shipped model, from any chunk on, without a jump."""
 
 from pathlib import Path
 
