@@ -28,10 +28,11 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from visavis.export.motion import average_weights, export_encoder, export_face, write_manifest
+    from visavis.motion.wave_encoder import WaveSpec
     from visavis.training.config import EncoderTraining, load_config
     from visavis.training.encoder_net import AudioEncoder
     from visavis.training.face_net import FaceNet
-    from visavis.training.face_run import SPEC_FILE, read_spec
+    from visavis.training.face_run import ENCODER_SPEC_FILE, SPEC_FILE, read_spec
     from visavis.training.loop import load_average, trained_steps
 
     if args.network == "style":
@@ -56,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     for path in export_face(face, args.to):
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
-    print(write_manifest(args.to, encoder_spec, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
+    wave = args.checkpoint / ENCODER_SPEC_FILE
+    heard_by = WaveSpec(**json.loads(wave.read_text())) if wave.exists() else encoder_spec
+    print(write_manifest(args.to, heard_by, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
     return 0
 
 

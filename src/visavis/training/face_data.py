@@ -18,7 +18,8 @@ from visavis.motion.layout import ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
 from visavis.motion.style_clip import measure_style
 from visavis.motion.styles import STYLE_VALUES
-from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
+from visavis.motion.wave_encoder import WaveEncoder
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample, frames_in
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
 from visavis.training.mel_augment import Energies, disturb, play
@@ -124,8 +125,8 @@ def moving_shapes(utterances: list[Utterance]) -> tuple[str, ...]:
     return tuple(name for name, spread in zip(ARKIT_NAMES, most, strict=True) if spread > 1e-3)
 
 
-def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utterance]) -> FaceSpec:
-    """The spec of a new model, with scales measured on the corpus."""
+def make_spec(config: FaceTraining, audio: int, utterances: list[Utterance]) -> FaceSpec:
+    """The spec of a new model that hears ``audio`` values a frame, with scales measured on the corpus."""
     shapes = moving_shapes(utterances)
     count = len(shapes) + 6
     unscaled = FaceSpec(
@@ -133,7 +134,7 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
         chunk=config.chunk,
         past=config.past,
         future=config.future,
-        audio=encoder.frame_features,
+        audio=audio,
         style=len(STYLE_VALUES),
         width=config.width,
         heads=config.heads,
@@ -197,6 +198,34 @@ def hear_all(
             partial.replace(path)
         heard.append(list(np.load(path)))
     return heard
+
+
+def hear_waves(
+    encoder: WaveEncoder, fingerprint: str, utterances: list[Utterance], copies: int, cache: Path
+) -> list[list[NDArray[np.float16]]]:
+    """``hear_all`` by an encoder that hears samples: as the stream will be heard, window by window. Disturbed readings are louder or softer
+    and noisy."""
+    cache.mkdir(parents=True, exist_ok=True)
+    heard = []
+    for utterance in utterances:
+        key = hashlib.sha256(f"{fingerprint} {encoder.spec} {copies} {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
+        path = cache / f"{key}.npy"
+        if not path.exists():
+            generator = np.random.default_rng(int(key[:8], 16))
+            versions = [utterance.samples] + [_noisy(utterance.samples, generator) for _ in range(copies - 1)]
+            frames = frames_in(len(utterance.samples))
+            partial = path.with_suffix(".part.npy")
+            np.save(partial, np.stack([encoder.hear_all(version, frames) for version in versions]).astype(np.float16))
+            partial.replace(path)
+        heard.append(list(np.load(path)))
+    return heard
+
+
+def _noisy(samples: NDArray[np.int16], generator: np.random.Generator) -> NDArray[np.int16]:
+    """At another level, with white noise 10 to 35 dB under the speech."""
+    wave = samples.astype(np.float64) * 10 ** (generator.uniform(-10, 6) / 20)
+    size = np.sqrt(np.mean(wave**2)) * 10 ** (-generator.uniform(10, 35) / 20)
+    return np.clip(wave + size * generator.standard_normal(len(wave)), -32768, 32767).astype(np.int16)
 
 
 def _energies(utterance: Utterance, spec: EncoderSpec) -> Energies:
