@@ -73,11 +73,12 @@ def test_a_face_model_trains_on_one_and_runs_with_it(small_corpus: Path, tmp_pat
     folder = saved("wav2vec2")
     config = FaceTraining(
         corpus=str(small_corpus), output=str(tmp_path / "face"), encoder=str(folder), past=6, width=16, heads=2, context_layers=1,
-        denoiser_layers=1, copies=2, noise_draws=1, silence_share=0.0, loop=LoopConfig(steps=2, batch=4, warmup_steps=1, log_steps=1),
+        denoiser_layers=1, copies=2, noise_draws=1, silence_share=0.0, loop=LoopConfig(2, 4, 1e-3, warmup_steps=1),
     )  # fmt: skip
     train_face(config, EncoderSpec(16, (1, 2), 4))
     weights = tmp_path / "weights"
-    assert main(["export", "face", "--checkpoint", config.output, "--to", str(weights)]) == 0
+    encoder = Path(__file__).resolve().parents[2] / "config" / "train" / "encoder.yaml"
+    assert main(["export", "face", "--checkpoint", config.output, "--to", str(weights), "--config", str(encoder)]) == 0
     stage = load_motion_stage(weights)
     samples = (6000 * np.sin(np.arange(SAMPLE_RATE) * 0.3)).astype(np.int16)
     whole, _ = stage.step(samples, stage.initial_state(), final=True)
