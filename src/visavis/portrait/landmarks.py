@@ -250,6 +250,7 @@ class PersonTracker:
                 )
             )
             self._hands: Any = None
+            self._begun = False
             if hand_model is not None:
                 self._hands = vision.HandLandmarker.create_from_options(
                     vision.HandLandmarkerOptions(
@@ -269,7 +270,9 @@ class PersonTracker:
         """Faces, the largest first, and hands of the next picture, uint8 (height, width, 3) RGB, at an increasing time."""
         height, width = image.shape[:2]
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        with _quiet_stderr():
+        # MediaPipe chatters over its first picture; later, a progress bar needs the terminal
+        with contextlib.nullcontext() if self._begun else _quiet_stderr():
+            self._begun = True
             seen = self._faces.detect_for_video(picture, milliseconds)
             held = self._hands.detect_for_video(picture, milliseconds) if self._hands is not None else None
         faces = []
