@@ -5,7 +5,7 @@ indices and from the stamp at which the utterance began, never from when a callb
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -64,6 +64,7 @@ class ControlFrame:
     vertices: int16 (V, 3), picture x and y in 1/32 pixel and depth in 1/10 mm, in the vertex order of the portrait's rig.
     shading: float32 (S,), named by ``control.pose.SHADING_NAMES`` (lid closure, mouth opening, ...).
     keypoints: float32 (K, 3), named landmarks in pixels (x, y) and metres of depth, for viewers and bags.
+    arms: int16 (A, 3), arms and hands in the same units, the right arm first; (0, 3) where neither is to be drawn.
     """
 
     utterance_id: int
@@ -74,6 +75,7 @@ class ControlFrame:
     stamp_ns: int = 0
     end_of_utterance: bool = False
     flush: bool = False
+    arms: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 3), np.int16))
 
 
 @dataclass(frozen=True)

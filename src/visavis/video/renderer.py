@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
+from visavis.video.arms import ARM_LAYERS, ArmDrawer
 
-LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT = range(4)
+LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT = range(6)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
+
+NO_ARMS = np.zeros((0, 3), np.int16)
 
 MOST_SAMPLES = 40_000
 """A region larger than this is drawn with fewer samples a pixel: where a face fills the picture, its eyes and mouth have pixels enough."""
@@ -43,6 +46,11 @@ class VideoStage:
         self._triangles = {name: np.ascontiguousarray(t, np.int32) for name, t in portrait.triangles.items()}
         self._positions = np.empty((len(portrait.vertices), 2), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
+        self._arms = ArmDrawer(portrait)
+        self._own_arms = self._arms.own_triangles
+        if self._own_arms:
+            self._textures |= {"bare": self._arms.bare, "own_arms": self._arms.own_arms}
+            self._triangles |= self._own_arms
         lips = portrait.lips
         self._mouth_edge = np.concatenate([lips.upper, lips.lower])
         self._eyes = (
@@ -59,27 +67,44 @@ class VideoStage:
 
     def step(self, input: ControlFrame, state: VideoState, /) -> tuple[VideoFrame, VideoState]:
         """Raises ValueError where the frame is not of this portrait's rig."""
-        return VideoFrame(input.utterance_id, input.frame_index, self.draw(input.vertices, input.shading), input.stamp_ns), state
+        image = self.draw(input.vertices, input.shading, input.arms)
+        return VideoFrame(input.utterance_id, input.frame_index, image, input.stamp_ns), state
 
-    def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """vertices, shading: as in ``ControlFrame``. Returns uint8 (768, 512, 3) RGB."""
+    def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32], arms: NDArray[np.int16] = NO_ARMS) -> NDArray[np.uint8]:
+        """vertices, shading, arms: as in ``ControlFrame``. Returns uint8 (768, 512, 3) RGB."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
             raise ValueError(
                 f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape "
                 f"{vertices.shape}: control and video must be given the same photo"
             )
+        if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
+            raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
         vertices = np.ascontiguousarray(vertices)
         image = rig.plate.copy()
         raster.to_samples(vertices, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
-        for name in ("lining", "eyeball_right", "eyeball_left", "person"):
+        for name in ("lining", "eyeball_right", "eyeball_left"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
+        shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
+        self._person(image, shown)
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
             self._eye(image, vertices, side, edge, float(shading[number]))
+        if max(shown) > 0.0:
+            self._arms.draw(image, arms, vertices, shown)
         return image
+
+    def _person(self, image: NDArray[np.uint8], shown: tuple[float, float]) -> None:
+        """The person; an arm that is drawn anew leaves its place in the photo."""
+        if not any(share > 0.0 and name in self._own_arms for share, name in zip(shown, ARM_LAYERS, strict=True)):
+            self._draw(image, self._no_touch, _Layer("person", "person", mark=-1))
+            return
+        self._draw(image, self._no_touch, _Layer("person", "bare", mark=-1))
+        for share, name in zip(shown, ARM_LAYERS, strict=True):
+            if name in self._own_arms and share < 1.0:
+                self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=1.0 - share))
 
     def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.

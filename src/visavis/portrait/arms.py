@@ -1,0 +1,233 @@
+"""Arms and hands for a photo: where they hang on the body, how thick they are, the photo's skin, light and clothes on them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST
+from visavis.portrait.arm_asset import BONES, TINTS, ArmAsset
+from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, skin_of
+from visavis.portrait.lifted_arm import lift_arm
+from visavis.portrait.seen_face import SeenFace
+from visavis.types_portrait import PICTURE_WIDTH, ArmRig, FittedPortrait, RigMesh
+
+Array = NDArray[np.float64]
+
+SIDES = ("right", "left")
+SCALE = 0.93
+"""Bones and hands relative to the mean person of the rig's head size: its people include the young, whose heads are large."""
+DELTOID = 0.050
+"""Metres from the shoulder's joint to the outline of the shoulder."""
+HALF_WIDTH = (0.110, 0.175)
+"""Metres from the middle of the body to the joint: no narrower, no wider."""
+
+
+def fit_arms(
+    fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, asset: ArmAsset, plate: NDArray[np.uint8], person: NDArray[np.uint8],
+    head_pivot: Array, breath_at: "BreathField",
+) -> ArmRig:  # fmt: skip
+    """Everything about arms that can be computed once for a photo. person: the texture of that name; plate: the background."""
+    joints = fitted.camera.to_camera(fitted.joint_heads)
+    names = list(mesh.joint_names)
+    depth = float(head_pivot[2])
+    pixels = fitted.camera.focal / depth
+    middle = fitted.camera.to_picture(fitted.joint_heads[names.index("neck01")])[0]
+    light, tone = light_of(fitted, mesh, seen)
+    skin = skin_of(fitted)
+    shoulders, leans, points, colours = [], [], [], []
+    own = np.zeros((2, 4), np.int32)
+    bare, arm_only, sleeve = {}, {}, {}
+    for row, side in enumerate(SIDES):
+        sign = 1.0 if side == "left" else -1.0
+        guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
+        place = shoulder_at(fitted.alpha, guess, float(middle), pixels, sign)
+        shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
+        found = find_hanging_arm(fitted, skin, place, pixels, sign)
+        rest = asset.points * SCALE
+        if found is not None:
+            lean, thickness = hang(found, place, pixels, sign, asset)
+            rest = _thickened(rest, asset, thickness)
+            tone_here = _tone_of(fitted, found, tone, light)
+            colour = skin_colours(asset, tone_here, tone)
+            own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
+        else:
+            lean = np.zeros(2)
+            colour = skin_colours(asset, tone, tone)
+            empty = np.zeros((1, 1, 4), np.uint8)
+            bare[side], arm_only[side], sleeve[side] = empty, empty, empty
+        leans.append(lean)
+        points.append(rest)
+        colours.append(colour)
+    upper = asset.along[asset.triangles].max(1) < 1.02
+    order = np.argsort(~upper, kind="stable")
+    return ArmRig(
+        points=np.stack(points).astype(np.float32),
+        triangles=asset.triangles[order],
+        bones=asset.bones,
+        weights=asset.weights,
+        heads=(asset.heads * SCALE).astype(np.float32),
+        shoulders=np.stack(shoulders).astype(np.float32),
+        lean=np.stack(leans).astype(np.float32),
+        breath=np.stack([breath_at(place) for place in shoulders]).astype(np.float32),
+        colour=np.stack(colours).astype(np.float32),
+        gloss=_gloss(asset),
+        light=light.astype(np.float32),
+        upper=int(upper.sum()),
+        own=own,
+        bare=bare,
+        arm=arm_only,
+        sleeve=sleeve,
+    )
+
+
+def shoulder_at(alpha: NDArray[np.float32], guess: Array, middle: float, pixels: float, sign: float) -> Array:
+    """Pixel (x, y) of a shoulder's joint: in from the outline of the shoulder, down from its top; within what bodies have, since the
+    outline may be cut or hidden."""
+    height, width = alpha.shape
+    row = int(np.clip(guess[1] + 0.03 * pixels, 0, height - 1))
+    person = np.flatnonzero(alpha[row] > 0.5)
+    low, high = HALF_WIDTH[0] * pixels, HALF_WIDTH[1] * pixels
+    half = abs(float(guess[0]) - middle)
+    if len(person) and 0 < person[0] and person[-1] < width - 1:
+        half = abs(float(person[-1] if sign > 0 else person[0]) - middle) - DELTOID * pixels
+    x = middle + sign * float(np.clip(half, low, high))
+    column = np.flatnonzero(alpha[:, int(np.clip(round(x), 0, width - 1))] > 0.5)
+    top = float(column[0]) if len(column) else float(guess[1]) - DELTOID * pixels
+    y = float(np.clip(top + DELTOID * pixels, guess[1] - 0.06 * pixels, guess[1] + 0.06 * pixels))
+    return np.array([x, y])
+
+
+def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: ArmAsset) -> tuple[Array, Array]:
+    """How the photo's arm hangs: lean (2,) as in ``ArmRig``, and how thick it is relative to the asset at ``along`` 0.6, 1, 1.35, 1.7."""
+    scale = SCALE * pixels
+    heads = asset.heads
+    reach = float(np.linalg.norm(heads[1][:2])) * scale
+    away = np.hypot(found.middle - place[0], found.rows - place[1])
+    at = int(np.argmin(np.abs(away - reach)))
+    elbow = np.array([found.middle[at], found.rows[at]])
+    low = found.rows > elbow[1] + 0.06 * pixels
+    wrist_y = elbow[1] + 0.22 * pixels
+    low &= found.rows < wrist_y
+    if low.sum() > 8:
+        slope = np.polyfit(found.rows[low] - elbow[1], found.middle[low] - elbow[0], 1)[0]
+    else:
+        slope = (elbow[0] - place[0]) / max(elbow[1] - place[1], 1.0)
+
+    def angle(x: float, y: float) -> float:
+        return float(np.arctan2(y, x))
+
+    upper = angle(sign * (elbow[0] - place[0]), elbow[1] - place[1]) - angle(*ELBOW_AT_REST[:2])
+    lower = angle(sign * slope, 1.0) - angle(*FINGERS_AT_REST[:2])
+    ratios = []
+    for station, y in ((0.6, None), (1.0, elbow[1]), (1.35, elbow[1] + 0.35 * 0.243 * scale), (1.7, elbow[1] + 0.7 * 0.243 * scale)):
+        if y is None:
+            y = max(place[1] + 0.6 * (elbow[1] - place[1]), found.rows[0] + 0.025 * pixels)
+        near = np.abs(found.rows - y) < 0.012 * pixels
+        ring = np.abs(asset.along - station) < 0.06
+        ratios.append(float(np.median(found.width[near])) / (np.ptp(asset.points[ring, 0]) * scale) if near.any() else np.nan)
+    ratio = np.array(ratios)
+    ratio[np.isnan(ratio)] = np.nanmean(ratio)
+    return np.clip([upper, lower], -0.25, 0.25), np.clip(ratio, 0.7, 1.35)
+
+
+def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:
+    """Points (N, 3) with the distance to their bone scaled; the hand stays as it is."""
+    share = np.interp(asset.along, [0.6, 1.0, 1.35, 1.7, 2.0], [*thickness, 0.5 + 0.5 * thickness[-1]])
+    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)
+    share = share * (1 - hand) + hand
+    elbow = asset.heads[1] * SCALE
+    fore = (asset.along > 1)[:, None]
+    axis = np.where(fore, FINGERS_AT_REST, ELBOW_AT_REST / np.linalg.norm(ELBOW_AT_REST))
+    base = np.where(fore, elbow, 0.0)
+    on_bone = base + ((points - base) * axis).sum(1, keepdims=True) * axis
+    return np.asarray(on_bone + (points - on_bone) * share[:, None])
+
+
+def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace) -> tuple[Array, Array]:
+    """The photo's light as in ``ArmRig.light`` (3, 9), and the face's colour (3,) in it where it is even, both from the face."""
+    face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
+    camera = fitted.camera.to_camera(face)
+    triangles = mesh.triangles_of("skin")
+    a, b, c = (camera[triangles[:, corner]] for corner in range(3))
+    flat = np.cross(b - a, c - a)
+    normal = np.zeros_like(camera)
+    for corner in range(3):
+        np.add.at(normal, triangles[:, corner], flat)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    outline = cv2.convexHull(fitted.landmarks[:468].astype(np.float32))
+    inside = np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in seen.points]) > 4
+    chosen = seen.vertices[inside]
+    n = normal[chosen]
+    if np.median(n[:, 2]) > 0:
+        n = -n
+    at = seen.points[inside].astype(np.float32)
+    image = cv2.GaussianBlur(fitted.image, (0, 0), 1.5).astype(np.float32)
+    colour = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR)[:, 0].astype(np.float64)
+    terms = harmonics(n)
+    # Higher terms are held back: brows, lips and shine of one face are not light.
+    ridge = np.diag([0.0, *[0.02] * 3, *[0.15] * 5]) * len(terms)
+    weight = np.ones(len(terms))
+    for _ in range(8):
+        weighted = terms * weight[:, None]
+        solved = np.linalg.solve(weighted.T @ terms + ridge * weight.mean(), weighted.T @ colour)
+        away = np.abs(colour - terms @ solved).mean(1)
+        weight = 1 / (1 + (away / max(1.5 * float(np.median(away)), 1.0)) ** 2)
+    towards = harmonics(np.array([[0.0, 0.0, -1.0]]))
+    tone = (towards @ solved)[0]
+    return (solved / np.maximum(tone, 1.0)).T, tone
+
+
+def harmonics(normals: Array) -> Array:
+    """(n, 9) terms of ``ArmRig.light`` for unit normals (n, 3)."""
+    x, y, z = normals.T
+    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
+
+
+def _tone_of(fitted: FittedPortrait, found: HangingArm, tone: Array, light: Array) -> Array:
+    """Colour (3,) of the photo's arm in even light: arms are often paler or darker than the face."""
+    inner = cv2.erode((found.mask > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if inner.sum() < 200:
+        return tone
+    seen = np.median(fitted.image[inner].astype(np.float64), 0)
+    angles = np.linspace(-1.2, 1.2, 25)
+    around = harmonics(np.stack([np.sin(angles), np.zeros(25), -np.cos(angles)], 1)) @ light.T
+    mean = (around * np.cos(angles)[:, None]).sum(0) / np.cos(angles).sum()
+    return np.asarray(np.clip(seen / mean, 0.6 * tone, 1.5 * tone))
+
+
+def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
+    """(N, 4): skin, nails, palm and folds in even light, opaque. Hands take after the face more than forearms do."""
+    nail, palm, blood, shade = (asset.tint[:, TINTS.index(name), None].astype(np.float64) for name in ("nail", "palm", "blood", "shade"))
+    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
+    skin = arm * (1 - 0.4 * hand) + face * 0.4 * hand
+    bright = float(face.mean()) / 255
+    inside = skin * np.array([1.02, 0.96, 0.94]) + np.clip(0.62 - bright, 0, 0.4) * np.array([150, 105, 85])
+    skin = skin * (1 - palm) + inside * palm
+    skin = skin * (1 - blood * (1 - np.array([1.02, 0.87, 0.85])))
+    skin = skin * (1 - shade * np.array([0.34, 0.44, 0.48]))
+    nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
+    skin = skin * (1 - nail) + nails * nail
+    return np.concatenate([skin, np.ones((len(skin), 1))], 1)
+
+
+def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
+    nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
+    return (0.05 + 0.20 * nail - 0.02 * palm).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BreathField:
+    """How far a place of the sheet moves with the breath. pixels: (n, 2); breath: (n, 3)."""
+
+    pixels: Array
+    breath: Array
+    focal: float
+    principal: tuple[float, float]
+
+    def __call__(self, place: Array) -> Array:
+        """Of a point (3,) of camera space: that of the nearest vertex."""
+        pixel = place[:2] / place[2] * self.focal + np.asarray(self.principal)
+        pixel[0] = np.clip(pixel[0], 0, PICTURE_WIDTH - 1)
+        return np.asarray(self.breath[int(np.argmin(((self.pixels - pixel) ** 2).sum(1)))])

@@ -1,0 +1,169 @@
+"""What draws arms and hands, compiled: light on the vertices, a depth-buffered raster into a sampled region, the shadow they throw, and
+the averaging of samples into the picture. One thread, no randomness."""
+
+import numba
+import numpy as np
+
+
+@numba.njit(
+    "void(int16[:,::1], int32[:,::1], float32[:,::1], float32[::1], float32[:,::1], float64, float64, float64, float32[:,::1], "
+    "float32[:,::1], float32[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, normals, lit):  # type: ignore[no-untyped-def]
+    """lit (N, 4): RGB 0..255 and opacity of vertices (N, 3 int16, as in ControlFrame.arms) of a mesh that winds clockwise on the screen.
+
+    points, normals: float32 (N, 3), workspace: camera space.
+    """
+    count = vertices.shape[0]
+    for i in range(count):
+        z = vertices[i, 2] * 1e-4
+        points[i, 0] = (vertices[i, 0] / 32.0 - x0) * z / focal
+        points[i, 1] = (vertices[i, 1] / 32.0 - y0) * z / focal
+        points[i, 2] = z
+        normals[i, 0], normals[i, 1], normals[i, 2] = 0.0, 0.0, 0.0
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            normals[v, 0] -= nx
+            normals[v, 1] -= ny
+            normals[v, 2] -= nz
+    # The light comes from where its linear part grows; its highlight lies half way to the viewer.
+    lx, ly, lz = light[1, 1], light[1, 2], light[1, 3]
+    length = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-9
+    hx, hy, hz = lx / length, ly / length, lz / length - 1.0
+    length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
+    hx, hy, hz = hx / length, hy / length, hz / length
+    for i in range(count):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        length = np.sqrt(x * x + y * y + z * z) + 1e-20
+        x, y, z = x / length, y / length, z / length
+        shine = max(x * hx + y * hy + z * hz, 0.0)
+        shine = shine * shine
+        shine = shine * shine
+        shine = shine * shine * gloss[i] * 255.0
+        for k in range(3):
+            share = (
+                light[k, 0] + light[k, 1] * x + light[k, 2] * y + light[k, 3] * z + light[k, 4] * x * y + light[k, 5] * y * z
+                + light[k, 6] * (3 * z * z - 1) + light[k, 7] * x * z + light[k, 8] * (x * x - y * y)
+            )  # fmt: skip
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) + shine, 0.0), 255.0)
+        lit[i, 3] = colour[i, 3]
+
+
+@numba.njit(
+    "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def draw_arm(target, touched, depth, positions, vertices, triangles, lit):  # type: ignore[no-untyped-def]
+    """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
+
+    target: uint8 (h, w, 3) samples, touched: uint8 (h, w), set to 1 where something is drawn. positions: int32 (N, 2) in 1/32 sample.
+    """
+    height, width = target.shape[0], target.shape[1]
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        xa, ya = positions[a, 0], positions[a, 1]
+        xb, yb = positions[b, 0], positions[b, 1]
+        xc, yc = positions[c, 0], positions[c, 1]
+        area = np.int64(xb - xa) * (yc - ya) - np.int64(xc - xa) * (yb - ya)
+        if area <= 0:
+            continue
+        top, bottom = max(0, -((-min(ya, yb, yc)) >> 5)), min(height - 1, max(ya, yb, yc) >> 5)
+        left, right = max(0, -((-min(xa, xb, xc)) >> 5)), min(width - 1, max(xa, xb, xc) >> 5)
+        if top > bottom or left > right:
+            continue
+        inverse = np.float32(1.0 / area)
+        za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                px, py = 32 * x, 32 * y
+                e0 = (xc - xb) * (py - yb) - (yc - yb) * (px - xb)
+                e1 = (xa - xc) * (py - yc) - (ya - yc) * (px - xc)
+                e2 = (xb - xa) * (py - ya) - (yb - ya) * (px - xa)
+                if e0 < 0 or e1 < 0 or e2 < 0:
+                    continue
+                wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
+                z = wa * za + wb * zb + wc * zc
+                if z >= depth[y, x]:
+                    continue
+                opacity = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
+                if opacity <= 0.003:
+                    continue
+                depth[y, x] = z
+                touched[y, x] = 1
+                for k in range(3):
+                    value = wa * lit[a, k] + wb * lit[b, k] + wc * lit[c, k]
+                    if opacity < 0.997:
+                        value = target[y, x, k] + opacity * (value - target[y, x, k])
+                    target[y, x, k] = np.uint8(value + np.float32(0.5))
+
+
+@numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def resolve_arm(samples, touched, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
+    """Average the samples of each pixel and blend that into ``target`` at (x0, y0), only where one of the pixel's samples is marked."""
+    height, width = samples.shape[0] // sampling, samples.shape[1] // sampling
+    share = np.int64(opacity * 256.0 + 0.5)
+    count = sampling * sampling
+    for y in range(height):
+        for x in range(width):
+            any_touched, red, green, blue = 0, 0, 0, 0
+            for j in range(y * sampling, (y + 1) * sampling):
+                for i in range(x * sampling, (x + 1) * sampling):
+                    any_touched |= touched[j, i]
+                    red += samples[j, i, 0]
+                    green += samples[j, i, 1]
+                    blue += samples[j, i, 2]
+            if any_touched:
+                pixel = target[y0 + y, x0 + x]
+                pixel[0] += ((red + count // 2) // count - np.int64(pixel[0])) * share // 256
+                pixel[1] += ((green + count // 2) // count - np.int64(pixel[1])) * share // 256
+                pixel[2] += ((blue + count // 2) // count - np.int64(pixel[2])) * share // 256
+
+
+@numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)
+def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyped-def]
+    """Mark in ``grid`` (h, w), a cell of ``cell`` pixels each, what vertices (N, 3 int16) cover, moved by a shift in pixels."""
+    for i in range(vertices.shape[0]):
+        if lit[i, 3] < 0.5:
+            continue
+        x = (vertices[i, 0] // 32 + shift_x) // cell
+        y = (vertices[i, 1] // 32 + shift_y) // cell
+        if 0 <= x < grid.shape[1] and 0 <= y < grid.shape[0]:
+            grid[y, x] = 1.0
+
+
+@numba.njit("void(uint8[:,:,::1], float32[:,::1], float32[:,::1], int64, float64)", cache=True, nogil=True, boundscheck=False)
+def darken(target, grid, person, cell, strength):  # type: ignore[no-untyped-def]
+    """Darken ``target`` by the bilinear value of ``grid`` (cells of ``cell`` pixels) where there is ``person`` (same cells)."""
+    height, width = target.shape[0], target.shape[1]
+    for gy in range(grid.shape[0] - 1):
+        for gx in range(grid.shape[1] - 1):
+            a, b = grid[gy, gx] * person[gy, gx], grid[gy, gx + 1] * person[gy, gx + 1]
+            c, d = grid[gy + 1, gx] * person[gy + 1, gx], grid[gy + 1, gx + 1] * person[gy + 1, gx + 1]
+            if a + b + c + d < 0.01:
+                continue
+            for j in range(cell):
+                y = gy * cell + cell // 2 + j
+                if y >= height:
+                    break
+                v = (j + 0.5) / cell
+                for i in range(cell):
+                    x = gx * cell + cell // 2 + i
+                    if x >= width:
+                        break
+                    u = (i + 0.5) / cell
+                    dark = (a * (1 - u) + b * u) * (1 - v) + (c * (1 - u) + d * u) * v
+                    keep = np.int64(256.0 * (1.0 - strength * dark))
+                    target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
+                    target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
+                    target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8

@@ -1,0 +1,116 @@
+"""Draws arms and hands over the person: the shadow they throw on the body, then upper arm, sleeve, forearm and hand."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
+from visavis.video import arm_kernels, raster
+
+SIDES = ("right", "left")
+ARM_LAYERS = ("own_arm_right", "own_arm_left")
+SAMPLING = 2
+CELL = 8
+"""Pixels of a cell of the shadow's grid."""
+SHADOW, SHADOW_DROP = 0.34, 0.16
+"""How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
+
+
+class ArmDrawer:
+    """Draws the arms of one portrait; knows nothing of frames before.
+
+    own_triangles: for those sides whose arm was lifted out of the photo, under names of ``ARM_LAYERS``, the triangles of the person that
+    show it. bare, own_arms: textures of the person without these arms, and of these arms alone (where there are any).
+    """
+
+    def __init__(self, rig: PortraitRig) -> None:
+        arms = rig.arms
+        self._arms = arms
+        self._focal, self._principal = rig.focal, rig.principal
+        count = arms.points.shape[1]
+        mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
+        self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
+        self._parts = tuple((np.ascontiguousarray(t[: arms.upper]), np.ascontiguousarray(t[arms.upper :])) for t in self._triangles)
+        self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
+        self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
+        self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
+        self._lit = np.empty((count, 4), np.float32)
+        self._positions = np.empty((count, 2), np.int32)
+        self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
+        self._uv = np.ascontiguousarray(rig.uv, np.float32)
+        person = rig.textures["person"]
+        small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
+        margin = (person.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
+        inner = person[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
+        self._person = np.ascontiguousarray(cv2.resize(inner.astype(np.float32), small, interpolation=cv2.INTER_AREA))
+        self.own_triangles: dict[str, NDArray[np.int32]] = {}
+        self._sleeve_triangles: dict[int, NDArray[np.int32]] = {}
+        if arms.own[:, 2].any():
+            self._lift(rig)
+
+    def _lift(self, rig: PortraitRig) -> None:
+        arms, person = rig.arms, rig.textures["person"]
+        bare, own, sleeve = person.copy(), np.zeros_like(person), np.zeros_like(person)
+        triangles = rig.triangles["person"]
+        for row, (side, name) in enumerate(zip(SIDES, ARM_LAYERS, strict=True)):
+            x, y, width, height = arms.own[row].tolist()
+            if width == 0:
+                continue
+            area = slice(y, y + height), slice(x, x + width)
+            bare[area], own[area], sleeve[area] = arms.bare[side], arms.arm[side], arms.sleeve[side]
+            for texture, kept in ((own, self.own_triangles), (sleeve, self._sleeve_triangles)):
+                filled = np.flatnonzero(texture[area][..., 3].any(1)), np.flatnonzero(texture[area][..., 3].any(0))
+                low = np.array([x + filled[1][0], y + filled[0][0]]) - 2
+                high = np.array([x + filled[1][-1], y + filled[0][-1]]) + 2
+                corners = rig.uv[triangles]
+                near = ((corners.max(1) >= low) & (corners.min(1) <= high)).all(1)
+                kept[name if kept is self.own_triangles else row] = np.ascontiguousarray(triangles[near])  # type: ignore[index]
+        self.bare, self.own_arms, self._sleeve = (raster.as_texture(texture) for texture in (bare, own, sleeve))
+
+    def draw(
+        self, image: NDArray[np.uint8], arms: NDArray[np.int16], vertices: NDArray[np.int16], shown: tuple[float, float]
+    ) -> None:
+        """Draw both sides over ``image``, the one that is further away first. arms, vertices: as in ``ControlFrame``; shown: by side."""
+        count = self._arms.points.shape[1]
+        halves = [np.ascontiguousarray(arms[side * count : (side + 1) * count]) for side in (0, 1)]
+        for side in sorted((0, 1), key=lambda side: -float(halves[side][:, 2].mean())):
+            if shown[side] > 0.0:
+                self._side(image, halves[side], vertices, side, shown[side])
+
+    def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], vertices: NDArray[np.int16], side: int, opacity: float) -> None:
+        arm_kernels.light_arm(
+            mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
+            self._points, self._normals, self._lit,
+        )  # fmt: skip
+        seen = mine[self._colour[side][:, 3] > 0, :2]
+        x0, y0 = np.maximum(seen.min(0).astype(int) // 32 - 1, 0)
+        x1, y1 = np.minimum(seen.max(0).astype(int) // 32 + 2, image.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            return
+        self._shadow(image, mine, opacity)
+        samples = np.repeat(np.repeat(image[y0:y1, x0:x1], SAMPLING, 0), SAMPLING, 1)
+        touched = np.zeros(samples.shape[:2], np.uint8)
+        depth = np.full(samples.shape[:2], 1e9, np.float32)
+        raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
+        upper, rest = self._parts[side]
+        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, upper, self._lit)
+        if side in self._sleeve_triangles:
+            raster.to_samples(vertices, x0, y0, SAMPLING, self._sheet_positions)
+            raster.draw_triangles(
+                samples, touched, -1, -1, self._sheet_positions, self._sleeve_triangles[side], self._uv, self._sleeve, raster.NO_TINT, 256
+            )
+        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, rest, self._lit)
+        arm_kernels.resolve_arm(samples, touched, SAMPLING, x0, y0, opacity, image)
+
+    def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
+        body = float(self._arms.shoulders[:, 2].mean()) - 0.10
+        apart = max(body - float(np.percentile(mine[::16, 2], 15)) * 1e-4, 0.0)
+        pixels = self._focal / body
+        light = self._arms.light[1]
+        grid = np.zeros(self._person.shape, np.float32)
+        down = round((0.012 + SHADOW_DROP * apart) * pixels)
+        aside = round(-float(np.clip(light[1] / max(float(light[0]), 0.1), -0.5, 0.5)) * 0.5 * apart * pixels)
+        arm_kernels.splat(mine, self._lit, CELL, aside, down, grid)
+        soft = 0.8 + 4.0 * apart * pixels / 100 / CELL * 2
+        grid = cv2.GaussianBlur(grid, (0, 0), soft)
+        arm_kernels.darken(image, grid, self._person, CELL, SHADOW * opacity / (1 + 3 * apart))
