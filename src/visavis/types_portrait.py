@@ -174,7 +174,9 @@ class ArmRig:
     picture's plane, clockwise as seen. breath: float32 (2, 3), how the shoulders move from breathed out to breathed in.
     colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (3, 9), what even
     light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy.
-    upper: int64, so many triangles, the first, are of the upper arm and lie under a short sleeve.
+    upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
+    sleeves. grain: float32 (2, G, G), fine structure of skin and of cloth, about 1; grain_at: int32 (N, 2), where in it a vertex lies, in
+    1/16 of a cell.
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
@@ -192,6 +194,9 @@ class ArmRig:
     gloss: NDArray[np.float32]
     light: NDArray[np.float32]
     upper: int
+    cloth: int
+    grain: NDArray[np.float32]
+    grain_at: NDArray[np.int32]
     own: NDArray[np.int32]
     bare: dict[str, NDArray[np.uint8]]
     arm: dict[str, NDArray[np.uint8]]

@@ -27,6 +27,10 @@ SHOWN_FROM, SHOWN_WHOLE = 0.07, 0.30
 """Radians that elbow or shoulder have turned from rest: up to the first the photo's own arm is seen, beyond the second the posed one."""
 
 
+SLEEVE_IN, SLEEVE_OUT = 0.06, 0.16
+"""Radians that an upper arm moves in its sleeve in the picture's plane, towards the body and away from it."""
+
+
 @dataclass(frozen=True)
 class Carrier:
     """What carries the arms: sway float (3, 3) about hip (3,), shift metres to the right, breathed 0..1."""
@@ -87,6 +91,8 @@ class ArmPoser:
             return flip @ turns[f"{side}_{name}"] @ flip
 
         upper = _about_z(float(arms.lean[row, 0])) @ own("clavicle") @ own("upper_arm")
+        if arms.own[row, 2]:
+            upper = _about_z(_kept_in_sleeve(upper, heads[1], float(arms.lean[row, 0]))) @ upper
         lean = _about_z(float(arms.lean[row, 1] - arms.lean[row, 0]))
         lower = own("lower_arm")
         twist = _twist_of(lower, FINGERS_AT_REST)
@@ -114,6 +120,18 @@ class ArmPoser:
         at = at @ torso.sway.T + torso.hip + np.array([torso.shift, 0, 0])
         offset = at - np.einsum("bij,bj->bi", turn, heads)
         return np.ascontiguousarray(np.concatenate([turn, offset[..., None]], -1), np.float32)
+
+
+def _kept_in_sleeve(upper: Array, elbow: Array, lean: float) -> float:
+    """By how much (radians, clockwise as seen) a left arm must turn so that its upper part stays in the photo's sleeve. Arms that go far
+    out of it are let go."""
+    bone = upper @ elbow
+    rest = np.arctan2(elbow[1], elbow[0]) + lean
+    away = float(np.angle(np.exp(1j * (np.arctan2(bone[1], bone[0]) - rest))))
+    limit = SLEEVE_IN if away > 0 else SLEEVE_OUT
+    held = limit * float(np.tanh(away / limit))
+    free = min(max((abs(away) - 0.6) / 0.5, 0.0), 1.0)
+    return (held - away) * (1 - free * free * (3 - 2 * free))
 
 
 def _about_z(angle: float) -> Array:

@@ -11,7 +11,8 @@ from visavis.portrait.arm_asset import BONES, TINTS, ArmAsset
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
-from visavis.types_portrait import PICTURE_WIDTH, ArmRig, FittedPortrait, RigMesh
+from visavis.portrait.sleeves import BARE_FROM, cloth_at, cloth_of, make_tube
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig, FittedPortrait, RigMesh
 
 Array = NDArray[np.float64]
 
@@ -20,6 +21,9 @@ SCALE = 0.93
 """Bones and hands relative to the mean person of the rig's head size: its people include the young, whose heads are large."""
 DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
+GRAIN = 128
+ELBOW_BELOW = -0.01
+"""Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 HALF_WIDTH = (0.110, 0.175)
 """Metres from the middle of the body to the joint: no narrower, no wider."""
 
@@ -39,6 +43,8 @@ def fit_arms(
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve = {}, {}, {}
+    tube = make_tube(asset)
+    cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
         sign = 1.0 if side == "left" else -1.0
         guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
@@ -46,40 +52,58 @@ def fit_arms(
         shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
         found = find_hanging_arm(fitted, skin, place, pixels, sign)
         rest = asset.points * SCALE
+        lean = np.zeros(2)
+        empty = np.zeros((1, 1, 4), np.uint8)
+        bare[side], arm_only[side], sleeve[side] = empty, empty, empty
+        patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
+        if found is None:
+            # The photo's own arms stay where they are: what is posed comes in from below the picture.
+            below = PICTURE_HEIGHT + ELBOW_BELOW * pixels - (place[1] + float(asset.heads[1][1]) * SCALE * pixels)
+            shoulders[row][1] += max(below, 0.0) / pixels
         if found is not None:
-            lean, thickness = hang(found, place, pixels, sign, asset)
+            lean, thickness, hem = hang(found, place, pixels, sign, asset)
             rest = _thickened(rest, asset, thickness)
-            tone_here = _tone_of(fitted, found, tone, light)
-            colour = skin_colours(asset, tone_here, tone)
+            colour = skin_colours(asset, _tone_of(fitted, found, tone, light), tone)
+            colour[:, 3] = np.clip((asset.along - hem + 0.14) / 0.06, 0, 1)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
-            lean = np.zeros(2)
             colour = skin_colours(asset, tone, tone)
-            empty = np.zeros((1, 1, 4), np.uint8)
-            bare[side], arm_only[side], sleeve[side] = empty, empty, empty
+            colour[:, 3] = asset.along > BARE_FROM if patch is not None else np.clip((asset.along - 0.9) / 0.2, 0, 1)
+        sleeved = np.concatenate([np.tile(np.zeros(3) if patch is None else patch / light_towards(light), (len(tube.points), 1)), tube.opacity[:, None]], 1)
+        sleeved[:, :3] *= tube.shade[:, None]
+        if patch is None:
+            sleeved[:, 3] = 0
         leans.append(lean)
-        points.append(rest)
-        colours.append(colour)
+        points.append(np.concatenate([rest, tube.points * SCALE]))
+        colours.append(np.concatenate([colour, sleeved]))
     upper = asset.along[asset.triangles].max(1) < 1.02
     order = np.argsort(~upper, kind="stable")
     return ArmRig(
         points=np.stack(points).astype(np.float32),
-        triangles=asset.triangles[order],
-        bones=asset.bones,
-        weights=asset.weights,
+        triangles=np.concatenate([asset.triangles[order], tube.triangles + len(asset.points)]).astype(np.int32),
+        bones=np.concatenate([asset.bones, tube.bones]),
+        weights=np.concatenate([asset.weights, tube.weights]).astype(np.float32),
         heads=(asset.heads * SCALE).astype(np.float32),
         shoulders=np.stack(shoulders).astype(np.float32),
         lean=np.stack(leans).astype(np.float32),
         breath=np.stack([breath_at(place) for place in shoulders]).astype(np.float32),
         colour=np.stack(colours).astype(np.float32),
-        gloss=_gloss(asset),
-        light=light.astype(np.float32),
+        gloss=np.concatenate([_gloss(asset), np.full(len(tube.points), 0.01, np.float32)]),
+        light=np.ascontiguousarray(light, np.float32),
         upper=int(upper.sum()),
+        cloth=len(asset.triangles),
+        grain=np.stack([skin_grain(fitted), cloth]).astype(np.float32),
+        grain_at=np.concatenate([_grain_at(asset, SCALE * pixels), tube.grain_at]).astype(np.int32),
         own=own,
         bare=bare,
         arm=arm_only,
         sleeve=sleeve,
     )
+
+
+def light_towards(light: Array) -> Array:
+    """What light (3, 9) gives a surface that faces the camera and a little up, (3,)."""
+    return np.maximum(light @ harmonics(np.array([[0.0, -0.17, -0.985]]))[0], 0.2)
 
 
 def shoulder_at(alpha: NDArray[np.float32], guess: Array, middle: float, pixels: float, sign: float) -> Array:
@@ -99,8 +123,9 @@ def shoulder_at(alpha: NDArray[np.float32], guess: Array, middle: float, pixels:
     return np.array([x, y])
 
 
-def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: ArmAsset) -> tuple[Array, Array]:
-    """How the photo's arm hangs: lean (2,) as in ``ArmRig``, and how thick it is relative to the asset at ``along`` 0.6, 1, 1.35, 1.7."""
+def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: ArmAsset) -> tuple[Array, Array, float]:
+    """How the photo's arm hangs: lean (2,) as in ``ArmRig``, how thick it is relative to the asset at ``along`` 0.6, 1, 1.35, 1.7, and at
+    which ``along`` its sleeve ends."""
     scale = SCALE * pixels
     heads = asset.heads
     reach = float(np.linalg.norm(heads[1][:2])) * scale
@@ -129,7 +154,8 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
         ratios.append(float(np.median(found.width[near])) / (np.ptp(asset.points[ring, 0]) * scale) if near.any() else np.nan)
     ratio = np.array(ratios)
     ratio[np.isnan(ratio)] = np.nanmean(ratio)
-    return np.clip([upper, lower], -0.25, 0.25), np.clip(ratio, 0.7, 1.35)
+    hem = (found.rows[0] - place[1]) / max(elbow[1] - place[1], 1.0)
+    return np.clip([upper, lower], -0.25, 0.25), np.clip(ratio, 0.7, 1.35), float(hem)
 
 
 def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:
@@ -201,12 +227,12 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     """(N, 4): skin, nails, palm and folds in even light, opaque. Hands take after the face more than forearms do."""
     nail, palm, blood, shade = (asset.tint[:, TINTS.index(name), None].astype(np.float64) for name in ("nail", "palm", "blood", "shade"))
     hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
-    skin = arm * (1 - 0.4 * hand) + face * 0.4 * hand
+    skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
     inside = skin * np.array([1.02, 0.96, 0.94]) + np.clip(0.62 - bright, 0, 0.4) * np.array([150, 105, 85])
     skin = skin * (1 - palm) + inside * palm
-    skin = skin * (1 - blood * (1 - np.array([1.02, 0.87, 0.85])))
-    skin = skin * (1 - shade * np.array([0.34, 0.44, 0.48]))
+    skin = skin * (1 - blood * (1 - np.array([1.0, 0.92, 0.91])))
+    skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
     nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
@@ -231,3 +257,31 @@ class BreathField:
         pixel = place[:2] / place[2] * self.focal + np.asarray(self.principal)
         pixel[0] = np.clip(pixel[0], 0, PICTURE_WIDTH - 1)
         return np.asarray(self.breath[int(np.argmin(((self.pixels - pixel) ** 2).sum(1)))])
+
+
+def skin_grain(fitted: FittedPortrait) -> NDArray[np.float32]:
+    """(GRAIN, GRAIN) about 1: noise as rough as the skin of the face is in the photo, seamless, always the same for the same photo."""
+    hull = cv2.convexHull(np.round(fitted.landmarks[:468]).astype(np.int32))
+    face = cv2.erode(cv2.fillConvexPoly(np.zeros(fitted.alpha.shape, np.uint8), hull, 1), np.ones((15, 15), np.uint8)) > 0
+    grey = fitted.image.astype(np.float32).mean(-1)
+    mean = max(float(np.median(grey[face])), 20.0)
+    result = np.zeros((GRAIN, GRAIN))
+    noise = np.fft.fft2(np.random.default_rng(5).normal(size=(GRAIN, GRAIN)))
+    reach = np.hypot(*np.meshgrid(np.fft.fftfreq(GRAIN), np.fft.fftfreq(GRAIN)))
+
+    def soft(sigma: float) -> Array:
+        return np.asarray(np.exp(-2 * (np.pi * sigma * reach) ** 2))
+
+    for fine, coarse in ((0.6, 2.0), (2.0, 7.0)):
+        detail = cv2.GaussianBlur(grey, (0, 0), fine) - cv2.GaussianBlur(grey, (0, 0), coarse)
+        strength = min(1.0 * float(np.median(np.abs(detail[face]))) / mean, 0.02)
+        band = np.fft.ifft2(noise * (soft(fine) - soft(coarse))).real
+        result += band / band.std() * strength
+    return (1 + result).astype(np.float32)
+
+
+def _grain_at(asset: ArmAsset, pixels: float) -> NDArray[np.floating]:
+    """Where vertices lie in the grain, in 1/16 cell: along the arm, and around it to the back and to the front alike, so that there is no
+    seam."""
+    around = np.abs(asset.around) * 0.045 * pixels
+    return np.round(np.stack([around, asset.points[:, 1] * pixels], 1) * 16)

@@ -58,18 +58,23 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
 
 
 @numba.njit(
-    "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1])",
+    "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "float32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
+    fastmath=False,
 )
-def draw_arm(target, touched, depth, positions, vertices, triangles, lit):  # type: ignore[no-untyped-def]
+def draw_arm(target, touched, depth, positions, vertices, triangles, lit, grain_at, grain):  # type: ignore[no-untyped-def]
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
     target: uint8 (h, w, 3) samples, touched: uint8 (h, w), set to 1 where something is drawn. positions: int32 (N, 2) in 1/32 sample.
+    grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32 (N, 2), where in it each vertex lies, in
+    1/16.
     """
     height, width = target.shape[0], target.shape[1]
+    wrap = grain.shape[0] - 1
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         xa, ya = positions[a, 0], positions[a, 1]
@@ -82,30 +87,49 @@ def draw_arm(target, touched, depth, positions, vertices, triangles, lit):  # ty
         left, right = max(0, -((-min(xa, xb, xc)) >> 5)), min(width - 1, max(xa, xb, xc) >> 5)
         if top > bottom or left > right:
             continue
+        opaque = lit[a, 3] + lit[b, 3] + lit[c, 3]
+        if opaque < 0.01:
+            continue
         inverse = np.float32(1.0 / area)
         za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
+        s0x, s0y = -(yc - yb) * 32, (xc - xb) * 32
+        s1x, s1y = -(ya - yc) * 32, (xa - xc) * 32
+        s2x, s2y = -(yb - ya) * 32, (xb - xa) * 32
+        row0 = (xc - xb) * (32 * top - yb) - (yc - yb) * (32 * left - xb)
+        row1 = (xa - xc) * (32 * top - yc) - (ya - yc) * (32 * left - xc)
+        row2 = (xb - xa) * (32 * top - ya) - (yb - ya) * (32 * left - xa)
         for y in range(top, bottom + 1):
+            e0, e1, e2 = row0, row1, row2
             for x in range(left, right + 1):
-                px, py = 32 * x, 32 * y
-                e0 = (xc - xb) * (py - yb) - (yc - yb) * (px - xb)
-                e1 = (xa - xc) * (py - yc) - (ya - yc) * (px - xc)
-                e2 = (xb - xa) * (py - ya) - (yb - ya) * (px - xa)
-                if e0 < 0 or e1 < 0 or e2 < 0:
-                    continue
-                wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
-                z = wa * za + wb * zb + wc * zc
-                if z >= depth[y, x]:
-                    continue
-                opacity = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
-                if opacity <= 0.003:
-                    continue
-                depth[y, x] = z
-                touched[y, x] = 1
-                for k in range(3):
-                    value = wa * lit[a, k] + wb * lit[b, k] + wc * lit[c, k]
-                    if opacity < 0.997:
-                        value = target[y, x, k] + opacity * (value - target[y, x, k])
-                    target[y, x, k] = np.uint8(value + np.float32(0.5))
+                if (e0 | e1 | e2) >= 0:
+                    wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
+                    z = wa * za + wb * zb + wc * zc
+                    if z < depth[y, x]:
+                        u = np.int64(wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]) >> 4
+                        v = np.int64(wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]) >> 4
+                        factor = grain[v & wrap, u & wrap]
+                        red = min((wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]) * factor, np.float32(255))
+                        green = min((wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]) * factor, np.float32(255))
+                        blue = min((wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]) * factor, np.float32(255))
+                        if opaque < 2.99:
+                            opacity = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
+                            if opacity > 0.5:
+                                depth[y, x] = z
+                            red = target[y, x, 0] + opacity * (red - target[y, x, 0])
+                            green = target[y, x, 1] + opacity * (green - target[y, x, 1])
+                            blue = target[y, x, 2] + opacity * (blue - target[y, x, 2])
+                        else:
+                            depth[y, x] = z
+                        touched[y, x] = 1
+                        target[y, x, 0] = np.uint8(min(red + np.float32(0.5), np.float32(255)))
+                        target[y, x, 1] = np.uint8(min(green + np.float32(0.5), np.float32(255)))
+                        target[y, x, 2] = np.uint8(min(blue + np.float32(0.5), np.float32(255)))
+                e0 += s0x
+                e1 += s1x
+                e2 += s2x
+            row0 += s0y
+            row1 += s1y
+            row2 += s2y
 
 
 @numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)

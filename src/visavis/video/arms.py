@@ -20,7 +20,8 @@ class ArmDrawer:
     """Draws the arms of one portrait; knows nothing of frames before.
 
     own_triangles: for those sides whose arm was lifted out of the photo, under names of ``ARM_LAYERS``, the triangles of the person that
-    show it. bare, own_arms: textures of the person without these arms, and of these arms alone (where there are any).
+    show it. without: for a choice of these names, the triangles of the person that show none of these arms, and the others. bare, own_arms:
+    textures of the person without these arms, and of these arms alone (where there are any).
     """
 
     def __init__(self, rig: PortraitRig) -> None:
@@ -30,7 +31,10 @@ class ArmDrawer:
         count = arms.points.shape[1]
         mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
-        self._parts = tuple((np.ascontiguousarray(t[: arms.upper]), np.ascontiguousarray(t[arms.upper :])) for t in self._triangles)
+        cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
+        self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
+        self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
+        self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
         self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
@@ -44,6 +48,7 @@ class ArmDrawer:
         inner = person[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
         self._person = np.ascontiguousarray(cv2.resize(inner.astype(np.float32), small, interpolation=cv2.INTER_AREA))
         self.own_triangles: dict[str, NDArray[np.int32]] = {}
+        self.without: dict[tuple[str, ...], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
         self._sleeve_triangles: dict[int, NDArray[np.int32]] = {}
         if arms.own[:, 2].any():
             self._lift(rig)
@@ -52,19 +57,28 @@ class ArmDrawer:
         arms, person = rig.arms, rig.textures["person"]
         bare, own, sleeve = person.copy(), np.zeros_like(person), np.zeros_like(person)
         triangles = rig.triangles["person"]
+        low, high = rig.uv[triangles].min(1), rig.uv[triangles].max(1)
+        reached = {}
         for row, (side, name) in enumerate(zip(SIDES, ARM_LAYERS, strict=True)):
             x, y, width, height = arms.own[row].tolist()
             if width == 0:
                 continue
             area = slice(y, y + height), slice(x, x + width)
             bare[area], own[area], sleeve[area] = arms.bare[side], arms.arm[side], arms.sleeve[side]
-            for texture, kept in ((own, self.own_triangles), (sleeve, self._sleeve_triangles)):
-                filled = np.flatnonzero(texture[area][..., 3].any(1)), np.flatnonzero(texture[area][..., 3].any(0))
-                low = np.array([x + filled[1][0], y + filled[0][0]]) - 2
-                high = np.array([x + filled[1][-1], y + filled[0][-1]]) + 2
-                corners = rig.uv[triangles]
-                near = ((corners.max(1) >= low) & (corners.min(1) <= high)).all(1)
-                kept[name if kept is self.own_triangles else row] = np.ascontiguousarray(triangles[near])  # type: ignore[index]
+
+            def near(alpha: NDArray[np.uint8], corner: tuple[int, int] = (x, y)) -> NDArray[np.bool_]:
+                rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+                first = np.array([columns[0], rows[0]]) + corner - 2
+                last = np.array([columns[-1], rows[-1]]) + corner + 2
+                return np.asarray(((high >= first) & (low <= last)).all(1))
+
+            reached[name] = near(arms.arm[side][..., 3])
+            self.own_triangles[name] = np.ascontiguousarray(triangles[reached[name]])
+            self._sleeve_triangles[row] = np.ascontiguousarray(triangles[near(arms.sleeve[side][..., 3])])
+        for lifted in (ARM_LAYERS[:1], ARM_LAYERS[1:], ARM_LAYERS):
+            if all(name in reached for name in lifted):
+                gone = np.any([reached[name] for name in lifted], axis=0)
+                self.without[lifted] = np.ascontiguousarray(triangles[~gone]), np.ascontiguousarray(triangles[gone])
         self.bare, self.own_arms, self._sleeve = (raster.as_texture(texture) for texture in (bare, own, sleeve))
 
     def draw(
@@ -92,14 +106,16 @@ class ArmDrawer:
         touched = np.zeros(samples.shape[:2], np.uint8)
         depth = np.full(samples.shape[:2], 1e9, np.float32)
         raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
-        upper, rest = self._parts[side]
-        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, upper, self._lit)
+        upper, rest, cloth = self._parts[side]
+        skin, weave = self._grain
+        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, upper, self._lit, self._grain_at, skin)
         if side in self._sleeve_triangles:
             raster.to_samples(vertices, x0, y0, SAMPLING, self._sheet_positions)
             raster.draw_triangles(
                 samples, touched, -1, -1, self._sheet_positions, self._sleeve_triangles[side], self._uv, self._sleeve, raster.NO_TINT, 256
             )
-        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, rest, self._lit)
+        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, cloth, self._lit, self._grain_at, weave)
+        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, rest, self._lit, self._grain_at, skin)
         arm_kernels.resolve_arm(samples, touched, SAMPLING, x0, y0, opacity, image)
 
     def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:

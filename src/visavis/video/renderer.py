@@ -51,6 +51,8 @@ class VideoStage:
         if self._own_arms:
             self._textures |= {"bare": self._arms.bare, "own_arms": self._arms.own_arms}
             self._triangles |= self._own_arms
+            for names, (beside, under) in self._arms.without.items():
+                self._triangles |= {f"beside {'+'.join(names)}": beside, f"under {'+'.join(names)}": under}
         lips = portrait.lips
         self._mouth_edge = np.concatenate([lips.upper, lips.lower])
         self._eyes = (
@@ -98,12 +100,15 @@ class VideoStage:
 
     def _person(self, image: NDArray[np.uint8], shown: tuple[float, float]) -> None:
         """The person; an arm that is drawn anew leaves its place in the photo."""
-        if not any(share > 0.0 and name in self._own_arms for share, name in zip(shown, ARM_LAYERS, strict=True)):
+        lifted = tuple(name for share, name in zip(shown, ARM_LAYERS, strict=True) if share > 0.0 and name in self._own_arms)
+        if not lifted:
             self._draw(image, self._no_touch, _Layer("person", "person", mark=-1))
             return
-        self._draw(image, self._no_touch, _Layer("person", "bare", mark=-1))
+        key = "+".join(lifted)
+        self._draw(image, self._no_touch, _Layer(f"beside {key}", "person", mark=-1))
+        self._draw(image, self._no_touch, _Layer(f"under {key}", "bare", mark=-1))
         for share, name in zip(shown, ARM_LAYERS, strict=True):
-            if name in self._own_arms and share < 1.0:
+            if name in lifted and share < 1.0:
                 self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=1.0 - share))
 
     def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
