@@ -75,12 +75,16 @@ def pictures(frames: Iterable[ControlFrame], stage: VideoStep) -> Iterator[Video
 
 
 def render_offline(
-    portrait: PortraitRig, blocks: Iterable[NDArray[np.int16]], motion: MotionStep, steering: Steering | None = None
+    portrait: PortraitRig,
+    blocks: Iterable[NDArray[np.int16]],
+    motion: MotionStep,
+    steering: Steering | None = None,
+    arms: bool = True,
 ) -> Iterator[VideoFrame]:
-    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out."""
+    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out. arms: see ``ControlConfig``."""
     # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage
 
-    control = ControlStage(portrait, ControlConfig())
+    control = ControlStage(portrait, ControlConfig(arms=arms))
     return pictures(control_frames(motion_chunks(blocks, motion, steering=steering), control), VideoStage(portrait, VideoConfig()))

@@ -46,13 +46,15 @@ class VideoStageLike(Protocol):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A stage, and the portrait it draws: content hash, number of vertices, focal length (pixels) and principal point of its camera."""
+    """A stage, and the portrait it draws: content hash, number of vertices, focal length (pixels) and principal point of its camera, number
+    of vertices of its arms."""
 
     stage: VideoStageLike
     portrait: str
     vertices: int
     focal: float
     principal: tuple[float, float]
+    arms: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())
     stage.step(frames[0], stage.initial_state())
     x, y = portrait.principal
-    return Drawing(stage, portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y))
+    return Drawing(stage, portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y), portrait.arms.vertices)
 
 
 class VideoGeneration(AvatarNode):
@@ -170,7 +172,7 @@ class VideoGeneration(AvatarNode):
 
     def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue, sound: SoundPlayout) -> None:
         try:
-            frame = msg_to_control_frame(msg, self._drawing.portrait, self._drawing.vertices)
+            frame = msg_to_control_frame(msg, self._drawing.portrait, self._drawing.vertices, self._drawing.arms)
         except ValueError as error:
             self.refuse("control", error)
             return

@@ -1,5 +1,6 @@
 """Arms and hands for a photo: where they hang on the body, how thick they are, the photo's skin, light and clothes on them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,6 +25,8 @@ DELTOID = 0.050
 GRAIN = 128
 ELBOW_BELOW = -0.01
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
+FROM_ABOVE = ((0.45, 1.05), (0.75, 1.04), (0.97, 0.98), (-0.5, 0.84), (-0.8, 0.66))
+"""How far a surface looks up, and how much light it gets."""
 HALF_WIDTH = (0.110, 0.175)
 """Metres from the middle of the body to the joint: no narrower, no wider."""
 
@@ -38,8 +41,14 @@ def fit_arms(
     depth = float(head_pivot[2])
     pixels = fitted.camera.focal / depth
     middle = fitted.camera.to_picture(fitted.joint_heads[names.index("neck01")])[0]
-    light, tone = light_of(fitted, mesh, seen)
     skin = skin_of(fitted)
+    places, found_arms = [], []
+    for side in SIDES:
+        sign = 1.0 if side == "left" else -1.0
+        guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
+        places.append(shoulder_at(fitted.alpha, guess, float(middle), pixels, sign))
+        found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign))
+    light, tone = light_of(fitted, mesh, seen, [found for found in found_arms if found is not None])
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve = {}, {}, {}
@@ -47,10 +56,8 @@ def fit_arms(
     cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
         sign = 1.0 if side == "left" else -1.0
-        guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
-        place = shoulder_at(fitted.alpha, guess, float(middle), pixels, sign)
+        place, found = places[row], found_arms[row]
         shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
-        found = find_hanging_arm(fitted, skin, place, pixels, sign)
         rest = asset.points * SCALE
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
@@ -171,8 +178,9 @@ def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:
     return np.asarray(on_bone + (points - on_bone) * share[:, None])
 
 
-def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace) -> tuple[Array, Array]:
-    """The photo's light as in ``ArmRig.light`` (3, 9), and the face's colour (3,) in it where it is even, both from the face."""
+def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequence[HangingArm]) -> tuple[Array, Array]:
+    """The photo's light as in ``ArmRig.light`` (3, 9), and the face's colour (3,) in it where it is even: from the face, and from arms,
+    which are round."""
     face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
     camera = fitted.camera.to_camera(face)
     triangles = mesh.triangles_of("skin")
@@ -191,9 +199,18 @@ def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace) -> tuple[Arr
     at = seen.points[inside].astype(np.float32)
     image = cv2.GaussianBlur(fitted.image, (0, 0), 1.5).astype(np.float32)
     colour = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR)[:, 0].astype(np.float64)
+    for found in arms:
+        rounds, seen_there = _around_arm(image, found)
+        middle = np.abs(rounds[:, 0]) < 0.3
+        n = np.concatenate([n, rounds])
+        colour = np.concatenate([colour, seen_there / np.median(seen_there[middle], 0) * np.median(colour, 0)])
+    # A face says little of surfaces that look up or down: there light is taken to come from above, as it mostly does.
+    count = max(len(n) // 12, 1)
+    n = np.concatenate([n, np.repeat([[0, -y, -np.sqrt(1 - y * y)] for y, _ in FROM_ABOVE], count, 0)])
+    colour = np.concatenate([colour, np.repeat([share * np.median(colour, 0) for _, share in FROM_ABOVE], count, 0)])
     terms = harmonics(n)
     # Higher terms are held back: brows, lips and shine of one face are not light.
-    ridge = np.diag([0.0, *[0.02] * 3, *[0.15] * 5]) * len(terms)
+    ridge = np.diag([0.0, *[0.02] * 3, 0.15, 0.15, 0.02, 0.15, 0.02]) * len(terms)
     weight = np.ones(len(terms))
     for _ in range(8):
         weighted = terms * weight[:, None]
@@ -203,6 +220,17 @@ def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace) -> tuple[Arr
     towards = harmonics(np.array([[0.0, 0.0, -1.0]]))
     tone = (towards @ solved)[0]
     return (solved / np.maximum(tone, 1.0)).T, tone
+
+
+def _around_arm(image: NDArray[np.float32], found: HangingArm) -> tuple[Array, Array]:
+    """Normals (n, 3) and colours (n, 3) across a hanging arm, as if it were a cylinder."""
+    across = np.linspace(-0.9, 0.9, 13)
+    rows = np.arange(len(found.rows) // 8, len(found.rows), 4)
+    x = (found.middle[rows, None] + across * found.width[rows, None] / 2).astype(np.float32)
+    y = np.broadcast_to(found.rows[rows, None], x.shape).astype(np.float32)
+    colour = cv2.remap(image, x, y, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
+    sideways = np.tile(across, len(rows))
+    return np.stack([sideways, np.zeros_like(sideways), -np.sqrt(1 - sideways**2)], 1), colour
 
 
 def harmonics(normals: Array) -> Array:
@@ -229,7 +257,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 0.96, 0.94]) + np.clip(0.62 - bright, 0, 0.4) * np.array([150, 105, 85])
+    inside = skin * np.array([1.01, 0.975, 0.97]) + np.clip(0.62 - bright, 0, 0.4) * np.array([150, 105, 85])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.92, 0.91])))
     skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
@@ -265,18 +293,16 @@ def skin_grain(fitted: FittedPortrait) -> NDArray[np.float32]:
     face = cv2.erode(cv2.fillConvexPoly(np.zeros(fitted.alpha.shape, np.uint8), hull, 1), np.ones((15, 15), np.uint8)) > 0
     grey = fitted.image.astype(np.float32).mean(-1)
     mean = max(float(np.median(grey[face])), 20.0)
-    result = np.zeros((GRAIN, GRAIN))
     noise = np.fft.fft2(np.random.default_rng(5).normal(size=(GRAIN, GRAIN)))
     reach = np.hypot(*np.meshgrid(np.fft.fftfreq(GRAIN), np.fft.fftfreq(GRAIN)))
 
     def soft(sigma: float) -> Array:
         return np.asarray(np.exp(-2 * (np.pi * sigma * reach) ** 2))
 
-    for fine, coarse in ((0.6, 2.0), (2.0, 7.0)):
-        detail = cv2.GaussianBlur(grey, (0, 0), fine) - cv2.GaussianBlur(grey, (0, 0), coarse)
-        strength = min(1.0 * float(np.median(np.abs(detail[face]))) / mean, 0.02)
-        band = np.fft.ifft2(noise * (soft(fine) - soft(coarse))).real
-        result += band / band.std() * strength
+    detail = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.0)
+    strength = min(float(np.median(np.abs(detail[face]))) / mean, 0.02)
+    band = np.fft.ifft2(noise * (soft(0.6) - soft(2.0))).real
+    result = band / band.std() * strength
     return (1 + result).astype(np.float32)
 
 

@@ -14,6 +14,8 @@ LEAST_LENGTH = 0.15
 """Metres of bare arm below the sleeve that must be seen."""
 WIDTHS = (0.035, 0.125)
 """Metres that an arm is wide."""
+STRIP = 4
+"""Pixels of the body beside an arm that are lifted off with it."""
 ALIKE = 3.6
 """Standard deviations of the face's colour within which skin is taken for skin."""
 
@@ -79,6 +81,8 @@ def find_hanging_arm(fitted: FittedPortrait, skin: NDArray[np.bool_], place: Arr
     to_other = cv2.distanceTransform((other == 0).astype(np.uint8), cv2.DIST_L2, 5)
     mine = person & (to_arm < 9) & (to_arm < to_other)
     mine = cv2.morphologyEx(mine.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    # a strip of the body next to the arm has its shadow and its colour
+    mine = cv2.dilate(mine, np.ones((1, 2 * STRIP + 1), np.uint8)) * person.astype(np.uint8)
     mask = cv2.GaussianBlur(mine.astype(np.float32), (0, 0), 0.8)
     # towards the background the matte itself is the edge
     mask = np.where(cv2.dilate(mine, np.ones((7, 7), np.uint8)) * (to_other > 4) * (to_arm < 9) > 0, 1, mask).astype(np.float32)

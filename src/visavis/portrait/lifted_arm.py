@@ -11,8 +11,8 @@ from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, FittedPortrait
 Array = NDArray[np.float64]
 Patch = NDArray[np.uint8]
 
-BEHIND = -0.003
-"""Metres that the body goes on behind an arm that touches it: less than none, since cloth next to an arm has taken on its colour."""
+BEHIND = 0.0
+"""Metres that the body goes on behind an arm that touches it."""
 TEXELS = 2
 
 

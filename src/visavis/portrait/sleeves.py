@@ -104,7 +104,7 @@ def _outward(triangles: Array, points: Array) -> Array:
     a, b, c = (points[triangles[:SEGMENTS, corner]] for corner in range(3))
     middle = points[: 2 * SEGMENTS].mean(0)
     inside = (np.cross(b - a, c - a) * ((a + b + c) / 3 - middle)).sum()
-    return triangles if inside > 0 else triangles[:, ::-1]
+    return triangles if inside < 0 else triangles[:, ::-1]
 
 
 def cloth_at(fitted: FittedPortrait, skin: NDArray[np.bool_], place: Array, pixels: float, sign: float) -> Array | None:

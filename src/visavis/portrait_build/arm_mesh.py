@@ -71,12 +71,11 @@ def build_arm(output: Path) -> str:
     lower = _share(placed, elbow_at, new[BONES.index("hand")])
     distal = bone_weights[:, 1:].sum(1)
     along = np.where(distal > 0.5, 1 + lower, np.minimum(upper, 1))
-    # the rig's triangles wind counter-clockwise in a y-up frame, which is clockwise on the screen
     winding = renumber[triangles].astype(np.int32)
     save_arm_asset(
         ArmAsset(
             points=placed.astype(np.float32),
-            triangles=winding,
+            triangles=np.ascontiguousarray(winding[:, ::-1]),
             bones=largest.astype(np.uint8),
             weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
             heads=new.astype(np.float32),
@@ -154,7 +153,6 @@ def _tint(points: Array, triangles: NDArray[np.int32], nails: Array, weights: Ar
             blood = np.maximum(blood, 0.75 * band * np.clip(-palm_side * 1.5, 0, 1))
             shade = np.maximum(shade, np.exp(-((distance / 0.0022) ** 2)) * near * chain * np.clip(palm_side * 1.5, 0, 1) * 0.55)
     shade = np.maximum(shade, _hollows(points, triangles, normal) * np.clip(hand * 2, 0, 1))
-    # the strip between fingers sees less light
     return np.stack([np.clip(nails, 0, 1), palm, blood, np.clip(shade, 0, 1)], 1)
 
 

@@ -42,6 +42,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
     hx, hy, hz = hx / length, hy / length, hz / length
     for i in range(count):
         x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
         shine = max(x * hx + y * hy + z * hz, 0.0)
@@ -59,22 +60,25 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
 
 @numba.njit(
     "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
-    "float32[:,::1])",
+    "float32[:,::1], uint8[:,:,::1], int64, int64, int64)",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
-    fastmath=False,
 )
-def draw_arm(target, touched, depth, positions, vertices, triangles, lit, grain_at, grain):  # type: ignore[no-untyped-def]
+def draw_arm(  # type: ignore[no-untyped-def]
+    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, sampling, x0, y0
+):
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
-    target: uint8 (h, w, 3) samples, touched: uint8 (h, w), set to 1 where something is drawn. positions: int32 (N, 2) in 1/32 sample.
-    grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32 (N, 2), where in it each vertex lies, in
-    1/16.
+    samples: uint8 (h, w, 3), touched: uint8 (h, w), set to 1 where something is drawn; samples and depth hold nothing where it is 0.
+    positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
+    (N, 2), where in it each vertex lies, in 1/16. picture: what is seen through what is not opaque; its pixel (x0, y0) is where the
+    samples begin.
     """
-    height, width = target.shape[0], target.shape[1]
+    height, width = samples.shape[0], samples.shape[1]
     wrap = grain.shape[0] - 1
+    top_value = np.float32(255)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         xa, ya = positions[a, 0], positions[a, 1]
@@ -83,75 +87,97 @@ def draw_arm(target, touched, depth, positions, vertices, triangles, lit, grain_
         area = np.int64(xb - xa) * (yc - ya) - np.int64(xc - xa) * (yb - ya)
         if area <= 0:
             continue
+        opaque = lit[a, 3] + lit[b, 3] + lit[c, 3]
+        if opaque < 0.01:
+            continue
         top, bottom = max(0, -((-min(ya, yb, yc)) >> 5)), min(height - 1, max(ya, yb, yc) >> 5)
         left, right = max(0, -((-min(xa, xb, xc)) >> 5)), min(width - 1, max(xa, xb, xc) >> 5)
         if top > bottom or left > right:
             continue
-        opaque = lit[a, 3] + lit[b, 3] + lit[c, 3]
-        if opaque < 0.01:
-            continue
         inverse = np.float32(1.0 / area)
-        za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
-        s0x, s0y = -(yc - yb) * 32, (xc - xb) * 32
-        s1x, s1y = -(ya - yc) * 32, (xa - xc) * 32
-        s2x, s2y = -(yb - ya) * 32, (xb - xa) * 32
-        row0 = (xc - xb) * (32 * top - yb) - (yc - yb) * (32 * left - xb)
-        row1 = (xa - xc) * (32 * top - yc) - (ya - yc) * (32 * left - xc)
-        row2 = (xb - xa) * (32 * top - ya) - (yb - ya) * (32 * left - xa)
+        g0x, g1x, g2x = np.int64(yb - yc) * 32, np.int64(yc - ya) * 32, np.int64(ya - yb) * 32
+        g0y, g1y, g2y = np.int64(xc - xb) * 32, np.int64(xa - xc) * 32, np.int64(xb - xa) * 32
+        row0 = np.int64(xc - xb) * (32 * top - yb) - np.int64(yc - yb) * (32 * left - xb)
+        row1 = np.int64(xa - xc) * (32 * top - yc) - np.int64(ya - yc) * (32 * left - xc)
+        row2 = np.int64(xb - xa) * (32 * top - ya) - np.int64(yb - ya) * (32 * left - xa)
+        # Slopes of depth, place in the grain and colour along a row.
+        wa, wb, wc = g0x * inverse, g1x * inverse, g2x * inverse
+        dz = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
+        du = wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]
+        dv = wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]
+        dr = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+        dg = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+        db = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
         for y in range(top, bottom + 1):
             e0, e1, e2 = row0, row1, row2
-            for x in range(left, right + 1):
-                if (e0 | e1 | e2) >= 0:
-                    wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
-                    z = wa * za + wb * zb + wc * zc
-                    if z < depth[y, x]:
-                        u = np.int64(wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]) >> 4
-                        v = np.int64(wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]) >> 4
-                        factor = grain[v & wrap, u & wrap]
-                        red = min((wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]) * factor, np.float32(255))
-                        green = min((wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]) * factor, np.float32(255))
-                        blue = min((wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]) * factor, np.float32(255))
-                        if opaque < 2.99:
-                            opacity = wa * lit[a, 3] + wb * lit[b, 3] + wc * lit[c, 3]
-                            if opacity > 0.5:
-                                depth[y, x] = z
-                            red = target[y, x, 0] + opacity * (red - target[y, x, 0])
-                            green = target[y, x, 1] + opacity * (green - target[y, x, 1])
-                            blue = target[y, x, 2] + opacity * (blue - target[y, x, 2])
+            row0 += g0y
+            row1 += g1y
+            row2 += g2y
+            x = left
+            while x <= right and (e0 | e1 | e2) < 0:
+                e0 += g0x
+                e1 += g1x
+                e2 += g2x
+                x += 1
+            if x > right:
+                continue
+            wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
+            z = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
+            u = wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]
+            v = wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]
+            red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+            green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+            blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+            while x <= right and (e0 | e1 | e2) >= 0:
+                if touched[y, x] == 0 or z < depth[y, x]:
+                    factor = grain[(np.int32(v) >> 4) & wrap, (np.int32(u) >> 4) & wrap]
+                    r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
+                    if opaque < 2.99:
+                        share = e0 * inverse * lit[a, 3] + e1 * inverse * lit[b, 3] + e2 * inverse * lit[c, 3]
+                        if touched[y, x] == 0:
+                            under = picture[y0 + y // sampling, x0 + x // sampling]
                         else:
-                            depth[y, x] = z
-                        touched[y, x] = 1
-                        target[y, x, 0] = np.uint8(min(red + np.float32(0.5), np.float32(255)))
-                        target[y, x, 1] = np.uint8(min(green + np.float32(0.5), np.float32(255)))
-                        target[y, x, 2] = np.uint8(min(blue + np.float32(0.5), np.float32(255)))
-                e0 += s0x
-                e1 += s1x
-                e2 += s2x
-            row0 += s0y
-            row1 += s1y
-            row2 += s2y
+                            under = samples[y, x]
+                        r = under[0] + share * (r - under[0])
+                        g = under[1] + share * (g - under[1])
+                        k = under[2] + share * (k - under[2])
+                    depth[y, x] = z
+                    touched[y, x] = 1
+                    samples[y, x, 0] = np.uint8(max(r, np.float32(0)))
+                    samples[y, x, 1] = np.uint8(max(g, np.float32(0)))
+                    samples[y, x, 2] = np.uint8(max(k, np.float32(0)))
+                e0 += g0x
+                e1 += g1x
+                e2 += g2x
+                z += dz
+                u += du
+                v += dv
+                red += dr
+                green += dg
+                blue += db
+                x += 1
 
 
 @numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
 def resolve_arm(samples, touched, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
-    """Average the samples of each pixel and blend that into ``target`` at (x0, y0), only where one of the pixel's samples is marked."""
+    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``."""
     height, width = samples.shape[0] // sampling, samples.shape[1] // sampling
-    share = np.int64(opacity * 256.0 + 0.5)
-    count = sampling * sampling
+    scale = np.int64(opacity * 65536.0 + 0.5) // (sampling * sampling)
     for y in range(height):
         for x in range(width):
-            any_touched, red, green, blue = 0, 0, 0, 0
+            count, red, green, blue = 0, 0, 0, 0
             for j in range(y * sampling, (y + 1) * sampling):
                 for i in range(x * sampling, (x + 1) * sampling):
-                    any_touched |= touched[j, i]
-                    red += samples[j, i, 0]
-                    green += samples[j, i, 1]
-                    blue += samples[j, i, 2]
-            if any_touched:
+                    if touched[j, i]:
+                        count += 1
+                        red += samples[j, i, 0]
+                        green += samples[j, i, 1]
+                        blue += samples[j, i, 2]
+            if count:
                 pixel = target[y0 + y, x0 + x]
-                pixel[0] += ((red + count // 2) // count - np.int64(pixel[0])) * share // 256
-                pixel[1] += ((green + count // 2) // count - np.int64(pixel[1])) * share // 256
-                pixel[2] += ((blue + count // 2) // count - np.int64(pixel[2])) * share // 256
+                pixel[0] = (pixel[0] * 65536 + (red - count * np.int64(pixel[0])) * scale + 32768) >> 16
+                pixel[1] = (pixel[1] * 65536 + (green - count * np.int64(pixel[1])) * scale + 32768) >> 16
+                pixel[2] = (pixel[2] * 65536 + (blue - count * np.int64(pixel[2])) * scale + 32768) >> 16
 
 
 @numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)

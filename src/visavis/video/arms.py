@@ -33,6 +33,7 @@ class ArmDrawer:
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
         cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
         self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
+        self._part_corners = tuple(np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles))))
         self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
@@ -42,18 +43,20 @@ class ArmDrawer:
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
         self._uv = np.ascontiguousarray(rig.uv, np.float32)
-        person = rig.textures["person"]
-        small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
-        margin = (person.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
-        inner = person[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
-        self._person = np.ascontiguousarray(cv2.resize(inner.astype(np.float32), small, interpolation=cv2.INTER_AREA))
+        self._no_touch = np.zeros((1, 1), np.uint8)
         self.own_triangles: dict[str, NDArray[np.int32]] = {}
         self.without: dict[tuple[str, ...], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
         self._sleeve_triangles: dict[int, NDArray[np.int32]] = {}
+        seen = rig.textures["person"]
         if arms.own[:, 2].any():
-            self._lift(rig)
+            seen = self._lift(rig)
+        small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
+        margin = (seen.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
+        body = seen[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
+        self._person = np.ascontiguousarray(cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA))
 
-    def _lift(self, rig: PortraitRig) -> None:
+    def _lift(self, rig: PortraitRig) -> NDArray[np.uint8]:
+        """Prepare what is drawn of the photo where its arms are lifted out; the person's texture without them."""
         arms, person = rig.arms, rig.textures["person"]
         bare, own, sleeve = person.copy(), np.zeros_like(person), np.zeros_like(person)
         triangles = rig.triangles["person"]
@@ -80,6 +83,7 @@ class ArmDrawer:
                 gone = np.any([reached[name] for name in lifted], axis=0)
                 self.without[lifted] = np.ascontiguousarray(triangles[~gone]), np.ascontiguousarray(triangles[gone])
         self.bare, self.own_arms, self._sleeve = (raster.as_texture(texture) for texture in (bare, own, sleeve))
+        return bare
 
     def draw(
         self, image: NDArray[np.uint8], arms: NDArray[np.int16], vertices: NDArray[np.int16], shown: tuple[float, float]
@@ -96,26 +100,37 @@ class ArmDrawer:
             mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
             self._points, self._normals, self._lit,
         )  # fmt: skip
-        seen = mine[self._colour[side][:, 3] > 0, :2]
-        x0, y0 = np.maximum(seen.min(0).astype(int) // 32 - 1, 0)
-        x1, y1 = np.minimum(seen.max(0).astype(int) // 32 + 2, image.shape[1::-1])
-        if x1 <= x0 or y1 <= y0:
-            return
         self._shadow(image, mine, opacity)
-        samples = np.repeat(np.repeat(image[y0:y1, x0:x1], SAMPLING, 0), SAMPLING, 1)
-        touched = np.zeros(samples.shape[:2], np.uint8)
-        depth = np.full(samples.shape[:2], 1e9, np.float32)
-        raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
         upper, rest, cloth = self._parts[side]
         skin, weave = self._grain
-        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, upper, self._lit, self._grain_at, skin)
+        self._part(image, mine, mine[self._part_corners[0]], ((upper, skin),), opacity)
         if side in self._sleeve_triangles:
-            raster.to_samples(vertices, x0, y0, SAMPLING, self._sheet_positions)
+            raster.to_samples(vertices, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
-                samples, touched, -1, -1, self._sheet_positions, self._sleeve_triangles[side], self._uv, self._sleeve, raster.NO_TINT, 256
+                image, self._no_touch, -1, -1, self._sheet_positions, self._sleeve_triangles[side], self._uv, self._sleeve, raster.NO_TINT, 256
             )
-        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, cloth, self._lit, self._grain_at, weave)
-        arm_kernels.draw_arm(samples, touched, depth, self._positions, mine, rest, self._lit, self._grain_at, skin)
+        self._part(image, mine, mine[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
+
+    def _part(
+        self,
+        image: NDArray[np.uint8],
+        mine: NDArray[np.int16],
+        corners: NDArray[np.int16],
+        parts: tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...],
+        opacity: float,
+    ) -> None:
+        """Triangles, each with its grain, in one depth buffer."""
+        x0, y0 = np.maximum(corners[:, :2].min(0).astype(int) // 32 - 1, 0)
+        x1, y1 = np.minimum(corners[:, :2].max(0).astype(int) // 32 + 2, image.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            return
+        shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
+        samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
+        for triangles, grain in parts:
+            arm_kernels.draw_arm(
+                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0
+            )
         arm_kernels.resolve_arm(samples, touched, SAMPLING, x0, y0, opacity, image)
 
     def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
