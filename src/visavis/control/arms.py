@@ -23,7 +23,7 @@ _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
-SHOWN_FROM, SHOWN_WHOLE = 0.07, 0.30
+SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.34
 """Radians that elbow or shoulder have turned from rest: up to the first the photo's own arm is seen, beyond the second the posed one."""
 
 

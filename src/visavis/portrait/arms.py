@@ -27,6 +27,8 @@ ELBOW_BELOW = -0.01
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 FROM_ABOVE = ((0.45, 1.05), (0.75, 1.04), (0.97, 0.98), (-0.5, 0.84), (-0.8, 0.66))
 """How far a surface looks up, and how much light it gets."""
+SHIFT = 0.035
+"""Metres by which a hanging arm may correct where its shoulder is."""
 HALF_WIDTH = (0.110, 0.175)
 """Metres from the middle of the body to the joint: no narrower, no wider."""
 
@@ -70,6 +72,7 @@ def fit_arms(
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)
             rest = _thickened(rest, asset, thickness)
+            shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             colour = skin_colours(asset, _tone_of(fitted, found, tone, light), tone)
             colour[:, 3] = np.clip((asset.along - hem + 0.14) / 0.06, 0, 1)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
@@ -147,8 +150,6 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
     else:
         slope = (elbow[0] - place[0]) / max(elbow[1] - place[1], 1.0)
 
-    def angle(x: float, y: float) -> float:
-        return float(np.arctan2(y, x))
 
     upper = angle(sign * (elbow[0] - place[0]), elbow[1] - place[1]) - angle(*ELBOW_AT_REST[:2])
     lower = angle(sign * slope, 1.0) - angle(*FINGERS_AT_REST[:2])
@@ -162,7 +163,39 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
     ratio = np.array(ratios)
     ratio[np.isnan(ratio)] = np.nanmean(ratio)
     hem = (found.rows[0] - place[1]) / max(elbow[1] - place[1], 1.0)
-    return np.clip([upper, lower], -0.25, 0.25), np.clip(ratio, 0.7, 1.35), float(hem)
+    return np.clip([upper, lower], -0.3, 0.3), np.clip(ratio, 0.7, 1.35), float(hem)
+
+
+def angle(x: float, y: float) -> float:
+    return float(np.arctan2(y, x))
+
+
+def _laid_over(
+    found: HangingArm, rest: Array, asset: ArmAsset, shoulder: Array, lean: Array, sign: float, fitted: FittedPortrait
+) -> tuple[Array, Array]:
+    """Shoulder (3,) and lean (2,) corrected so that the posed arm at rest lies over the photo's."""
+    camera = fitted.camera
+    elbow = asset.heads[1].astype(np.float64) * SCALE
+    rings = [np.abs(asset.along - station) < 0.06 for station in (0.75, 1.0, 1.5)]
+    first, lean = shoulder.copy(), lean.copy()
+    shoulder = shoulder.copy()
+    for _ in range(4):
+        upper, lower = (np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1.0]]) for a in lean)
+        errors = []
+        for ring in rings:
+            points = np.where(
+                (asset.along[ring] > 1)[:, None], upper @ elbow + (rest[ring] - elbow) @ lower.T, rest[ring] @ upper.T
+            ) * (sign, 1, 1) + shoulder  # fmt: skip
+            seen = points[:, :2] / points[:, 2:] * camera.focal + camera.principal
+            x, y = (seen[:, 0].min() + seen[:, 0].max()) / 2, seen[:, 1].mean()
+            if not found.rows[0] <= y <= found.rows[-1]:
+                y = float(np.clip(y, found.rows[0], found.rows[-1]))
+            wanted = float(np.interp(y, found.rows, found.middle))
+            errors.append((wanted - x) * sign * shoulder[2] / camera.focal)
+        high, middle, low = errors
+        lean -= [0.5 * (middle - high) / (0.25 * elbow[1]), 0.5 * (low - middle) / (0.5 * elbow[1])]
+        shoulder[0] = np.clip(shoulder[0] + sign * high * 0.7, first[0] - SHIFT, first[0] + SHIFT)
+    return shoulder, np.clip(lean, -0.3, 0.3)
 
 
 def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:

@@ -45,6 +45,8 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
         z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
+        # Round skin is darker and warmer at its outline than so smooth a light has it.
+        edge = (1.0 + z) * (1.0 + z)
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
@@ -54,7 +56,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
                 light[k, 0] + light[k, 1] * x + light[k, 2] * y + light[k, 3] * z + light[k, 4] * x * y + light[k, 5] * y * z
                 + light[k, 6] * (3 * z * z - 1) + light[k, 7] * x * z + light[k, 8] * (x * x - y * y)
             )  # fmt: skip
-            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) + shine, 0.0), 255.0)
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.42 + 0.06 * k)) + shine, 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
 

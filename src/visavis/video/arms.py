@@ -93,7 +93,8 @@ class ArmDrawer:
         halves = [np.ascontiguousarray(arms[side * count : (side + 1) * count]) for side in (0, 1)]
         for side in sorted((0, 1), key=lambda side: -float(halves[side][:, 2].mean())):
             if shown[side] > 0.0:
-                self._side(image, halves[side], vertices, side, shown[side])
+                # One fades in over the other before that fades out, so that nothing is seen through both.
+                self._side(image, halves[side], vertices, side, min(2.0 * shown[side], 1.0))
 
     def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], vertices: NDArray[np.int16], side: int, opacity: float) -> None:
         arm_kernels.light_arm(

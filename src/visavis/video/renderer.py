@@ -109,7 +109,7 @@ class VideoStage:
         self._draw(image, self._no_touch, _Layer(f"under {key}", "bare", mark=-1))
         for share, name in zip(shown, ARM_LAYERS, strict=True):
             if name in lifted and share < 1.0:
-                self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=1.0 - share))
+                self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=min(2.0 - 2.0 * share, 1.0)))
 
     def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
