@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visavis.control.arm_kernel import skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, rotation_from_vector
-from visavis.types_portrait import ArmRig
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
 
@@ -23,9 +23,12 @@ _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
-SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.34
+SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.24
 """Radians that elbow or shoulder have turned from rest: up to the first the photo's own arm is seen, beyond the second the posed one."""
 
+
+HAND_ROOM, MOST_INWARDS = 0.075, 0.9
+"""Metres that a wrist keeps from the side of the picture, for the hand; radians that a forearm turns inwards at most for it."""
 
 SLEEVE_IN, SLEEVE_OUT = 0.06, 0.16
 """Radians that an upper arm moves in its sleeve in the picture's plane, towards the body and away from it."""
@@ -68,7 +71,7 @@ class ArmPoser:
                 out[row * count : (row + 1) * count],
             )  # fmt: skip
             part = out[row * count : (row + 1) * count]
-            if not ((part[:, 0] > 0) & (part[:, 0] < 512 * 32) & (part[:, 1] > 0) & (part[:, 1] < 768 * 32)).any():
+            if not ((part[:, 0] > 0) & (part[:, 0] < PICTURE_WIDTH * 32) & (part[:, 1] > 0) & (part[:, 1] < PICTURE_HEIGHT * 32)).any():
                 shown = (0.0, shown[1]) if row == 0 else (shown[0], 0.0)
         if max(shown) <= 0.0:
             return NO_ARMS, (0.0, 0.0)
@@ -81,6 +84,21 @@ class ArmPoser:
         away = float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
         share = min(max((away - SHOWN_FROM) / (SHOWN_WHOLE - SHOWN_FROM), 0.0), 1.0)
         return share * share * (3 - 2 * share)
+
+    def _into_picture(self, row: int, elbow: Array, forearm: Array) -> Array:
+        """Turn (3, 3) of a left forearm about the vertical, inwards, for a hand that would leave the picture at its side."""
+        shoulder = self._arms.shoulders[row]
+        wrist = elbow + forearm
+        depth = float(shoulder[2] + wrist[2])
+        out = (-1.0 if row == 0 else 1.0) * float(shoulder[0]) + float(wrist[0])
+        most = (PICTURE_WIDTH / 2) * depth / self._focal - HAND_ROOM
+        reach = float(np.hypot(forearm[0], forearm[2]))
+        if forearm[2] > -0.02:
+            return np.eye(3)
+        angle = MOST_INWARDS * float(np.tanh(_soft_excess(out - most, 0.015) / max(reach, 0.10) / MOST_INWARDS))
+        angle *= min(-float(forearm[2]) / 0.10, 1.0)
+        cosine, sine = np.cos(angle), np.sin(angle)
+        return np.array([[cosine, 0, sine], [0, 1.0, 0], [-sine, 0, cosine]])
 
     def _matrices(self, row: int, side: str, turns: dict[str, Array], motion: NDArray[np.float32], torso: Carrier) -> NDArray[np.float32]:
         arms = self._arms
@@ -103,6 +121,7 @@ class ArmPoser:
         elbow = upper @ heads[1]
         frame = upper @ lean @ swing
         hand = TWIST_BONES + 1
+        frame = self._into_picture(row, elbow, frame @ (heads[hand] - heads[1])) @ frame
         for bone in range(TWIST_BONES):
             turn[1 + bone] = frame @ rotation_from_vector(twist * bone / (TWIST_BONES - 1) * FINGERS_AT_REST)
             place[1 + bone] = elbow
@@ -120,6 +139,11 @@ class ArmPoser:
         at = at @ torso.sway.T + torso.hip + np.array([torso.shift, 0, 0])
         offset = at - np.einsum("bij,bj->bi", turn, heads)
         return np.ascontiguousarray(np.concatenate([turn, offset[..., None]], -1), np.float32)
+
+
+def _soft_excess(value: float, soft: float) -> float:
+    """How far ``value`` is above nought, bending over ``soft``."""
+    return soft * float(np.logaddexp(0.0, value / soft))
 
 
 def _kept_in_sleeve(upper: Array, elbow: Array, lean: float) -> float:

@@ -25,7 +25,7 @@ DELTOID = 0.050
 GRAIN = 128
 ELBOW_BELOW = -0.01
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
-FROM_ABOVE = ((0.45, 1.05), (0.75, 1.04), (0.97, 0.98), (-0.5, 0.84), (-0.8, 0.66))
+FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.84), (-0.8, 0.66))
 """How far a surface looks up, and how much light it gets."""
 SHIFT = 0.035
 """Metres by which a hanging arm may correct where its shoulder is."""
@@ -274,14 +274,10 @@ def harmonics(normals: Array) -> Array:
 
 def _tone_of(fitted: FittedPortrait, found: HangingArm, tone: Array, light: Array) -> Array:
     """Colour (3,) of the photo's arm in even light: arms are often paler or darker than the face."""
-    inner = cv2.erode((found.mask > 0.9).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if inner.sum() < 200:
-        return tone
-    seen = np.median(fitted.image[inner].astype(np.float64), 0)
-    angles = np.linspace(-1.2, 1.2, 25)
-    around = harmonics(np.stack([np.sin(angles), np.zeros(25), -np.cos(angles)], 1)) @ light.T
-    mean = (around * np.cos(angles)[:, None]).sum(0) / np.cos(angles).sum()
-    return np.asarray(np.clip(seen / mean, 0.6 * tone, 1.5 * tone))
+    normals, colour = _around_arm(cv2.GaussianBlur(fitted.image, (0, 0), 1.5).astype(np.float32), found)
+    middle = np.abs(normals[:, 0]) < 0.5
+    seen = np.median(colour[middle], 0)
+    return np.asarray(np.clip(seen / (harmonics(normals[middle]) @ light.T).mean(0), 0.6 * tone, 1.5 * tone))
 
 
 def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
@@ -290,7 +286,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.01, 0.975, 0.97]) + np.clip(0.62 - bright, 0, 0.4) * np.array([150, 105, 85])
+    inside = skin * np.array([1.03, 1.0, 1.0]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.92, 0.91])))
     skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))

@@ -45,8 +45,9 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
         z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
-        # Round skin is darker and warmer at its outline than so smooth a light has it.
-        edge = (1.0 + z) * (1.0 + z)
+        # What looks to the side is darker and warmer than so smooth a light has it.
+        edge = 1.0 - np.sqrt(max(1.0 - x * x, 0.0))
+        edge = edge * edge
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
