@@ -163,10 +163,16 @@ class EyeRig:
     under_travel: NDArray[np.float32]
 
 
+ARM_REPLACED, ARM_FROM_BELOW, ARM_LEFT_ALONE = range(3)
+"""What is done about an arm of the photo: it hangs, is lifted out and posed; it is not in the picture, and a raised hand comes in from below;
+it does something else and stays as it is."""
+
+
 @dataclass(frozen=True)
 class ArmRig:
     """Arms and hands of a person. Row 0 is the person's right side, row 1 the left one; both are kept as left arms and mirrored in x.
 
+    kinds: int32 (2,), ``ARM_REPLACED``, ``ARM_FROM_BELOW`` or ``ARM_LEFT_ALONE``.
     points: float32 (2, N, 3), metres from the shoulder, at rest (``motion.skeleton``), as thick as the photo's arms. triangles: int32
     (T, 3), clockwise as seen in the picture for a left arm. bones: uint8 (N, K), rows of heads; weights: float32 (N, K). heads: float32
     (B, 3), where bones turn, order ``portrait.arm_asset.BONES``.
@@ -182,6 +188,7 @@ class ArmRig:
     person without the arm, the arm alone, the sleeve alone.
     """
 
+    kinds: NDArray[np.int32]
     points: NDArray[np.float32]
     triangles: NDArray[np.int32]
     bones: NDArray[np.uint8]

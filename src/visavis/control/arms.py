@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visavis.control.arm_kernel import skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, rotation_from_vector
-from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
+from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,10 @@ SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.24
 
 HAND_ROOM, MOST_INWARDS = 0.075, 0.9
 """Metres that a wrist keeps from the side of the picture, for the hand; radians that a forearm turns inwards at most for it."""
+
+RAISED_FROM, RAISED_WHOLE, BELOW = 0.15, 0.27, 0.30
+"""Metres: an arm that comes in from below stays this far below until its wrist is raised by the first, and is where it belongs from the
+second on."""
 
 SLEEVE_IN, SLEEVE_OUT = 0.06, 0.16
 """Radians that an upper arm moves in its sleeve in the picture's plane, towards the body and away from it."""
@@ -56,7 +60,7 @@ class ArmPoser:
         posed arm is shown on either side, 0 (the photo's own arm, or none) to 1."""
         body = rotation_from_6d(motion[BODY].reshape(len(BODY_JOINTS), 6)).astype(np.float64)
         turns = dict(zip(BODY_JOINTS, body, strict=True))
-        shown = tuple(self._shown(turns, side) for side in SIDES)
+        shown = tuple(self._shown(turns, side) if self._arms.kinds[row] != ARM_LEFT_ALONE else 0.0 for row, side in enumerate(SIDES))
         if max(shown) <= 0.0:
             return NO_ARMS, (0.0, 0.0)
         arms = self._arms
@@ -109,7 +113,7 @@ class ArmPoser:
             return flip @ turns[f"{side}_{name}"] @ flip
 
         upper = _about_z(float(arms.lean[row, 0])) @ own("clavicle") @ own("upper_arm")
-        if arms.own[row, 2]:
+        if arms.kinds[row] == ARM_REPLACED:
             upper = _about_z(_kept_in_sleeve(upper, heads[1], float(arms.lean[row, 0]))) @ upper
         lean = _about_z(float(arms.lean[row, 1] - arms.lean[row, 0]))
         lower = own("lower_arm")
@@ -133,6 +137,10 @@ class ArmPoser:
             bone, above = hand + 1 + joint, hand if joint % 3 == 0 else hand + joint
             turn[bone] = turn[above] @ fingers[joint]
             place[bone] = place[above] + turn[above] @ (heads[bone] - heads[above])
+        if arms.kinds[row] == ARM_FROM_BELOW:
+            raised = float(heads[hand, 1] - place[hand, 1]) - RAISED_FROM
+            down = 1 - min(max(raised / (RAISED_WHOLE - RAISED_FROM), 0.0), 1.0)
+            place[:, 1] += BELOW * down * down * (3 - 2 * down)
         shoulder = arms.shoulders[row] + torso.breathed * arms.breath[row]
         turn = torso.sway @ flip @ turn
         at = (place - 0.0) @ flip.T + shoulder - torso.hip

@@ -9,11 +9,20 @@ from numpy.typing import NDArray
 
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST
 from visavis.portrait.arm_asset import BONES, TINTS, ArmAsset
-from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, skin_of
+from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
 from visavis.portrait.sleeves import BARE_FROM, cloth_at, cloth_of, make_tube
-from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig, FittedPortrait, RigMesh
+from visavis.types_portrait import (
+    ARM_FROM_BELOW,
+    ARM_LEFT_ALONE,
+    ARM_REPLACED,
+    PICTURE_HEIGHT,
+    PICTURE_WIDTH,
+    ArmRig,
+    FittedPortrait,
+    RigMesh,
+)
 
 Array = NDArray[np.float64]
 
@@ -23,7 +32,7 @@ SCALE = 0.93
 DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 GRAIN = 128
-ELBOW_BELOW = -0.01
+ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.84), (-0.8, 0.66))
 """How far a surface looks up, and how much light it gets."""
@@ -54,6 +63,8 @@ def fit_arms(
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve = {}, {}, {}
+    kinds = np.full(2, ARM_REPLACED, np.int32)
+    busy = hands_elsewhere(fitted, skin, pixels, [found for found in found_arms if found is not None])
     tube = make_tube(asset)
     cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
@@ -67,6 +78,7 @@ def fit_arms(
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
             # The photo's own arms stay where they are: what is posed comes in from below the picture.
+            kinds[row] = ARM_LEFT_ALONE if busy else ARM_FROM_BELOW
             below = PICTURE_HEIGHT + ELBOW_BELOW * pixels - (place[1] + float(asset.heads[1][1]) * SCALE * pixels)
             shoulders[row][1] += max(below, 0.0) / pixels
         if found is not None:
@@ -89,6 +101,7 @@ def fit_arms(
     upper = asset.along[asset.triangles].max(1) < 1.02
     order = np.argsort(~upper, kind="stable")
     return ArmRig(
+        kinds=kinds,
         points=np.stack(points).astype(np.float32),
         triangles=np.concatenate([asset.triangles[order], tube.triangles + len(asset.points)]).astype(np.int32),
         bones=np.concatenate([asset.bones, tube.bones]),

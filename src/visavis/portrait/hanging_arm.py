@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types_portrait import PICTURE_HEIGHT, FittedPortrait
+from visavis.types_portrait import FittedPortrait
 
 Array = NDArray[np.float64]
 
@@ -14,6 +14,8 @@ LEAST_LENGTH = 0.15
 """Metres of bare arm below the sleeve that must be seen."""
 WIDTHS = (0.035, 0.125)
 """Metres that an arm is wide."""
+HAND_SIDE = 0.04
+"""Metres: skin beside face and neck that is larger than a square of this side is a hand or an arm."""
 STRIP = 4
 """Pixels of the body beside an arm that are lifted off with it."""
 ALIKE = 3.6
@@ -96,6 +98,15 @@ def find_hanging_arm(fitted: FittedPortrait, skin: NDArray[np.bool_], place: Arr
     return HangingArm(mask, rows.astype(np.float64), calm(middle), calm(width), calm(inner))
 
 
-def lowest(found: HangingArm) -> bool:
-    """Whether the picture's lower edge cuts the arm."""
-    return bool(found.rows[-1] >= PICTURE_HEIGHT - 2)
+def hands_elsewhere(fitted: FittedPortrait, skin: NDArray[np.bool_], pixels: float, hanging: list[HangingArm]) -> bool:
+    """Whether the photo shows hands or bare arms that do not hang: further ones beside them would be too many."""
+    x, y = fitted.landmarks[:468].T
+    other = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) > 0
+    other[: int(max(y.mean(), 0))] = False
+    half = 0.62 * float(np.ptp(x))
+    columns = np.arange(other.shape[1])
+    other[:, np.abs(columns - x.mean()) < half] = False
+    for found in hanging:
+        other &= cv2.dilate(found.mask, np.ones((15, 15), np.uint8)) < 0.01
+    count, _, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8))
+    return bool(count > 1 and stats[1:, cv2.CC_STAT_AREA].max() > (HAND_SIDE * pixels) ** 2)

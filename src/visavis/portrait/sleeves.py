@@ -15,7 +15,7 @@ BEGIN, CUFF = 0.85, 1.90
 """Where on the arm (``ArmAsset.along``) the tube begins and ends."""
 BARE_FROM = 1.72
 """From where on skin is drawn under a long sleeve."""
-FADE = (0.90, 1.15)
+FADE = (0.95, 1.20)
 """Where the sleeve grows out of the photo's own."""
 LOOSE = 1.30
 """Radius of a sleeve in radii of the arm."""
@@ -133,13 +133,12 @@ def cloth_of(fitted: FittedPortrait, pixels: float) -> NDArray[np.float32]:
     rough = cv2.boxFilter((ratio - 1) ** 2, -1, (half, half))
     if not inside.any():
         return np.ones((GRAIN, GRAIN), np.float32)
-    # The calmest third shows weave and folds, but no badge, button or zip.
-    limit = np.quantile(rough[inside], 0.3)
-    y, x = np.argwhere(inside & (rough <= limit)).mean(0)
+    # The calmest part shows the weave and small folds, but no badge, button or zip.
+    limit = np.quantile(rough[inside], 0.03)
     candidates = np.argwhere(inside & (rough <= limit))
-    y, x = candidates[int(np.argmin(((candidates - (y, x)) ** 2).sum(1)))]
+    y, x = candidates[len(candidates) // 2]
     patch = ratio[y - half // 2 : y + half // 2, x - half // 2 : x + half // 2]
     if patch.shape != (half, half):
         return np.ones((GRAIN, GRAIN), np.float32)
-    patch = np.clip(patch / patch.mean(), 0.75, 1.25)
+    patch = np.clip(patch / patch.mean(), 0.85, 1.15)
     return np.block([[patch, patch[:, ::-1]], [patch[::-1], patch[::-1, ::-1]]]).astype(np.float32)
