@@ -28,3 +28,20 @@ def skin(points, bones, weights, matrices, focal, x0, y0, out):  # type: ignore[
         out[i, 0] = np.int16(min(max(np.rint(x * scale + 32.0 * x0), -32768.0), 32767.0))
         out[i, 1] = np.int16(min(max(np.rint(y * scale + 32.0 * y0), -32768.0), 32767.0))
         out[i, 2] = np.int16(np.rint(z * 10000.0))
+
+
+@numba.njit("float64[:,:,::1](float64[:,::1])", cache=True, nogil=True, boundscheck=False)
+def rotations(vectors):  # type: ignore[no-untyped-def]
+    """Axis-angle (n, 3) in radians to matrices (n, 3, 3), by Rodrigues' formula: ``motion.skeleton.rotation_from_vector`` for few."""
+    out = np.empty((vectors.shape[0], 3, 3))
+    for i in range(vectors.shape[0]):
+        x, y, z = vectors[i, 0], vectors[i, 1], vectors[i, 2]
+        angle = np.sqrt(x * x + y * y + z * z)
+        if angle > 1e-9:
+            x, y, z = x / angle, y / angle, z / angle
+        sine, rest = np.sin(angle), 1.0 - np.cos(angle)
+        out[i, 0, 0], out[i, 1, 1], out[i, 2, 2] = 1 - rest * (y * y + z * z), 1 - rest * (x * x + z * z), 1 - rest * (x * x + y * y)
+        out[i, 0, 1], out[i, 1, 0] = rest * x * y - sine * z, rest * x * y + sine * z
+        out[i, 0, 2], out[i, 2, 0] = rest * x * z + sine * y, rest * x * z - sine * y
+        out[i, 1, 2], out[i, 2, 1] = rest * y * z - sine * x, rest * y * z + sine * x
+    return out

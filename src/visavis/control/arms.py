@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.control.arm_kernel import skin
+from visavis.control.arm_kernel import rotations, skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
-from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, rotation_from_vector
+from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 TWIST_BONES = 4
 SIDES = ("right", "left")
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
+_TWISTS = np.concatenate([[-1.0], np.arange(TWIST_BONES) / (TWIST_BONES - 1)])[:, None] * FINGERS_AT_REST
 _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
@@ -118,7 +119,9 @@ class ArmPoser:
         lean = _about_z(float(arms.lean[row, 1] - arms.lean[row, 0]))
         lower = own("lower_arm")
         twist = _twist_of(lower, FINGERS_AT_REST)
-        swing = lower @ rotation_from_vector(-twist * FINGERS_AT_REST)
+        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3) * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0))
+        turned = rotations(np.concatenate([twist * _TWISTS, pose]))
+        swing = lower @ turned[0]
         count = len(heads)
         turn, place = np.empty((count, 3, 3)), np.empty((count, 3))
         turn[0], place[0] = upper, 0.0
@@ -127,12 +130,11 @@ class ArmPoser:
         hand = TWIST_BONES + 1
         frame = self._into_picture(row, elbow, frame @ (heads[hand] - heads[1])) @ frame
         for bone in range(TWIST_BONES):
-            turn[1 + bone] = frame @ rotation_from_vector(twist * bone / (TWIST_BONES - 1) * FINGERS_AT_REST)
+            turn[1 + bone] = frame @ turned[1 + bone]
             place[1 + bone] = elbow
         turn[hand] = turn[hand - 1] @ own("wrist")
         place[hand] = elbow + turn[hand - 1] @ (heads[hand] - heads[1])
-        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3) * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0))
-        fingers = HAND_LEFT @ rotation_from_vector(pose) @ HAND_LEFT.T
+        fingers = HAND_LEFT @ turned[1 + TWIST_BONES :] @ HAND_LEFT.T
         for joint in range(15):
             bone, above = hand + 1 + joint, hand if joint % 3 == 0 else hand + joint
             turn[bone] = turn[above] @ fingers[joint]

@@ -63,21 +63,21 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
 
 @numba.njit(
     "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
-    "float32[:,::1], uint8[:,:,::1], int64, int64, int64)",
+    "float32[:,::1], uint8[:,:,::1], int64, int64, int64, int32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
 )
 def draw_arm(  # type: ignore[no-untyped-def]
-    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, sampling, x0, y0
+    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, sampling, x0, y0, spans
 ):
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
     samples: uint8 (h, w, 3), touched: uint8 (h, w), set to 1 where something is drawn; samples and depth hold nothing where it is 0.
     positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
     (N, 2), where in it each vertex lies, in 1/16. picture: what is seen through what is not opaque; its pixel (x0, y0) is where the
-    samples begin.
+    samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
     height, width = samples.shape[0], samples.shape[1]
     wrap = grain.shape[0] - 1
@@ -104,10 +104,13 @@ def draw_arm(  # type: ignore[no-untyped-def]
         row1 = np.int64(xa - xc) * (32 * top - yc) - np.int64(ya - yc) * (32 * left - xc)
         row2 = np.int64(xb - xa) * (32 * top - ya) - np.int64(yb - ya) * (32 * left - xa)
         # Slopes of depth, place in the grain and colour along a row.
-        wa, wb, wc = g0x * inverse, g1x * inverse, g2x * inverse
-        dz = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
-        du = wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]
-        dv = wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]
+        wa, wb, wc = np.float32(g0x) * inverse, np.float32(g1x) * inverse, np.float32(g2x) * inverse
+        za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
+        dz = wa * za + wb * zb + wc * zc
+        ua, ub, uc = np.float32(grain_at[a, 0]), np.float32(grain_at[b, 0]), np.float32(grain_at[c, 0])
+        va, vb, vc = np.float32(grain_at[a, 1]), np.float32(grain_at[b, 1]), np.float32(grain_at[c, 1])
+        du = wa * ua + wb * ub + wc * uc
+        dv = wa * va + wb * vb + wc * vc
         dr = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
         dg = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
         db = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
@@ -124,10 +127,11 @@ def draw_arm(  # type: ignore[no-untyped-def]
                 x += 1
             if x > right:
                 continue
-            wa, wb, wc = e0 * inverse, e1 * inverse, e2 * inverse
-            z = wa * vertices[a, 2] + wb * vertices[b, 2] + wc * vertices[c, 2]
-            u = wa * grain_at[a, 0] + wb * grain_at[b, 0] + wc * grain_at[c, 0]
-            v = wa * grain_at[a, 1] + wb * grain_at[b, 1] + wc * grain_at[c, 1]
+            wa, wb, wc = np.float32(e0) * inverse, np.float32(e1) * inverse, np.float32(e2) * inverse
+            spans[y, 0] = min(spans[y, 0], x)
+            z = wa * za + wb * zb + wc * zc
+            u = wa * ua + wb * ub + wc * uc
+            v = wa * va + wb * vb + wc * vc
             red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
             green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
             blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
@@ -159,15 +163,20 @@ def draw_arm(  # type: ignore[no-untyped-def]
                 green += dg
                 blue += db
                 x += 1
+            spans[y, 1] = max(spans[y, 1], x - 1)
 
 
-@numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
-def resolve_arm(samples, touched, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
-    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``."""
-    height, width = samples.shape[0] // sampling, samples.shape[1] // sampling
+@numba.njit("void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
+    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``. spans: as
+    ``draw_arm`` leaves it."""
+    height = samples.shape[0] // sampling
     scale = np.int64(opacity * 65536.0 + 0.5) // (sampling * sampling)
     for y in range(height):
-        for x in range(width):
+        first, last = spans[y * sampling, 0], spans[y * sampling, 1]
+        for j in range(y * sampling + 1, (y + 1) * sampling):
+            first, last = min(first, spans[j, 0]), max(last, spans[j, 1])
+        for x in range(first // sampling, last // sampling + 1):
             count, red, green, blue = 0, 0, 0, 0
             for j in range(y * sampling, (y + 1) * sampling):
                 for i in range(x * sampling, (x + 1) * sampling):

@@ -127,12 +127,15 @@ class ArmDrawer:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
         samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        spans = np.empty((shape[0], 2), np.int32)
+        spans[:] = shape[1], -1
         raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
         for triangles, grain in parts:
             arm_kernels.draw_arm(
-                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0
-            )
-        arm_kernels.resolve_arm(samples, touched, SAMPLING, x0, y0, opacity, image)
+                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0,
+                spans,
+            )  # fmt: skip
+        arm_kernels.resolve_arm(samples, touched, spans, SAMPLING, x0, y0, opacity, image)
 
     def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
         body = float(self._arms.shoulders[:, 2].mean()) - 0.10
