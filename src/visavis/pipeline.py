@@ -81,7 +81,8 @@ def render_offline(
     steering: Steering | None = None,
     arms: bool = True,
 ) -> Iterator[VideoFrame]:
-    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out. arms: see ``ControlConfig``."""
+    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
+    arms: see ``ControlConfig``."""
     # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage

@@ -164,8 +164,8 @@ class EyeRig:
 
 
 ARM_REPLACED, ARM_FROM_BELOW, ARM_LEFT_ALONE = range(3)
-"""What is done about an arm of the photo: it hangs, is lifted out and posed; it is not in the picture, and a raised hand comes in from below;
-it does something else and stays as it is."""
+"""What is done about an arm of the photo: it hangs, is lifted out and posed; it cannot be lifted out, and a raised hand comes in from below; it
+does something else and stays as it is."""
 
 
 @dataclass(frozen=True)

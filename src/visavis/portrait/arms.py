@@ -47,7 +47,6 @@ def fit_arms(
     head_pivot: Array, breath_at: "BreathField",
 ) -> ArmRig:  # fmt: skip
     """Everything about arms that can be computed once for a photo. person: the texture of that name; plate: the background."""
-    joints = fitted.camera.to_camera(fitted.joint_heads)
     names = list(mesh.joint_names)
     depth = float(head_pivot[2])
     pixels = fitted.camera.focal / depth
@@ -71,7 +70,7 @@ def fit_arms(
         sign = 1.0 if side == "left" else -1.0
         place, found = places[row], found_arms[row]
         shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
-        rest = asset.points * SCALE
+        rest = asset.points.astype(np.float64) * SCALE
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
@@ -91,7 +90,9 @@ def fit_arms(
         else:
             colour = skin_colours(asset, tone, tone)
             colour[:, 3] = asset.along > BARE_FROM if patch is not None else np.clip((asset.along - 0.9) / 0.2, 0, 1)
-        sleeved = np.concatenate([np.tile(np.zeros(3) if patch is None else patch / light_towards(light), (len(tube.points), 1)), tube.opacity[:, None]], 1)
+        sleeved = np.concatenate(
+            [np.tile(np.zeros(3) if patch is None else patch / light_towards(light), (len(tube.points), 1)), tube.opacity[:, None]], 1
+        )
         sleeved[:, :3] *= tube.shade[:, None]
         if patch is None:
             sleeved[:, 3] = 0
@@ -137,7 +138,7 @@ def shoulder_at(alpha: NDArray[np.float32], guess: Array, middle: float, pixels:
     person = np.flatnonzero(alpha[row] > 0.5)
     low, high = HALF_WIDTH[0] * pixels, HALF_WIDTH[1] * pixels
     half = abs(float(guess[0]) - middle)
-    if len(person) and 0 < person[0] and person[-1] < width - 1:
+    if len(person) and person[0] > 0 and person[-1] < width - 1:
         half = abs(float(person[-1] if sign > 0 else person[0]) - middle) - DELTOID * pixels
     x = middle + sign * float(np.clip(half, low, high))
     column = np.flatnonzero(alpha[:, int(np.clip(round(x), 0, width - 1))] > 0.5)
@@ -162,7 +163,6 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
         slope = np.polyfit(found.rows[low] - elbow[1], found.middle[low] - elbow[0], 1)[0]
     else:
         slope = (elbow[0] - place[0]) / max(elbow[1] - place[1], 1.0)
-
 
     upper = angle(sign * (elbow[0] - place[0]), elbow[1] - place[1]) - angle(*ELBOW_AT_REST[:2])
     lower = angle(sign * slope, 1.0) - angle(*FINGERS_AT_REST[:2])

@@ -67,7 +67,7 @@ def body_behind(fitted: FittedPortrait, found: HangingArm, pixels: float, sign: 
     reach = BEHIND * pixels
     columns = np.arange(width)
     for i, y in enumerate(rows):
-        inner = int(round(found.inner[i]))
+        inner = round(float(found.inner[i]))
         beside = np.clip(inner - int(sign) * np.arange(2, 8), 0, width - 1)
         touches = (fitted.alpha[y, beside] > 0.6).mean()
         edge[y] = inner + sign * (reach * np.clip(touches * 1.5 - 0.25, 0, 1) - 3 * (touches < 0.4))
@@ -75,14 +75,14 @@ def body_behind(fitted: FittedPortrait, found: HangingArm, pixels: float, sign: 
     if not known.any():
         return np.zeros((height, width))
     edge = np.interp(np.arange(height), np.flatnonzero(known), edge[known])
-    edge = cv2.GaussianBlur(edge[:, None], (1, 0 * 2 + 25), 7.0, borderType=cv2.BORDER_REPLICATE)[:, 0]
+    edge = cv2.GaussianBlur(edge[:, None], (1, 25), 7.0, borderType=cv2.BORDER_REPLICATE)[:, 0]
     inside = np.clip(0.5 - sign * (columns[None] - edge[:, None]) / 1.4, 0, 1)
     return np.asarray(inside * (found.mask > 0.003))
 
 
 def _one_piece(alpha: Array, fitted: FittedPortrait) -> Array:
     """Without crumbs that hung on the arm: what does not hang together with the face."""
-    count, labels = cv2.connectedComponents((alpha > 0.3).astype(np.uint8), connectivity=4)
+    _, labels = cv2.connectedComponents((alpha > 0.3).astype(np.uint8), connectivity=4)
     x, y = np.round(fitted.landmarks[1]).astype(int)
     kept = (labels == labels[y, x]).astype(np.uint8)
     near = cv2.dilate(kept, np.ones((5, 5), np.uint8)) > 0

@@ -42,15 +42,15 @@ def make_tube(asset: ArmAsset) -> Tube:
     stations = np.r_[np.linspace(BEGIN, CUFF, RINGS), CUFF + 0.004, CUFF - 0.01, CUFF - 0.14]
     around = np.linspace(0, 2 * np.pi, SEGMENTS, endpoint=False)
     profile = [_radius(asset, station) for station in np.linspace(0.35, 1.85, 16)]
-    radius = np.interp(stations, np.linspace(0.35, 1.85, 16), profile)
+    radius = np.asarray(np.interp(stations, np.linspace(0.35, 1.85, 16), profile))
     radius = np.maximum(np.convolve(np.pad(radius, 2, mode="edge"), np.ones(5) / 5, "valid"), 0.034) * LOOSE
     radius[RINGS:] = radius[RINGS - 1] * np.array([0.97, 0.90, 0.84])
     points, shade, grain = [], [], []
     for ring, station in enumerate(stations):
         lower = min(max((station - 0.93) / 0.14, 0.0), 1.0)
         upper_axis, lower_axis = elbow / np.linalg.norm(elbow), (wrist - elbow) / np.linalg.norm(wrist - elbow)
-        axis = upper_axis * (1 - lower) + lower_axis * lower
-        axis /= np.linalg.norm(axis)
+        axis: Array = upper_axis * (1 - lower) + lower_axis * lower
+        axis = axis / np.linalg.norm(axis)
         centre = elbow * station if station <= 1 else elbow + (wrist - elbow) * (station - 1)
         first = np.cross(axis, [1.0, 0, 0])
         first /= np.linalg.norm(first)
@@ -67,8 +67,8 @@ def make_tube(asset: ArmAsset) -> Tube:
         grain.append(np.stack([np.abs(np.linspace(-1, 1, SEGMENTS, endpoint=False)) * 90, np.full(SEGMENTS, station * 230)], 1))
     placed = np.concatenate(points)
     rings = len(stations)
-    ring, segment = (part.ravel() for part in np.meshgrid(np.arange(rings - 1), np.arange(SEGMENTS), indexing="ij"))
-    a, b = ring * SEGMENTS + segment, ring * SEGMENTS + (segment + 1) % SEGMENTS
+    row, segment = (part.ravel() for part in np.meshgrid(np.arange(rings - 1), np.arange(SEGMENTS), indexing="ij"))
+    a, b = row * SEGMENTS + segment, row * SEGMENTS + (segment + 1) % SEGMENTS
     c, d = a + SEGMENTS, b + SEGMENTS
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
     bones, weights = np.zeros((len(placed), asset.bones.shape[1]), np.uint8), np.zeros((len(placed), asset.bones.shape[1]), np.float32)
@@ -125,7 +125,7 @@ def _upper_arm(place: Array, pixels: float, sign: float) -> NDArray[np.bool_]:
 def cloth_of(fitted: FittedPortrait, pixels: float) -> NDArray[np.float32]:
     """(GRAIN, GRAIN) about 1: the weave and small folds of the clothes on the chest, mirrored into a tile without a seam."""
     half = GRAIN // 2
-    height, width = fitted.alpha.shape
+    height = fitted.alpha.shape[0]
     inside = cv2.erode((fitted.alpha > 0.98).astype(np.uint8), np.ones((half + 1, half + 1), np.uint8)) > 0
     inside[: int(min(fitted.landmarks[152, 1] + 0.16 * pixels, height - half))] = False
     grey = cv2.GaussianBlur(fitted.image, (0, 0), 0.5).astype(np.float32).mean(-1)

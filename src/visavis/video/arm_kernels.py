@@ -141,10 +141,7 @@ def draw_arm(  # type: ignore[no-untyped-def]
                     r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
                     if opaque < 2.99:
                         share = e0 * inverse * lit[a, 3] + e1 * inverse * lit[b, 3] + e2 * inverse * lit[c, 3]
-                        if touched[y, x] == 0:
-                            under = picture[y0 + y // sampling, x0 + x // sampling]
-                        else:
-                            under = samples[y, x]
+                        under = picture[y0 + y // sampling, x0 + x // sampling] if touched[y, x] == 0 else samples[y, x]
                         r = under[0] + share * (r - under[0])
                         g = under[1] + share * (g - under[1])
                         k = under[2] + share * (k - under[2])
@@ -166,7 +163,12 @@ def draw_arm(  # type: ignore[no-untyped-def]
             spans[y, 1] = max(spans[y, 1], x - 1)
 
 
-@numba.njit("void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+@numba.njit(
+    "void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+)
 def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
     """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``. spans: as
     ``draw_arm`` leaves it."""
@@ -208,21 +210,24 @@ def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyp
 def darken(target, grid, person, cell, strength):  # type: ignore[no-untyped-def]
     """Darken ``target`` by the bilinear value of ``grid`` (cells of ``cell`` pixels) where there is ``person`` (same cells)."""
     height, width = target.shape[0], target.shape[1]
-    for gy in range(grid.shape[0] - 1):
-        for gx in range(grid.shape[1] - 1):
-            a, b = grid[gy, gx] * person[gy, gx], grid[gy, gx + 1] * person[gy, gx + 1]
-            c, d = grid[gy + 1, gx] * person[gy + 1, gx], grid[gy + 1, gx + 1] * person[gy + 1, gx + 1]
+    rows, columns = grid.shape
+    for gy in range(-1, rows):
+        up, low = max(gy, 0), min(gy + 1, rows - 1)
+        for gx in range(-1, columns):
+            near, far = max(gx, 0), min(gx + 1, columns - 1)
+            a, b = grid[up, near] * person[up, near], grid[up, far] * person[up, far]
+            c, d = grid[low, near] * person[low, near], grid[low, far] * person[low, far]
             if a + b + c + d < 0.01:
                 continue
             for j in range(cell):
                 y = gy * cell + cell // 2 + j
-                if y >= height:
-                    break
+                if y < 0 or y >= height:
+                    continue
                 v = (j + 0.5) / cell
                 for i in range(cell):
                     x = gx * cell + cell // 2 + i
-                    if x >= width:
-                        break
+                    if x < 0 or x >= width:
+                        continue
                     u = (i + 0.5) / cell
                     dark = (a * (1 - u) + b * u) * (1 - v) + (c * (1 - u) + d * u) * v
                     keep = np.int64(256.0 * (1.0 - strength * dark))

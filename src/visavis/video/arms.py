@@ -33,7 +33,9 @@ class ArmDrawer:
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
         cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
         self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
-        self._part_corners = tuple(np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles))))
+        self._part_corners = tuple(
+            np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles)))
+        )
         self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
@@ -85,9 +87,7 @@ class ArmDrawer:
         self.bare, self.own_arms, self._sleeve = (raster.as_texture(texture) for texture in (bare, own, sleeve))
         return bare
 
-    def draw(
-        self, image: NDArray[np.uint8], arms: NDArray[np.int16], vertices: NDArray[np.int16], shown: tuple[float, float]
-    ) -> None:
+    def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], vertices: NDArray[np.int16], shown: tuple[float, float]) -> None:
         """Draw both sides over ``image``, the one that is further away first. arms, vertices: as in ``ControlFrame``; shown: by side."""
         count = self._arms.points.shape[1]
         halves = [np.ascontiguousarray(arms[side * count : (side + 1) * count]) for side in (0, 1)]
@@ -108,7 +108,16 @@ class ArmDrawer:
         if side in self._sleeve_triangles:
             raster.to_samples(vertices, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
-                image, self._no_touch, -1, -1, self._sheet_positions, self._sleeve_triangles[side], self._uv, self._sleeve, raster.NO_TINT, 256
+                image,
+                self._no_touch,
+                -1,
+                -1,
+                self._sheet_positions,
+                self._sleeve_triangles[side],
+                self._uv,
+                self._sleeve,
+                raster.NO_TINT,
+                256,
             )
         self._part(image, mine, mine[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
 
