@@ -64,6 +64,7 @@ class ControlFrame:
     vertices: int16 (V, 3), picture x and y in 1/32 pixel and depth in 1/10 mm, in the vertex order of the portrait's rig.
     shading: float32 (S,), named by ``control.pose.SHADING_NAMES`` (lid closure, mouth opening, ...).
     keypoints: float32 (K, 3), named landmarks in pixels (x, y) and metres of depth, for viewers and bags.
+    portrait: content hash of the portrait whose rig it is, where it came over a topic.
     arms: int16 (A, 3), arms and hands in the same units, the right arm first; (0, 3) where neither is to be drawn.
     """
 
@@ -75,12 +76,13 @@ class ControlFrame:
     stamp_ns: int = 0
     end_of_utterance: bool = False
     flush: bool = False
+    portrait: str = ""
     arms: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 3), np.int16))
 
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """One picture: uint8 (height, width, 3), RGB."""
+    """One picture: uint8 (height, width, 3) RGB, or (height, width, 4) RGBA with straight opacity, without its background."""
 
     utterance_id: int
     frame_index: int
@@ -124,4 +126,12 @@ def check_image(image: ArrayLike) -> NDArray[np.uint8]:
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise ValueError(f"image must be uint8 with shape (height, width, 3), got {array.dtype} with shape {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+def check_picture(image: ArrayLike) -> NDArray[np.uint8]:
+    """RGB or straight RGBA, uint8 (height, width, 3 or 4), contiguous, or ValueError."""
+    array = np.asarray(image)
+    if array.ndim != 3 or array.shape[2] not in (3, 4) or array.dtype != np.uint8:
+        raise ValueError(f"image must be uint8 with shape (height, width, 3 or 4), got {array.dtype} with shape {array.shape}")
     return np.ascontiguousarray(array)

@@ -104,6 +104,8 @@ class FittedPortrait:
     mouth_open: how wide the lips are apart in the photo, as a fraction of the distance between the eyes' outer corners.
     plain_background: the background is one smooth gradient (studio), so that a plate can be extrapolated from it.
     fit_rms: pixels, landmarks off the contour before the residual warp. warp_rms: the same after it.
+    detail: uint8 (1536, 1024, 3) RGB, the framed photo at twice the size, and texel_detail: the same with its centres at halves of pixels,
+    pixel (x, y) being (2 x, 2 y); both (0, 0, 3) where the photo has no more detail than ``image``.
     """
 
     content_hash: str
@@ -119,6 +121,8 @@ class FittedPortrait:
     plain_background: bool
     fit_rms: float
     warp_rms: float
+    detail: NDArray[np.uint8]
+    texel_detail: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -164,8 +168,8 @@ class EyeRig:
 
 
 ARM_REPLACED, ARM_FROM_BELOW, ARM_LEFT_ALONE = range(3)
-"""What is done about an arm of the photo: it hangs, is lifted out and posed; it cannot be lifted out, and a raised hand comes in from below; it
-does something else and stays as it is."""
+"""What is done about an arm of the photo: it hangs, is lifted out and posed; it cannot be lifted out, and a raised hand comes in from
+below; it does something else and stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,10 @@ class PortraitRig:
     lower one if negative.
     uv: float32 (V, 2), texture coordinates in texels of the layer's texture.
     triangles: int32 (T, 3) by layer, drawn in the order given. textures: uint8 (h, w, 4) RGBA by texture.
-    plate: uint8 (768, 512, 3) RGB, the background without the person.
+    plate: uint8 (768, 512, 3) RGB, the background without the person. plate_detail: uint8 (1536, 1024, 3), the same at twice the size, or
+    (0, 0, 3) where the photo has no more detail; the texture "person_detail", which is there then, takes the place of "person" where the
+    picture is drawn larger.
+    head_frame: pixels (left, top, side), a square around head and neck, inside the picture.
     keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.
     eye_distance: pixels between the pupils in the photo. arms: arms and hands.
     """
@@ -263,4 +270,6 @@ class PortraitRig:
     keypoint_vertices: NDArray[np.int32]
     keypoint_weights: NDArray[np.float32]
     eye_distance: float
+    plate_detail: NDArray[np.uint8]
+    head_frame: tuple[int, ...]
     arms: ArmRig

@@ -6,6 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.film.credentials import (
+    Certificate,
+    CredentialsError,
+    certificate_for_tests,
+    read_certificate,
+    read_credentials,
+    sign_film,
+)
 from visavis.film.mark import SOURCE_TYPE, mark_text
 from visavis.film.reader import FilmError, read_facts, read_pictures, read_sound
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
@@ -61,6 +69,25 @@ def test_mark_is_in_the_file_and_in_the_stream_of_pictures(tmp_path: Path) -> No
     assert SOURCE_TYPE in text
     content = (tmp_path / "a.mp4").read_bytes()
     assert content.count(text.encode()) >= 1 + 3  # the file's comment, and key pictures 0, 30 and 60
+
+
+def test_a_users_certificate_signs_and_a_wrong_one_leaves_the_film_alone(tmp_path: Path) -> None:
+    film, chain, key = tmp_path / "a.mp4", tmp_path / "chain.pem", tmp_path / "key.pem"
+    with FilmWriter(film, WIDTH, HEIGHT, mark=mark_text()) as writer:
+        writer.write_picture(picture(0))
+    made = certificate_for_tests()
+    chain.write_bytes(made.chain)
+    key.write_bytes(made.key)
+    plain = film.read_bytes()
+    with pytest.raises(CredentialsError, match="could not be signed"):
+        sign_film(film, Certificate(b"no certificate", made.key, "es256"))
+    with pytest.raises(CredentialsError, match=r"key\.pem"):
+        read_certificate(key, tmp_path / "absent" / "key.pem")
+    assert film.read_bytes() == plain and len(list(tmp_path.iterdir())) == 3
+    sign_film(film, read_certificate(chain, key))
+    credentials = read_credentials(film)
+    assert credentials.intact and credentials.source_types == (SOURCE_TYPE,)
+    assert read_facts(film).mark == mark_text(), "signing leaves the other marks"
 
 
 def test_film_without_sound(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from visavis.ros.camera import camera_info
+from visavis.video.view import View
 
 FILE = {
     "image_width": 512,
@@ -23,7 +24,8 @@ def read(path: Path, changes: dict) -> None:
 
 
 def test_the_fitted_camera_scales_with_the_picture() -> None:
-    msg = camera_info("", "avatar", 1024, 1536, 900.0, (255.5, 383.5)).at(1_500_000_000, "visavis")
+    focal, principal = View(scale=2.0).camera(900.0, (255.5, 383.5))
+    msg = camera_info("", "avatar", 1024, 1536, focal, principal).at(1_500_000_000, "visavis")
     assert (msg.width, msg.height, msg.header.stamp.sec, msg.header.frame_id) == (1024, 1536, 1, "visavis")
     assert msg.k.tolist() == [1800, 0, 511.5, 0, 1800, 767.5, 0, 0, 1]
     assert msg.p.tolist() == [1800, 0, 511.5, 0, 0, 1800, 767.5, 0, 0, 0, 1, 0]

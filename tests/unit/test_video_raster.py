@@ -90,7 +90,7 @@ def test_a_stencil_keeps_what_is_drawn_inside() -> None:
 def test_edges_drawn_with_samples_are_smooth() -> None:
     """A half plane whose edge lies at x = 4.25 covers a quarter (and the sample on the edge) of that pixel."""
     sampling = 4
-    vertices = np.array([[-64, -64, 0], [136, -64, 0], [136, 512, 0], [-64, 512, 0]], np.int16)
+    vertices = np.array([[-64, -64, 0], [136, -64, 0], [136, 512, 0], [-64, 512, 0]], np.int32)
     positions = np.empty((4, 2), np.int32)
     raster.to_samples(vertices, 0, 0, sampling, positions)
     samples, touched = np.zeros((8 * sampling, 8 * sampling, 3), np.uint8), np.zeros((8 * sampling, 8 * sampling), np.uint8)

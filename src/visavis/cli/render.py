@@ -1,6 +1,7 @@
 """`visavis render`: a film from a photo and a sound file, without ROS, by the same stages that the graph runs."""
 
 import argparse
+import importlib.util
 import queue
 import sys
 import threading
@@ -17,14 +18,17 @@ from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
 from visavis.cli.steering import add_steering_arguments, steering_of
 from visavis.cli.stop import sigterm_is_interrupt
+from visavis.film.credentials import SIGNED_KINDS, Certificate, certificate_for_tests, read_certificate, sign_film
+from visavis.film.folder import PictureFolder
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
-from visavis.film.writer import FilmWriter
+from visavis.film.writer import KINDS, FilmWriter
 from visavis.runtime.weights import WeightsError
 from visavis.store import AssetError
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frames_in
 from visavis.types import VideoFrame
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError, PortraitRig
+from visavis.video.view import FRAMINGS, picture_size, view_of
 
 WAITING_PICTURES = 16
 SOUND_LEAD = 0.5
@@ -39,17 +43,31 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "render",
         help="make a film from a photo and a sound file, without ROS",
-        description="The person of the photo says what is in the sound file: 512x768 pictures, 30 a second, with that sound. Any length.",
+        description=(
+            "The person of the photo says what is in the sound file: 512x768 pictures, 30 a second, with that sound. Any length. "
+            "A film called .mp4 shows the photo's background; .webm (VP9), .mov (ProRes 4444) and a folder (PNG files, sound.wav) hold the "
+            "person alone, with opacity."
+        ),
     )
     parser.add_argument("--portrait", default="", metavar="PHOTO", help="a photo with one frontal face; without it the default portrait")
     parser.add_argument("--audio", required=True, metavar="FILE", help="wav, flac, mp3, ogg, m4a..., any sample rate, mono or stereo")
-    parser.add_argument("-o", "--output", required=True, metavar="FILM", help="the film, an .mp4 file; replaced where it exists")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILM", help="the film: .mp4, .webm, .mov (replaced where it exists) or a new folder"
+    )
+    parser.add_argument(
+        "--framing", choices=tuple(FRAMINGS), default="upper_body", help="what is seen (default upper_body; head is a square)"
+    )
+    parser.add_argument("--size", type=_size, default=(0, 0), metavar="WxH", help="of the pictures (default 512x768, of the head 512x512)")
     parser.add_argument("--seed", type=int, default=0, help="of the motion: the same photo, sound and seed give the same film (default 0)")
     parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
     add_steering_arguments(parser)
     parser.add_argument("--no-arms", dest="arms", action="store_false", help="leave arms and hands as the photo shows them")
     parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
     parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
+    parser.add_argument(
+        "--c2pa", default="", metavar="CHAIN", help="sign the film (C2PA): a certificate chain in PEM, or 'test' for one made on the spot"
+    )
+    parser.add_argument("--c2pa-key", default="", metavar="KEY", help="the private key of that certificate, PEM")
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
 
 
@@ -68,11 +86,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _render(args: argparse.Namespace) -> int:
     output, sheet = Path(args.output), Path(args.sheet) if args.sheet else None
-    check_output(output, [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])], (".mp4",))
+    inputs = [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])]
+    if output.suffix:
+        check_output(output, inputs, tuple(KINDS))
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ValueError(f"{output} must be a new or an empty folder, or a file that ends in {' or '.join(KINDS)}")
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    matte = not output.suffix or KINDS[output.suffix.lower()].matte
+    size = picture_size(args.framing, *args.size)
+    if output.suffix and (size[0] % 2 or size[1] % 2):
+        raise ValueError(f"a film needs even sides, got --size {size[0]}x{size[1]}")
     if sheet is not None:
-        check_output(sheet, [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])], (".jpg", ".jpeg", ".png"))
+        check_output(sheet, inputs, (".jpg", ".jpeg", ".png"))
     if args.seed < 0:
         raise ValueError(f"--seed must not be negative, got {args.seed}")
+    certificate = _certificate(args, output)
     steering = steering_of(args)
     remarks: list[str] = []
     blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
@@ -88,7 +117,7 @@ def _render(args: argparse.Namespace) -> int:
     motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
-    pictures = render_offline(portrait, blocks, motion, steering, args.arms)
+    pictures = render_offline(portrait, blocks, motion, steering, args.framing, size, matte, args.arms)
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)
     mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)
@@ -97,18 +126,46 @@ def _render(args: argparse.Namespace) -> int:
         def count(picture: VideoFrame) -> None:
             advance(1)
             if sheet is not None:
-                kept.add(picture.frame_index / FRAME_RATE, picture.image)
+                kept.add(picture.frame_index / FRAME_RATE, on_grey(picture.image))
 
-        frames = write_film(output, pictures, info, sound, mark, visible_mark=args.visible_mark, on_picture=count)
+        frames = write_film(output, pictures, info, sound, mark, visible_mark=args.visible_mark, on_picture=count, size=size)
+    if certificate is not None:
+        sign_film(output, certificate)
     for line in remarks:
         print(f"visavis render: {line}", file=sys.stderr)
     if sheet is not None:
         chosen = [kept.pictures[index] for index in spread(len(kept.pictures), SHEET_PICTURES)]
-        save_sheet(contact_sheet(chosen, mouth=mouth_box(portrait)), sheet)
+        save_sheet(contact_sheet(chosen, mouth=mouth_box(portrait, args.framing, size)), sheet)
     seconds = time.monotonic() - begin
     if not args.quiet:
         print(f"{output}: {frames} pictures, {frames / FRAME_RATE:.2f} s, made in {seconds:.1f} s", file=sys.stderr)
     return 0
+
+
+def _certificate(args: argparse.Namespace, output: Path) -> Certificate | None:
+    """What the film is to be signed with, if at all; whatever is wrong with it shows before anything is drawn."""
+    if not args.c2pa:
+        if args.c2pa_key:
+            raise ValueError("--c2pa-key needs --c2pa with the certificate chain that belongs to it")
+        return None
+    if importlib.util.find_spec("c2pa") is None:
+        raise ValueError("--c2pa needs the extra c2pa: pip install 'visavis[c2pa]'")
+    if output.suffix.lower() not in SIGNED_KINDS:
+        raise ValueError(f"--c2pa can sign {' and '.join(SIGNED_KINDS)}, not {output.name}")
+    if args.c2pa == "test":
+        return certificate_for_tests()
+    if not args.c2pa_key:
+        raise ValueError("--c2pa needs --c2pa-key with the private key of the certificate")
+    return read_certificate(Path(args.c2pa), Path(args.c2pa_key))
+
+
+def _size(text: str) -> tuple[int, int]:
+    """ "512x768" as (512, 768)."""
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a size is written like 512x768, got {text!r}") from None
 
 
 def check_output(path: Path, inputs: list[Path], endings: tuple[str, ...]) -> None:
@@ -131,8 +188,10 @@ def write_film(
     mark: str,
     visible_mark: bool = False,
     on_picture: Callable[[VideoFrame], None] = lambda _picture: None,
+    size: tuple[int, int] = (PICTURE_WIDTH, PICTURE_HEIGHT),
 ) -> int:
-    """Write pictures and sound to ``path``; returns the number of pictures. Drawing runs in this thread and encoding in another.
+    """Write pictures of ``size`` and sound to ``path``, a file of a kind that ``FilmWriter`` knows or a folder; returns the number of
+    pictures. Drawing runs in this thread and encoding in another.
 
     ``sound`` begins with picture 0. Whatever goes wrong in either thread is raised here, and no part of a film is left.
     """
@@ -143,9 +202,8 @@ def write_film(
     def encode() -> None:
         ended = False
         try:
-            with FilmWriter(
-                path, PICTURE_WIDTH, PICTURE_HEIGHT, info.sample_rate, min(info.channels, 2) if info.channels < 3 else 1, mark
-            ) as film:
+            writer: Callable[..., FilmWriter | PictureFolder] = FilmWriter if path.suffix else PictureFolder
+            with writer(path, *size, info.sample_rate, min(info.channels, 2) if info.channels < 3 else 1, mark) as film:
                 heard = 0
                 while not (ended := (picture := waiting.get()) is None):
                     film.write_picture(draw_visible_mark(picture.image) if visible_mark else picture.image)
@@ -204,10 +262,19 @@ class _Kept:
         self._seen += 1
 
 
-def mouth_box(portrait: PortraitRig) -> Box:
-    """Where the mouth is in the photo, with room for a jaw that drops and a head that moves."""
+def on_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture with opacity before a grey wall; one without as it is."""
+    if image.shape[2] == 3:
+        return image
+    share = image[..., 3:].astype(np.float32) / 255
+    return np.asarray((image[..., :3] * share + 128 * (1 - share)).round(), np.uint8)
+
+
+def mouth_box(portrait: PortraitRig, framing: str = "upper_body", size: tuple[int, int] = (PICTURE_WIDTH, PICTURE_HEIGHT)) -> Box:
+    """Where the mouth is in the unmoved picture, with room for a jaw that drops and a head that moves."""
     points = (portrait.vertices[portrait.keypoint_vertices] * portrait.keypoint_weights[..., None]).sum(1)
-    places = points[:, :2] / points[:, 2:] * portrait.focal + np.asarray(portrait.principal)
+    focal, principal = view_of(portrait, framing, *size).camera(portrait.focal, portrait.principal)
+    places = points[:, :2] / points[:, 2:] * focal + np.asarray(principal)
     lips = places[[name.startswith("outer_lip") for name in portrait.keypoint_names]]
     if not len(lips):
         raise ValueError("this portrait names no keypoint outer_lip_*: remove the cache of portraits and fit it again")

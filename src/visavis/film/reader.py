@@ -69,7 +69,7 @@ def read_facts(path: str | os.PathLike[str]) -> FilmFacts:
             sound_codec=sound.codec_context.name if sound else "",
             sound_rate=sound.rate if sound else None,
             sound_seconds=samples / sound.rate if sound and sound.rate else 0.0,
-            mark=container.metadata.get("comment", ""),
+            mark=next((text for name, text in container.metadata.items() if name.lower() == "comment"), ""),
         )
 
 

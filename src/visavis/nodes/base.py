@@ -81,6 +81,9 @@ class AvatarNode(LifecycleNode):
     def wake(self) -> None:
         """Let a waiting ``work`` return at once."""
 
+    def leave(self) -> None:
+        """Called in the worker's thread when it ends, for what belongs to that thread."""
+
     def close(self) -> None:
         """Undo ``open``. Called with the worker at rest."""
 
@@ -109,16 +112,18 @@ class AvatarNode(LifecycleNode):
         """Sleep in the worker, at most until the node is deactivated."""
         self._stop.wait(seconds)
 
-    def publisher(self, message_type: type, topic: str, depth: int) -> Publisher:
+    def publisher(self, message_type: type, topic: str, depth: int, latched: bool = False) -> Publisher:
         """A lifecycle publisher, to be made in ``load``; it lives until the node is cleaned up."""
-        made = self.create_lifecycle_publisher(message_type, topic, qos.stream(depth), qos_overriding_options=qos.overridable())
+        profile = qos.latched() if latched else qos.stream(depth)
+        made = self.create_lifecycle_publisher(message_type, topic, profile, qos_overriding_options=qos.overridable())
         self._publishers_made.append(made)
         return made
 
-    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], object], depth: int) -> None:
+    def subscribe(self, message_type: type, topic: str, callback: Callable[[Any], object], depth: int, latched: bool = False) -> None:
         """A subscription, to be made in ``open``; it lives until the node is deactivated."""
+        profile = qos.latched() if latched else qos.stream(depth)
         self._subscriptions_made.append(
-            self.create_subscription(message_type, topic, callback, qos.stream(depth), qos_overriding_options=qos.overridable())
+            self.create_subscription(message_type, topic, callback, profile, qos_overriding_options=qos.overridable())
         )
 
     def tell(self, message: str, *, key: str = "", again: float = REPEAT_SECONDS) -> None:
@@ -216,6 +221,12 @@ class AvatarNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _work(self) -> None:
+        try:
+            self._turn_after_turn()
+        finally:
+            self.leave()
+
+    def _turn_after_turn(self) -> None:
         while not self._stop.is_set():
             try:
                 self.work()

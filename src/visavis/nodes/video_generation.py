@@ -3,34 +3,43 @@
 
 A picture's stamp is the media time of its frame; it is published ``playout_delay`` later. What is shown when is decided in ``playout``,
 what is heard when in ``sound``. Nothing is drawn, compressed or copied that nobody subscribes to.
+
+The portrait is the one that control_render poses: what it names on ``portrait/wanted`` is loaded beside the stream and, once it can be
+drawn, answered on ``portrait/ready``. ``provenance`` says what the pictures are: generated, by what, of which portrait.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol
 
-import cv2
+import numpy as np
+from diagnostic_msgs.msg import KeyValue
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import String
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
 
 from visavis.control.pose import ControlConfig, ControlStage
+from visavis.film.mark import draw_visible_mark, facts_json, jpeg_segment, mark_text
 from visavis.motion.layout import neutral_motion
 from visavis.nodes.avatar import load_avatar
 from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.playout import PlayoutQueue, Slot
+from visavis.nodes.portraits import PortraitLoader
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.sound import SoundPlayout
 from visavis.ros import qos
-from visavis.ros.camera import camera_info
+from visavis.ros.camera import Calibration, camera_info
 from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_control_frame
 from visavis.ros.parameters import parameter
-from visavis.ros.pictures import ENCODINGS, image_to_msg, jpeg_to_msg
+from visavis.ros.pictures import ENCODINGS, MATTE_ENCODINGS, image_to_msg, jpeg_to_msg
 from visavis.timing import FRAME_RATE, NANOSECONDS
-from visavis.types import IDLE_UTTERANCE, AudioChunk, ControlFrame, MotionChunk, VideoFrame, check_image
+from visavis.types import IDLE_UTTERANCE, AudioChunk, ControlFrame, MotionChunk, VideoFrame
 from visavis.video.renderer import VideoConfig, VideoStage
+from visavis.video.view import FRAMINGS, picture_size
 
 INBOX = 300
 AUDIO_INBOX = 6000
@@ -43,11 +52,13 @@ class VideoStageLike(Protocol):
 
     def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]: ...
 
+    def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+
 
 @dataclass(frozen=True)
 class Drawing:
-    """A stage, and the portrait it draws: content hash, number of vertices, focal length (pixels) and principal point of its camera, number
-    of vertices of its arms."""
+    """A stage, and the portrait it draws: content hash, number of vertices, focal length and principal point of its camera in pixels of the
+    pictures, number of vertices of its arms."""
 
     stage: VideoStageLike
     portrait: str
@@ -61,26 +72,39 @@ class Drawing:
 class VideoNodeConfig(NodeConfig):
     """Parameters of video_generation. Names of the picture's parameters are those of usb_cam."""
 
-    portrait: str = parameter("", "the photo; empty for the one that comes with visavis")
+    portrait: str = parameter(
+        "",
+        "the photo; empty for the one that comes with visavis; later the one of control_render",
+        instead="set the portrait of control_render, which this node follows",
+    )
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
     playout_delay: float = parameter(
         0.4, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
     )
     late_limit: float = parameter(0.15, "seconds a picture may be late before it is skipped for the next one", low=0, high=5)
     render_ahead: int = parameter(6, "pictures that are drawn before their time", low=1, high=30)
-    image_width: int = parameter(512, "pixels; width and height keep the proportion 2 to 3", low=64, high=4096)
-    image_height: int = parameter(768, "pixels", low=96, high=6144)
+    framing: str = parameter(next(iter(FRAMINGS)), "what is seen of the person; the head is a square", choices=tuple(FRAMINGS))
+    image_width: int = parameter(0, "pixels; 0 follows from the height, or 512", low=0, high=4096)
+    image_height: int = parameter(0, "pixels; 0 follows from the width, or 768, of the head 512", low=0, high=4096)
     framerate: float = parameter(30.0, "pictures a second: 30, or 30 divided by a whole number", low=1, high=30)
-    pixel_format: str = parameter("rgb8", "encoding of image_raw", choices=tuple(ENCODINGS))
+    pixel_format: str = parameter(
+        "rgb8", "encoding of image_raw; rgba8 and bgra8 hold the person alone, with opacity", choices=tuple(ENCODINGS)
+    )
+    visible_mark: bool = parameter(False, "write 'AI generated' into a corner of every picture")
     camera_name: str = parameter("avatar", "name in the camera's calibration file")
     camera_info_url: str = parameter("", "calibration file (path or file://); empty for the camera that was fitted to the photo")
     jpeg_quality: int = parameter(90, "quality of image_raw/compressed", low=1, high=100)
 
     def __post_init__(self) -> None:
-        if self.image_width * 3 != self.image_height * 2:
-            raise ValueError(f"image_width to image_height must be 2 to 3, as 512 to 768, got {self.image_width} to {self.image_height}")
+        picture_size(self.framing, self.image_width, self.image_height)
         if abs(FRAME_RATE / self.framerate - round(FRAME_RATE / self.framerate)) > 1e-6:
             raise ValueError(f"framerate must be {FRAME_RATE} divided by a whole number (30, 15, 10, 7.5, 6, ...), got {self.framerate}")
+
+    @property
+    def video(self) -> VideoConfig:
+        """How the stage draws."""
+        matte = self.pixel_format in MATTE_ENCODINGS
+        return VideoConfig(framing=self.framing, width=self.image_width, height=self.image_height, matte=matte)
 
     @property
     def every(self) -> int:
@@ -91,13 +115,23 @@ class VideoNodeConfig(NodeConfig):
 def load_drawing(config: VideoNodeConfig) -> Drawing:
     """The video stage of the portrait. Raises PortraitError with what to do about a bad photo."""
     portrait = load_avatar(config.portrait, config.portrait_cache)
-    stage = VideoStage(portrait, VideoConfig())
+    stage = VideoStage(portrait, config.video)
     # Drawing once compiles what draws, so that the first picture is not late.
     posing = ControlStage(portrait, ControlConfig())
     frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())
     stage.step(frames[0], stage.initial_state())
-    x, y = portrait.principal
-    return Drawing(stage, portrait.content_hash, len(portrait.vertices), portrait.focal, (x, y), portrait.arms.vertices)
+    camera = stage.view.camera(portrait.focal, portrait.principal)
+    return Drawing(stage, portrait.content_hash, len(portrait.vertices), *camera, portrait.arms.vertices)
+
+
+@dataclass
+class _Face:
+    """A portrait that can be shown: its stage with its state, its camera, and the mark in its JPEG files."""
+
+    drawing: Drawing
+    state: Any
+    calibration: Calibration
+    segment: bytes
 
 
 class VideoGeneration(AvatarNode):
@@ -114,6 +148,8 @@ class VideoGeneration(AvatarNode):
         self._playout: PlayoutQueue | None = None
         self._sound: SoundPlayout | None = None
         self._shown = 0
+        self._asked: tuple[str, str] | None = None
+        self._portraits: PortraitLoader[Drawing] | None = None
         for name in ("refused", "repeated"):
             self.health.count(name, 0)
 
@@ -122,28 +158,74 @@ class VideoGeneration(AvatarNode):
         self._compressed = self.publisher(CompressedImage, "image_raw/compressed", qos.COMPRESSED_DEPTH)
         self._camera_info = self.publisher(CameraInfo, "camera_info", qos.PICTURE_DEPTH)
         self._audio_out = self.publisher(AudioChunkMsg, "audio_out", qos.AUDIO_DEPTH)
-        self._drawing = self._load_drawing(self.config)
-        self._calibration = camera_info(
-            self.config.camera_info_url,
-            self.config.camera_name,
-            self.config.image_width,
-            self.config.image_height,
-            self._drawing.focal,
-            self._drawing.principal,
-        )
+        self._provenance = self.publisher(String, "provenance", 1, latched=True)
+        self._ready = self.publisher(KeyValue, "portrait/ready", 1, latched=True)
+        first = self._load_drawing(self.config)
+        self._wanted = first.portrait
+        self._faces = {first.portrait: self._face(first)}
+
+    def _face(self, drawing: Drawing) -> _Face:
+        config = self.config
+        size = config.video.size
+        calibration = camera_info(config.camera_info_url, config.camera_name, *size, drawing.focal, drawing.principal)
+        return _Face(drawing, drawing.stage.initial_state(), calibration, jpeg_segment(mark_text(portrait=drawing.portrait[:16])))
 
     def open(self) -> None:
         delay_ns = int(self.config.playout_delay * NANOSECONDS)
         self._inbox.clear()
         self._heard.clear()
-        self._state = self._drawing.stage.initial_state()
+        for face in self._faces.values():
+            face.state = face.drawing.stage.initial_state()
+        self._stated = self._answered = ""
+        self._asked = None
+        self._portraits = PortraitLoader(lambda photo: self._load_drawing(replace(self.config, portrait=photo)), self.config.portrait_cache)
         self._playout = PlayoutQueue(delay_ns, int(self.config.late_limit * NANOSECONDS), self.config.render_ahead)
         self._sound = SoundPlayout(delay_ns)
+        self.subscribe(KeyValue, "portrait/wanted", self._on_wanted, 1, latched=True)
         self.subscribe(ControlFrameMsg, "control", self._inbox.put, qos.CONTROL_DEPTH)
         self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
 
     def close(self) -> None:
         self._playout = self._sound = None
+        if self._portraits is not None:
+            self._portraits.close()
+        self._portraits = None
+
+    def _on_wanted(self, msg: KeyValue) -> None:
+        self._asked = (msg.key, msg.value)
+        self._inbox.wake()
+
+    def _follow_portrait(self) -> None:
+        """Load the portrait that control_render wants to show, and answer when it can be drawn, or why it cannot."""
+        portraits = self._portraits
+        assert portraits is not None
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self._wanted, photo = asked
+            self._answered = ""
+            if self._wanted not in self._faces:
+                portraits.want(photo)
+        arrival = portraits.take()
+        if arrival is not None:
+            found = arrival.loaded.portrait if arrival.loaded else ""
+            if arrival.loaded is not None and found == self._wanted:
+                self._faces[found] = self._face(arrival.loaded)
+            else:
+                why = arrival.failure or f"video_generation finds another photo at {arrival.photo}: give it the same file"
+                self.tell(f"cannot draw the portrait that control_render wants: {why}", again=0.0)
+                self._answer(why)
+        if self._wanted in self._faces and self._answered != self._wanted:
+            self._answer("")
+        if not self._stated:
+            self._state_provenance(next(iter(self._faces)))
+
+    def _answer(self, failure: str) -> None:
+        self._answered = self._wanted
+        self._ready.publish(KeyValue(key=self._wanted, value=failure))
+
+    def _state_provenance(self, portrait: str) -> None:
+        self._stated = portrait
+        self._provenance.publish(String(data=facts_json(portrait)))
 
     def wake(self) -> None:
         self._inbox.wake()
@@ -155,6 +237,7 @@ class VideoGeneration(AvatarNode):
     def work(self) -> None:
         playout, sound = self._playout, self._sound
         assert playout is not None and sound is not None
+        self._follow_portrait()
         now_ns = self.now_ns()
         slot = playout.next_to_draw(now_ns)
         due_at_ns = playout.wake_ns(now_ns)
@@ -171,8 +254,13 @@ class VideoGeneration(AvatarNode):
             self._draw(slot)
 
     def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue, sound: SoundPlayout) -> None:
+        face = self._faces.get(msg.portrait)
+        if face is None and msg.portrait == self._wanted != self._answered:
+            self.health.count("before_portrait")  # it is on its way: this node was started anew after the portrait was changed
+            return
+        face = face or next(iter(self._faces.values()))
         try:
-            frame = msg_to_control_frame(msg, self._drawing.portrait, self._drawing.vertices, self._drawing.arms)
+            frame = msg_to_control_frame(msg, face.drawing.portrait, face.drawing.vertices, face.drawing.arms)
         except ValueError as error:
             self.refuse("control", error)
             return
@@ -207,16 +295,20 @@ class VideoGeneration(AvatarNode):
             return
         wall, cpu = time.perf_counter(), time.thread_time()
         try:
-            frame, self._state = self._drawing.stage.step(slot.frame, self._state)
+            face = self._faces[slot.frame.portrait]
+            frame, face.state = face.drawing.stage.step(slot.frame, face.state)
         except Exception:
             self._playout.give_up(slot)
             raise
-        slot.picture = frame.image
+        slot.picture = draw_visible_mark(frame.image) if self.config.visible_mark else frame.image
         self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
 
     def _show(self, slot: Slot, sound: SoundPlayout) -> None:
         shown_ns = self.now_ns()
         self._shown += 1
+        if slot.frame.portrait != self._stated:
+            self._state_provenance(slot.frame.portrait)
+            self._faces = {name: face for name, face in self._faces.items() if name in (self._stated, self._wanted)}
         if self._shown % self.config.every == 0:
             self._publish(slot)
         self.health.published(shown_ns - slot.stamp_ns)
@@ -229,16 +321,18 @@ class VideoGeneration(AvatarNode):
         raw, compressed = self._image.get_subscription_count() > 0, self._compressed.get_subscription_count() > 0
         picture = slot.picture
         if (raw or compressed) and picture is not None:
-            if picture.shape[:2] != (self.config.image_height, self.config.image_width):
-                size = (self.config.image_width, self.config.image_height)
-                picture = check_image(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
+            face = self._faces[slot.frame.portrait]
             if raw:
                 self._image.publish(image_to_msg(picture, self.config.pixel_format, slot.stamp_ns, self.config.frame_id))
             if compressed:
-                msg = jpeg_to_msg(picture, self.config.jpeg_quality, self.config.pixel_format, slot.stamp_ns, self.config.frame_id)
+                flat = face.drawing.stage.over_plate(picture)
+                msg = jpeg_to_msg(
+                    flat, self.config.jpeg_quality, self.config.pixel_format, slot.stamp_ns, self.config.frame_id, face.segment
+                )
                 self._compressed.publish(msg)
         if self._camera_info.get_subscription_count() > 0:
-            self._camera_info.publish(self._calibration.at(slot.stamp_ns, self.config.frame_id))
+            calibration = self._faces[self._stated].calibration
+            self._camera_info.publish(calibration.at(slot.stamp_ns, self.config.frame_id))
 
     def gauges(self) -> None:
         playout, sound = self._playout, self._sound

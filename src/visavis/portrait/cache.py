@@ -30,8 +30,8 @@ from visavis.types_portrait import PortraitError, PortraitRig
 LOCK_PATIENCE = 300.0
 """Seconds after which a process no longer waits for another one that fits the same photo."""
 
-KEPT_PORTRAITS = 24
-"""More than this many portraits (11 MB each) are not kept: those that were not used for longest go."""
+KEPT_PORTRAITS = 16
+"""More than this many portraits (11 MB each, 23 of large photos) are not kept: those that were not used for longest go."""
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,11 @@ def load_portrait(
         except OSError as error:
             logger.warning("the fitted portrait cannot be kept in %s (%s): the next start fits it again", folder, error.strerror)
     return rig
+
+
+def is_kept(path: Path | str, cache_dir: Path | None = None) -> bool:
+    """The photo at ``path`` was fitted before. PortraitError where it cannot be read."""
+    return ((cache_dir or portraits_dir()) / f"{portrait_key(read_photo_file(Path(path)))}.npz").exists()
 
 
 def _make(data: bytes, name: str, landmark_model: Path | None, progress: Progress) -> PortraitRig:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
 from visavis.portrait.matte import MATTE_MODEL, cut_out
-from visavis.portrait.photo import Photo, choose_frame, cut_frame
+from visavis.portrait.photo import Photo, choose_frame, cut_detail, cut_frame
 from visavis.portrait.rig_asset import RigAsset
 from visavis.types_portrait import Camera, FittedPortrait, RigMesh
 
@@ -81,6 +81,7 @@ def fit_portrait(
         face = find_face(finder, photo.image, photo.name)
     frame = choose_frame(photo.image.shape[1], photo.image.shape[0], face.landmarks)
     image, own_alpha = cut_frame(photo, frame)
+    detail, texel_detail = cut_detail(photo, frame)
     landmarks = frame.to_picture(face.landmarks)
     mouth_open = lip_gap(landmarks)
     if mouth_open < CLOSED_MOUTH:
@@ -104,6 +105,8 @@ def fit_portrait(
         plain_background=cut.plain_background,
         fit_rms=fitted.fit_rms,
         warp_rms=fitted.warp_rms,
+        detail=detail,
+        texel_detail=texel_detail,
     )
 
 

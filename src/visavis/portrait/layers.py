@@ -9,6 +9,7 @@ from visavis.portrait import contours, mouth
 from visavis.portrait.arm_asset import load_arm_asset
 from visavis.portrait.arms import BreathField, fit_arms
 from visavis.portrait.cards import LINING_CARDS, Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
+from visavis.portrait.detail import double, finer_plate, finer_texture, head_frame
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
@@ -61,6 +62,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
 
     plate = complete_plate(image, fitted.alpha, fitted.plain_background)
     textures = {"person": _person_texture(fitted, plate), **mouth_textures}
+    if fitted.detail.size:
+        textures["person_detail"] = finer_texture(textures["person"], fitted)
     triangles: dict[str, NDArray[np.int32]] = {}
     points: list[NDArray[np.float64]] = [np.concatenate([unproject(pixels, depth, camera)])]
     uv: list[NDArray[np.float64]] = [(pixels + MARGIN) * TEXTURE_SCALE]
@@ -158,6 +161,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         keypoint_vertices=keypoint_vertices,
         keypoint_weights=keypoint_weights,
         eye_distance=eye_distance,
+        plate_detail=finer_plate(plate, fitted),
+        head_frame=head_frame(fitted.alpha, landmarks),
         arms=arms,
     )
 
@@ -185,17 +190,7 @@ def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray
     rgba = np.dstack(
         [cv2.copyMakeBorder(colour, *border, cv2.BORDER_REFLECT_101), cv2.copyMakeBorder(alpha, *border, cv2.BORDER_REPLICATE) * 255]
     )
-    return _double(_double(rgba, 0), 1).round().clip(0, 255).astype(np.uint8)
-
-
-def _double(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
-    """Insert a cubic midpoint after each sample along ``axis``; the samples themselves stay."""
-    v = np.moveaxis(values, axis, 0)
-    p = np.pad(v, ((1, 2), *((0, 0),) * (v.ndim - 1)), mode="edge")
-    between = (-p[:-3] + 9 * p[1:-2] + 9 * p[2:-1] - p[3:]) / 16
-    out = np.empty((2 * len(v), *v.shape[1:]), values.dtype)
-    out[::2], out[1::2] = v, between
-    return np.moveaxis(out, 0, axis)
+    return double(double(rgba, 0), 1).round().clip(0, 255).astype(np.uint8)
 
 
 def _between(upper: NDArray[np.int32], lower: NDArray[np.int32], pixels: NDArray[np.float64]) -> NDArray[np.int32]:

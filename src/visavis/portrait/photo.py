@@ -117,7 +117,9 @@ def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Fra
     top, bottom = landmarks[:, 1].min(), landmarks[:, 1].max()
     face = bottom - top
     if abs(width / height - PICTURE_WIDTH / PICTURE_HEIGHT) < SHAPE_KEPT and FACE_SHARE_KEPT[0] <= face / height <= FACE_SHARE_KEPT[1]:
-        return Frame(0, 0, min(height, width * PICTURE_HEIGHT // PICTURE_WIDTH) // 3 * 3)
+        whole = Frame(0, 0, min(height, width * PICTURE_HEIGHT // PICTURE_WIDTH) // 3 * 3)
+        if landmarks[:, 0].max() <= whole.width and bottom <= whole.height:
+            return whole
     frame_top = max(top - HEADROOM * face, 0.0)
     # A frame may be cut by the lower and side borders of a person's photo without being seen, but not by empty space below.
     available = min(height - frame_top, width * PICTURE_HEIGHT / PICTURE_WIDTH)
@@ -128,7 +130,7 @@ def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Fra
     if frame_height > height:
         frame_top = max(top - HEADROOM * face, float(height - frame_height))
     else:
-        frame_top = min(frame_top, float(height - frame_height))
+        frame_top = min(max(frame_top, bottom - frame_height), float(height - frame_height))
     return Frame(round(left), round(frame_top), frame_height)
 
 
@@ -137,6 +139,25 @@ def cut_frame(photo: Photo, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np
     image = _resample(_cut(photo.image, frame))
     alpha = None if photo.alpha is None else np.clip(_resample(_cut(photo.alpha, frame)), 0, 1).astype(np.float32)
     return image, alpha
+
+
+DETAIL_FROM = 1.15
+"""A photo with at least so many pixels for each of the picture's has detail that larger pictures show."""
+
+
+def cut_detail(photo: Photo, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """``FittedPortrait.detail`` and ``texel_detail``: the frame at twice the picture's size, on two grids; empty for small photos."""
+    if frame.scale * DETAIL_FROM > 1:
+        empty = np.zeros((0, 0, 3), np.uint8)
+        return empty, empty
+    size = (2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT)
+    quarter = 0.25 / frame.scale
+    border = int(np.ceil(quarter))
+    cut = Image.fromarray(cv2.copyMakeBorder(_cut(photo.image, frame), 0, border, 0, border, cv2.BORDER_REPLICATE))
+    whole = (0.0, 0.0, float(frame.width), float(frame.height))
+    moved = (quarter, quarter, frame.width + quarter, frame.height + quarter)
+    detail, texels = (np.array(cut.resize(size, Image.Resampling.LANCZOS, box=box)) for box in (whole, moved))
+    return detail, texels
 
 
 def _cut(image: NDArray, frame: Frame) -> NDArray:  # type: ignore[type-arg]

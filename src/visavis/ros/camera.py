@@ -8,7 +8,6 @@ import yaml
 from sensor_msgs.msg import CameraInfo
 
 from visavis.ros.convert import header
-from visavis.types_portrait import PICTURE_WIDTH
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,11 @@ class Calibration:
 def camera_info(url: str, camera_name: str, width: int, height: int, focal: float, principal: tuple[float, float]) -> Calibration:
     """The calibration of the file at ``url`` (path or file://, the format of camera_calibration), or without one of a pinhole.
 
-    focal, principal: of the pinhole, in pixels of the 512x768 picture; scaled to ``width`` and ``height``. Raises ValueError for a bad
-    file.
+    focal, principal: of the pinhole, in pixels of these pictures. Raises ValueError for a bad file.
     """
     if url:
         return _read(url, camera_name, width, height)
-    scale = width / PICTURE_WIDTH
-    f, x, y = focal * scale, (principal[0] + 0.5) * scale - 0.5, (principal[1] + 0.5) * scale - 0.5
+    f, x, y = focal, *principal
     return Calibration(
         width, height, (f, 0, x, 0, f, y, 0, 0, 1), (0,) * 5, (1, 0, 0, 0, 1, 0, 0, 0, 1), (f, 0, x, 0, 0, f, y, 0, 0, 0, 1, 0)
     )

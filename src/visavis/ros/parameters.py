@@ -20,12 +20,14 @@ def parameter(
     high: float | None = None,
     choices: tuple[str, ...] | None = None,
     live: bool = False,
+    instead: str = "",
 ) -> Any:
     """A dataclass field that is a ROS parameter. ``low`` and ``high`` are inclusive; ``choices`` are the strings that are allowed.
 
-    ``live``: a change takes effect while the node runs; others are refused once it is configured.
+    ``live``: a change takes effect while the node runs; others are refused once it is configured, with what to do
+    ``instead``.
     """
-    metadata = {"description": description, "low": low, "high": high, "choices": choices, "live": live}
+    metadata = {"description": description, "low": low, "high": high, "choices": choices, "live": live, "instead": instead}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -55,7 +57,8 @@ def declare_parameters(node: Node, config: type[Config], configured: Callable[[]
         for change in changes:
             if change.name in fields:
                 if configured() and not fields[change.name].metadata["live"]:
-                    reason = f"{change.name} takes effect when the node is configured: clean it up first, or start it anew"
+                    instead = fields[change.name].metadata["instead"] or "clean it up first, or start it anew"
+                    reason = f"{change.name} takes effect when the node is configured: {instead}"
                     return SetParametersResult(successful=False, reason=reason)
                 try:
                     _coerce(fields[change.name], _kind(config, fields[change.name]), change.value)

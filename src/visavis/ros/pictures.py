@@ -4,6 +4,7 @@ The wheels have no cv_bridge. The numpy path reads and writes the encodings of `
 refuses the others by name.
 """
 
+import array
 from collections.abc import Callable
 
 import cv2
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
+from visavis.film.mark import mark_jpeg
 from visavis.ros.convert import bulk, header
-from visavis.types import check_image
+from visavis.types import check_image, check_picture
 
 try:
     from cv_bridge import CvBridge, CvBridgeError
@@ -28,14 +30,22 @@ ENCODINGS: dict[str, tuple[int, int | None, int | None]] = {
 }
 """Encoding -> bytes a pixel, how OpenCV makes it of RGB, how it makes RGB of it (None: as it is)."""
 
+MATTE_ENCODINGS = ("rgba8", "bgra8")
+"""Those with opacity."""
+
 
 def image_to_msg(image: ArrayLike, encoding: str, stamp_ns: int, frame_id: str) -> Image:
-    """RGB uint8 (height, width, 3) as an Image in one of ``ENCODINGS``."""
-    pixels = check_image(image)
+    """RGB uint8 (height, width, 3), or straight RGBA (height, width, 4), as an Image in one of ``ENCODINGS``. RGB is opaque;
+    opacity goes only into encodings that have it."""
+    pixels = check_picture(image)
     if encoding not in ENCODINGS:
         raise ValueError(f'pictures are published as {", ".join(ENCODINGS)}, not as "{encoding}"')
     channels, from_rgb, _ = ENCODINGS[encoding]
-    if from_rgb is not None:
+    if pixels.shape[2] == 4:
+        if encoding not in MATTE_ENCODINGS:
+            raise ValueError(f'a picture with opacity is published as {" or ".join(MATTE_ENCODINGS)}, not as "{encoding}"')
+        pixels = pixels if encoding == "rgba8" else cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA)
+    elif from_rgb is not None:
         pixels = cv2.cvtColor(pixels, from_rgb)
     height, width = pixels.shape[:2]
     return Image(
@@ -66,13 +76,18 @@ def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
     return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
 
 
-def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str) -> CompressedImage:
-    """RGB uint8 (height, width, 3) as a JPEG, labelled as image_transport's compressed plugin labels a picture of this encoding."""
+def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str, mark: bytes = b"") -> CompressedImage:
+    """RGB uint8 (height, width, 3) as a JPEG, labelled as image_transport's compressed plugin labels a picture of this encoding.
+
+    mark: a segment of ``film.mark.jpeg_segment`` that the file carries.
+    """
     bgr = cv2.cvtColor(check_image(image), cv2.COLOR_RGB2BGR)
     done, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"a picture of shape {bgr.shape} could not be compressed")
-    return CompressedImage(header=header(stamp_ns, frame_id), format=f"{encoding}; jpeg compressed bgr8", data=bulk(jpeg, "B"))
+    data = array.array("B")
+    data.frombytes(mark_jpeg(jpeg.tobytes(), mark) if mark else jpeg.data)
+    return CompressedImage(header=header(stamp_ns, frame_id), format=f"{encoding}; jpeg compressed bgr8", data=data)
 
 
 def msg_to_jpeg_image(msg: CompressedImage) -> NDArray[np.uint8]:

@@ -24,5 +24,12 @@ def stream(depth: int) -> QoSProfile:
     )
 
 
+def latched() -> QoSProfile:
+    """For what is said once and holds until it is said again: latecomers hear the last word too."""
+    return QoSProfile(
+        depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+    )
+
+
 def overridable() -> QoSOverridingOptions:
     return QoSOverridingOptions.with_default_policies()

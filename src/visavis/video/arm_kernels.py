@@ -170,7 +170,8 @@ def draw_arm(  # type: ignore[no-untyped-def]
     boundscheck=False,
 )
 def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
-    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``. spans: as
+    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``; a fourth
+    channel is the opacity, by which the others are premultiplied. spans: as
     ``draw_arm`` leaves it."""
     height = samples.shape[0] // sampling
     scale = np.int64(opacity * 65536.0 + 0.5) // (sampling * sampling)
@@ -192,6 +193,8 @@ def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # 
                 pixel[0] = (pixel[0] * 65536 + (red - count * np.int64(pixel[0])) * scale + 32768) >> 16
                 pixel[1] = (pixel[1] * 65536 + (green - count * np.int64(pixel[1])) * scale + 32768) >> 16
                 pixel[2] = (pixel[2] * 65536 + (blue - count * np.int64(pixel[2])) * scale + 32768) >> 16
+                if target.shape[2] == 4:
+                    pixel[3] = (pixel[3] * 65536 + count * (255 - np.int64(pixel[3])) * scale + 32768) >> 16
 
 
 @numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)
@@ -206,31 +209,36 @@ def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyp
             grid[y, x] = 1.0
 
 
-@numba.njit("void(uint8[:,:,::1], float32[:,::1], float32[:,::1], int64, float64)", cache=True, nogil=True, boundscheck=False)
-def darken(target, grid, person, cell, strength):  # type: ignore[no-untyped-def]
-    """Darken ``target`` by the bilinear value of ``grid`` (cells of ``cell`` pixels) where there is ``person`` (same cells)."""
-    height, width = target.shape[0], target.shape[1]
+@numba.njit(
+    "void(uint8[:,:,::1], float32[:,::1], int64, int64, int64, float64, float64)", cache=True, nogil=True, boundscheck=False,
+    error_model="numpy",
+)  # fmt: skip
+def darken(target, grid, cell, left, top, scale, strength):  # type: ignore[no-untyped-def]
+    """Darken ``target`` (h, w, 3 or 4) by the bilinear value of ``grid``, whose cells are ``cell`` pixels of the 512x768 picture wide.
+    left, top, scale: as in ``video.view.View``."""
     rows, columns = grid.shape
-    for gy in range(-1, rows):
-        up, low = max(gy, 0), min(gy + 1, rows - 1)
-        for gx in range(-1, columns):
-            near, far = max(gx, 0), min(gx + 1, columns - 1)
-            a, b = grid[up, near] * person[up, near], grid[up, far] * person[up, far]
-            c, d = grid[low, near] * person[low, near], grid[low, far] * person[low, far]
-            if a + b + c + d < 0.01:
-                continue
-            for j in range(cell):
-                y = gy * cell + cell // 2 + j
-                if y < 0 or y >= height:
-                    continue
-                v = (j + 0.5) / cell
-                for i in range(cell):
-                    x = gx * cell + cell // 2 + i
-                    if x < 0 or x >= width:
-                        continue
-                    u = (i + 0.5) / cell
-                    dark = (a * (1 - u) + b * u) * (1 - v) + (c * (1 - u) + d * u) * v
-                    keep = np.int64(256.0 * (1.0 - strength * dark))
-                    target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
-                    target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
-                    target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8
+    first, last, begin, end = rows, -1, columns, -1
+    for gy in range(rows):
+        for gx in range(columns):
+            if grid[gy, gx] > 0.01:
+                first, last, begin, end = min(first, gy), max(last, gy), min(begin, gx), max(end, gx)
+    if last < 0:
+        return
+    y0, y1 = int(((first - 1) * cell - top) * scale), int(((last + 2) * cell - top) * scale) + 1
+    x0, x1 = int(((begin - 1) * cell - left) * scale), int(((end + 2) * cell - left) * scale) + 1
+    for y in range(max(y0, 0), min(y1, target.shape[0])):
+        v = ((y + 0.5) / scale + top) / cell - 0.5
+        gy = int(np.floor(v))
+        v -= gy
+        up, low = min(max(gy, 0), rows - 1), min(max(gy + 1, 0), rows - 1)
+        for x in range(max(x0, 0), min(x1, target.shape[1])):
+            u = ((x + 0.5) / scale + left) / cell - 0.5
+            gx = int(np.floor(u))
+            u -= gx
+            near, far = min(max(gx, 0), columns - 1), min(max(gx + 1, 0), columns - 1)
+            dark = (grid[up, near] * (1 - u) + grid[up, far] * u) * (1 - v) + (grid[low, near] * (1 - u) + grid[low, far] * u) * v
+            if dark > 0.004:
+                keep = np.int64(256.0 * (1.0 - strength * dark))
+                target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
+                target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
+                target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
 from visavis.video import arm_kernels, raster
+from visavis.video.ground import halved, person_texture
+from visavis.video.view import View
 
 SIDES = ("right", "left")
 ARM_LAYERS = ("own_arm_right", "own_arm_left")
@@ -24,9 +26,10 @@ class ArmDrawer:
     textures of the person without these arms, and of these arms alone (where there are any).
     """
 
-    def __init__(self, rig: PortraitRig) -> None:
+    def __init__(self, rig: PortraitRig, view: View, uv: NDArray[np.float32]) -> None:
+        """uv: float32 (V, 2), texels of the person's texture as ``ground.person_texture`` gives it for the view."""
         arms = rig.arms
-        self._arms = arms
+        self._arms, self._view, self._uv = arms, view, uv
         self._focal, self._principal = rig.focal, rig.principal
         count = arms.points.shape[1]
         mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
@@ -44,7 +47,7 @@ class ArmDrawer:
         self._lit = np.empty((count, 4), np.float32)
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
-        self._uv = np.ascontiguousarray(rig.uv, np.float32)
+        self._seen = np.empty((count, 3), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
         self.own_triangles: dict[str, NDArray[np.int32]] = {}
         self.without: dict[tuple[str, ...], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
@@ -59,7 +62,10 @@ class ArmDrawer:
 
     def _lift(self, rig: PortraitRig) -> NDArray[np.uint8]:
         """Prepare what is drawn of the photo where its arms are lifted out; the person's texture without them."""
-        arms, person = rig.arms, rig.textures["person"]
+        arms, coarse = rig.arms, rig.textures["person"]
+        person, share = person_texture(rig, self._view)
+        if share < 1:
+            person = coarse
         bare, own, sleeve = person.copy(), np.zeros_like(person), np.zeros_like(person)
         triangles = rig.triangles["person"]
         low, high = rig.uv[triangles].min(1), rig.uv[triangles].max(1)
@@ -69,7 +75,11 @@ class ArmDrawer:
             if width == 0:
                 continue
             area = slice(y, y + height), slice(x, x + width)
-            bare[area], own[area], sleeve[area] = arms.bare[side], arms.arm[side], arms.sleeve[side]
+            # Only what the arm covered differs from the photo, of which a larger picture shows more than the rig's own texture.
+            changed = (arms.bare[side] != coarse[area]).any(-1, keepdims=True)
+            bare[area] = np.where(changed, arms.bare[side], bare[area])
+            for texture, patch in ((own, arms.arm[side]), (sleeve, arms.sleeve[side])):
+                texture[area] = np.where(patch[..., 3:] > 0, np.dstack([person[area][..., :3], patch[..., 3]]), patch)
 
             def near(alpha: NDArray[np.uint8], corner: tuple[int, int] = (x, y)) -> NDArray[np.bool_]:
                 rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
@@ -84,29 +94,37 @@ class ArmDrawer:
             if all(name in reached for name in lifted):
                 gone = np.any([reached[name] for name in lifted], axis=0)
                 self.without[lifted] = np.ascontiguousarray(triangles[~gone]), np.ascontiguousarray(triangles[gone])
-        self.bare, self.own_arms, self._sleeve = (raster.as_texture(texture) for texture in (bare, own, sleeve))
+        fitting = []
+        for texture in (bare, own, sleeve):
+            reduced, left = texture, share
+            while left < 1:
+                reduced, left = halved(reduced), left * 2
+            fitting.append(raster.as_texture(reduced))
+        self.bare, self.own_arms, self._sleeve = fitting
         return bare
 
-    def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], vertices: NDArray[np.int16], shown: tuple[float, float]) -> None:
-        """Draw both sides over ``image``, the one that is further away first. arms, vertices: as in ``ControlFrame``; shown: by side."""
+    def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], sheet: NDArray[np.int32], shown: tuple[float, float]) -> None:
+        """Draw both sides over ``image``, the one that is further away first. arms: as in ``ControlFrame``; sheet: int32
+        (V, 3), the vertices of the person in the view; shown: by side."""
         count = self._arms.points.shape[1]
         halves = [np.ascontiguousarray(arms[side * count : (side + 1) * count]) for side in (0, 1)]
         for side in sorted((0, 1), key=lambda side: -float(halves[side][:, 2].mean())):
             if shown[side] > 0.0:
                 # One fades in over the other before that fades out, so that nothing is seen through both.
-                self._side(image, halves[side], vertices, side, min(2.0 * shown[side], 1.0))
+                self._side(image, halves[side], sheet, side, min(2.0 * shown[side], 1.0))
 
-    def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], vertices: NDArray[np.int16], side: int, opacity: float) -> None:
+    def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
         arm_kernels.light_arm(
             mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
             self._points, self._normals, self._lit,
         )  # fmt: skip
+        raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
         upper, rest, cloth = self._parts[side]
         skin, weave = self._grain
-        self._part(image, mine, mine[self._part_corners[0]], ((upper, skin),), opacity)
+        self._part(image, mine, self._seen[self._part_corners[0]], ((upper, skin),), opacity)
         if side in self._sleeve_triangles:
-            raster.to_samples(vertices, 0, 0, 1, self._sheet_positions)
+            raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
                 image,
                 self._no_touch,
@@ -119,13 +137,13 @@ class ArmDrawer:
                 raster.NO_TINT,
                 256,
             )
-        self._part(image, mine, mine[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
+        self._part(image, mine, self._seen[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
 
     def _part(
         self,
         image: NDArray[np.uint8],
         mine: NDArray[np.int16],
-        corners: NDArray[np.int16],
+        corners: NDArray[np.int32],
         parts: tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...],
         opacity: float,
     ) -> None:
@@ -138,7 +156,7 @@ class ArmDrawer:
         samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
-        raster.to_samples(mine, x0, y0, SAMPLING, self._positions)
+        raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
         for triangles, grain in parts:
             arm_kernels.draw_arm(
                 samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0,
@@ -157,4 +175,6 @@ class ArmDrawer:
         arm_kernels.splat(mine, self._lit, CELL, aside, down, grid)
         soft = 0.8 + 4.0 * apart * pixels / 100 / CELL * 2
         grid = cv2.GaussianBlur(grid, (0, 0), soft)
-        arm_kernels.darken(image, grid, self._person, CELL, SHADOW * opacity / (1 + 3 * apart))
+        grid = np.ascontiguousarray(grid * self._person)
+        view = self._view
+        arm_kernels.darken(image, grid, CELL, view.left, view.top, view.scale, SHADOW * opacity / (1 + 3 * apart))

@@ -26,9 +26,9 @@ _DRAW_SIGNATURE = (
 def draw_triangles(target, touched, mark, within, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
     """Draw triangles in the order given, later ones over earlier ones.
 
-    target: uint8 (h, w, 3 or 4), changed in place. touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0;
-    nothing is
-    drawn where it is not ``within``, if within >= 0 (a stencil).
+    target: uint8 (h, w, 3 or 4), changed in place; with four channels the first three are premultiplied by the fourth, the opacity.
+    touched: uint8 (h, w), set to ``mark`` where something visible was drawn, if mark >= 0;
+    nothing is drawn where it is not ``within``, if within >= 0 (a stencil).
     positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are
     skipped.
     uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is
@@ -36,6 +36,7 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
     opacity: 0..256, times the texture's alpha.
     """
     height, width = target.shape[0], target.shape[1]
+    matte = target.shape[2] == 4
     lanes = np.uint64(0x00FF00FF)
     low = np.uint64(0xFF)
     half = np.uint64(0x0080008000800080)
@@ -167,17 +168,30 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
                     target[y, x, 0] = red
                     target[y, x, 1] = green
                     target[y, x, 2] = blue
+                    if matte:
+                        target[y, x, 3] = 255
                 else:
                     rest = 256 - alpha
                     target[y, x, 0] = (target[y, x, 0] * rest + red * alpha + 128) >> 8
                     target[y, x, 1] = (target[y, x, 1] * rest + green * alpha + 128) >> 8
                     target[y, x, 2] = (target[y, x, 2] * rest + blue * alpha + 128) >> 8
+                    if matte:
+                        target[y, x, 3] = (target[y, x, 3] * rest + 255 * alpha + 128) >> 8
 
 
-@numba.njit("void(int16[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
+@numba.njit("void(int16[:,::1], int64, int64, float64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
+def to_view(vertices, left, top, scale, seen):  # type: ignore[no-untyped-def]
+    """Vertices (V, 3 int16, x and y in 1/32 pixel of the 512x768 picture) to the same in a view of it, see ``video.view.View``."""
+    for i in range(vertices.shape[0]):
+        seen[i, 0] = np.int64(np.floor((vertices[i, 0] + 16 - 32 * left) * scale - 15.5))
+        seen[i, 1] = np.int64(np.floor((vertices[i, 1] + 16 - 32 * top) * scale - 15.5))
+        seen[i, 2] = vertices[i, 2]
+
+
+@numba.njit("void(int32[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
 def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untyped-def]
-    """Vertices (V, 3 int16, x and y in 1/32 pixel) to positions in a region that starts at pixel (x0, y0) and has sampling x sampling
-    samples a pixel."""
+    """Vertices (V, 3 int32, x and y in 1/32 pixel of the view) to positions in a region that starts at pixel (x0, y0) and has sampling x
+    sampling samples a pixel."""
     offset = 16 - 16 // sampling
     for i in range(vertices.shape[0]):
         positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
@@ -187,21 +201,53 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
 @numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
 def resolve_region(samples, touched, sampling, x0, y0, target):  # type: ignore[no-untyped-def]
     """Average the samples of each pixel into ``target`` at (x0, y0), only where one of the pixel's samples is marked in ``touched``."""
-    height, width = samples.shape[0] // sampling, samples.shape[1] // sampling
+    height, width, channels = samples.shape[0] // sampling, samples.shape[1] // sampling, samples.shape[2]
     count = sampling * sampling
     for y in range(height):
         for x in range(width):
-            any_touched, red, green, blue = 0, 0, 0, 0
+            any_touched, red, green, blue, opacity = 0, 0, 0, 0, 0
             for j in range(y * sampling, (y + 1) * sampling):
                 for i in range(x * sampling, (x + 1) * sampling):
                     any_touched |= touched[j, i]
                     red += samples[j, i, 0]
                     green += samples[j, i, 1]
                     blue += samples[j, i, 2]
+                    if channels == 4:
+                        opacity += samples[j, i, 3]
             if any_touched:
                 target[y0 + y, x0 + x, 0] = (red + count // 2) // count
                 target[y0 + y, x0 + x, 1] = (green + count // 2) // count
                 target[y0 + y, x0 + x, 2] = (blue + count // 2) // count
+                if channels == 4:
+                    target[y0 + y, x0 + x, 3] = (opacity + count // 2) // count
+
+
+FAINT = 24
+"""Below this opacity (of 255) eight bits no longer tell the colour: it fades into that of the surroundings."""
+
+
+@numba.njit("void(uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def to_straight(picture, around):  # type: ignore[no-untyped-def]
+    """Premultiplied RGBA (h, w, 4) to straight RGBA, in place. Transparent pixels get the colour of ``around`` (h, w, 3)."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            opacity = np.int64(picture[y, x, 3])
+            if opacity == 255:
+                continue
+            trust = min(opacity, FAINT)
+            for c in range(3):
+                own = min((picture[y, x, c] * 255 + opacity // 2) // opacity, 255) if opacity > 0 else 0
+                picture[y, x, c] = (own * trust + around[y, x, c] * (FAINT - trust) + FAINT // 2) // FAINT
+
+
+@numba.njit("void(uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def lay_over(picture, ground, result):  # type: ignore[no-untyped-def]
+    """Straight RGBA (h, w, 4) over ``ground`` (h, w, 3) as RGB (h, w, 3)."""
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            opacity = np.int64(picture[y, x, 3])
+            for c in range(3):
+                result[y, x, c] = (picture[y, x, c] * opacity + ground[y, x, c] * (255 - opacity) + 127) // 255
 
 
 NO_TINT = np.full(3, 256, np.int64)
@@ -223,7 +269,12 @@ def warm_up() -> None:
     target, touched = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
     vertices = np.array([[0, 0, 0], [224, 0, 0], [0, 224, 0]], np.int16)
     positions = np.empty((3, 2), np.int32)
-    to_samples(vertices, 0, 0, 1, positions)
+    seen = np.empty((3, 3), np.int32)
+    to_view(vertices, 0, 0, 1.0, seen)
+    to_samples(seen, 0, 0, 1, positions)
     texture = np.full((4, 4), 0xFFFFFFFF, np.uint32)
     draw_triangles(target, touched, 1, -1, positions, np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32), texture, NO_TINT, 256)
     resolve_region(target, touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
+    matte = np.zeros((8, 8, 4), np.uint8)
+    to_straight(matte, target)
+    lay_over(matte, target, target.copy())

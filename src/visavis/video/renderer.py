@@ -9,6 +9,8 @@ from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 from visavis.video.arms import ARM_LAYERS, ArmDrawer
+from visavis.video.ground import around_at, person_texture, plate_at
+from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT = range(6)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
@@ -21,11 +23,22 @@ MOST_SAMPLES = 40_000
 
 @dataclass(frozen=True)
 class VideoConfig:
-    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8)."""
+    """sampling: samples along each side of a pixel at eyes and mouth (1, 2, 4 or 8). framing, width, height: what is seen and how large,
+    see ``video.view``; 0 for the framing's usual size. matte: pictures are RGBA with the person alone, without the background."""
 
     sampling: int = raster.SUPERSAMPLING
+    framing: str = next(iter(FRAMINGS))
+    width: int = 0
+    height: int = 0
+    matte: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures in pixels."""
+        return picture_size(self.framing, self.width, self.height)
 
     def __post_init__(self) -> None:
+        picture_size(self.framing, self.width, self.height)
         if self.sampling not in (1, 2, 4, 8):
             raise ValueError(f"sampling must be 1, 2, 4 or 8, got {self.sampling}")
 
@@ -41,18 +54,25 @@ class VideoStage:
     def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None) -> None:
         self.config = config or VideoConfig()
         self._rig = portrait
-        self._textures = {name: raster.as_texture(rgba) for name, rgba in portrait.textures.items()}
-        self._uv = np.ascontiguousarray(portrait.uv, np.float32)
-        self._triangles = {name: np.ascontiguousarray(t, np.int32) for name, t in portrait.triangles.items()}
-        self._positions = np.empty((len(portrait.vertices), 2), np.int32)
-        self._no_touch = np.zeros((1, 1), np.uint8)
-        self._arms = ArmDrawer(portrait)
+        self.view = view_of(portrait, self.config.framing, *self.config.size)
+        person, share = person_texture(portrait, self.view)
+        self._textures = {name: raster.as_texture(rgba) for name, rgba in ({**portrait.textures, "person": person}).items()}
+        self._uv = np.array(portrait.uv, np.float32, order="C")
+        self._uv[np.unique(portrait.triangles["person"])] *= np.float32(share)
+        self._arms = ArmDrawer(portrait, self.view, self._uv)
         self._own_arms = self._arms.own_triangles
+        self.plate = plate_at(portrait, self.view)
+        self._around = around_at(portrait, self.view) if self.config.matte else self.plate
+        self._ground = np.zeros((*self.plate.shape[:2], 4), np.uint8) if self.config.matte else self.plate
+        self._seen = np.empty((len(portrait.vertices), 3), np.int32)
+        self._triangles = {name: np.ascontiguousarray(t, np.int32) for name, t in portrait.triangles.items()}
         if self._own_arms:
             self._textures |= {"bare": self._arms.bare, "own_arms": self._arms.own_arms}
             self._triangles |= self._own_arms
             for names, (beside, under) in self._arms.without.items():
                 self._triangles |= {f"beside {'+'.join(names)}": beside, f"under {'+'.join(names)}": under}
+        self._positions = np.empty((len(portrait.vertices), 2), np.int32)
+        self._no_touch = np.zeros((1, 1), np.uint8)
         lips = portrait.lips
         self._mouth_edge = np.concatenate([lips.upper, lips.lower])
         self._eyes = (
@@ -73,7 +93,8 @@ class VideoStage:
         return VideoFrame(input.utterance_id, input.frame_index, image, input.stamp_ns), state
 
     def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32], arms: NDArray[np.int16] = NO_ARMS) -> NDArray[np.uint8]:
-        """vertices, shading, arms: as in ``ControlFrame``. Returns uint8 (768, 512, 3) RGB."""
+        """vertices, shading, arms: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
+        4) straight RGBA."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
             raise ValueError(
@@ -82,20 +103,23 @@ class VideoStage:
             )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
             raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
-        vertices = np.ascontiguousarray(vertices)
-        image = rig.plate.copy()
-        raster.to_samples(vertices, 0, 0, 1, self._positions)
+        image = self._ground.copy()
+        raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
+        seen = self._seen
+        raster.to_samples(seen, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
-            self._mouth(image, vertices, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
+            self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
-            self._eye(image, vertices, side, edge, float(shading[number]))
+            self._eye(image, seen, side, edge, float(shading[number]))
         if max(shown) > 0.0:
-            self._arms.draw(image, arms, vertices, shown)
+            self._arms.draw(image, arms, seen, shown)
+        if self.config.matte:
+            raster.to_straight(image, self._around)
         return image
 
     def _person(self, image: NDArray[np.uint8], shown: tuple[float, float]) -> None:
@@ -111,7 +135,15 @@ class VideoStage:
             if name in lifted and share < 1.0:
                 self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=min(2.0 - 2.0 * share, 1.0)))
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], gap: float, light: float) -> None:
+    def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A picture of this stage as RGB: one with a matte is laid over the photo's background."""
+        if image.shape[2] == 3:
+            return image
+        result = np.empty_like(self.plate)
+        raster.lay_over(image, self.plate, result)
+        return result
+
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], gap: float, light: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
@@ -123,7 +155,7 @@ class VideoStage:
         )
         self._region(image, vertices, self._mouth_edge, layers)
 
-    def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], side: str, edge: NDArray[np.int32], closure: float) -> None:
+    def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
         shown = _smoothstep(closure / 0.35)
         layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
         if closure > 0.0:
@@ -134,7 +166,7 @@ class VideoStage:
             layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
 
-    def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int16], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
+    def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
         box = vertices[edge, :2]
         x0, y0 = np.maximum(box.min(0).astype(int) // 32 - 2, 0)
