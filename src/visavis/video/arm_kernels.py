@@ -57,6 +57,8 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
                 light[k, 0] + light[k, 1] * x + light[k, 2] * y + light[k, 3] * z + light[k, 4] * x * y + light[k, 5] * y * z
                 + light[k, 6] * (3 * z * z - 1) + light[k, 7] * x * z + light[k, 8] * (x * x - y * y)
             )  # fmt: skip
+            # What is in the shade is redder: part of its light has come through skin.
+            share *= 1.0 + (min(share, 1.0) - 1.0) * (0.15 * k - 0.13)
             lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.42 + 0.06 * k)) + shine, 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
@@ -147,9 +149,9 @@ def draw_arm(  # type: ignore[no-untyped-def]
                         k = under[2] + share * (k - under[2])
                     depth[y, x] = z
                     touched[y, x] = 1
-                    samples[y, x, 0] = np.uint8(max(r, np.float32(0)))
-                    samples[y, x, 1] = np.uint8(max(g, np.float32(0)))
-                    samples[y, x, 2] = np.uint8(max(k, np.float32(0)))
+                    samples[y, x, 0] = np.uint8(r)
+                    samples[y, x, 1] = np.uint8(g)
+                    samples[y, x, 2] = np.uint8(k)
                 e0 += g0x
                 e1 += g1x
                 e2 += g2x
@@ -217,28 +219,26 @@ def darken(target, grid, cell, left, top, scale, strength):  # type: ignore[no-u
     """Darken ``target`` (h, w, 3 or 4) by the bilinear value of ``grid``, whose cells are ``cell`` pixels of the 512x768 picture wide.
     left, top, scale: as in ``video.view.View``."""
     rows, columns = grid.shape
-    first, last, begin, end = rows, -1, columns, -1
-    for gy in range(rows):
-        for gx in range(columns):
-            if grid[gy, gx] > 0.01:
-                first, last, begin, end = min(first, gy), max(last, gy), min(begin, gx), max(end, gx)
-    if last < 0:
-        return
-    y0, y1 = int(((first - 1) * cell - top) * scale), int(((last + 2) * cell - top) * scale) + 1
-    x0, x1 = int(((begin - 1) * cell - left) * scale), int(((end + 2) * cell - left) * scale) + 1
-    for y in range(max(y0, 0), min(y1, target.shape[0])):
-        v = ((y + 0.5) / scale + top) / cell - 0.5
-        gy = int(np.floor(v))
-        v -= gy
-        up, low = min(max(gy, 0), rows - 1), min(max(gy + 1, 0), rows - 1)
-        for x in range(max(x0, 0), min(x1, target.shape[1])):
-            u = ((x + 0.5) / scale + left) / cell - 0.5
-            gx = int(np.floor(u))
-            u -= gx
-            near, far = min(max(gx, 0), columns - 1), min(max(gx + 1, 0), columns - 1)
-            dark = (grid[up, near] * (1 - u) + grid[up, far] * u) * (1 - v) + (grid[low, near] * (1 - u) + grid[low, far] * u) * v
-            if dark > 0.004:
-                keep = np.int64(256.0 * (1.0 - strength * dark))
-                target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
-                target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
-                target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8
+    wide = cell * scale
+    for gy in range(-1, rows):
+        up, low = max(gy, 0), min(gy + 1, rows - 1)
+        y0, y1 = int(np.ceil((gy + 0.5) * wide - top * scale - 0.5)), int(np.ceil((gy + 1.5) * wide - top * scale - 0.5))
+        y0, y1 = max(y0, 0), min(y1, target.shape[0])
+        if y0 >= y1:
+            continue
+        for gx in range(-1, columns):
+            near, far = max(gx, 0), min(gx + 1, columns - 1)
+            a, b, c, d = grid[up, near], grid[up, far], grid[low, near], grid[low, far]
+            if a + b + c + d < 0.01:
+                continue
+            x0, x1 = int(np.ceil((gx + 0.5) * wide - left * scale - 0.5)), int(np.ceil((gx + 1.5) * wide - left * scale - 0.5))
+            x0, x1 = max(x0, 0), min(x1, target.shape[1])
+            for y in range(y0, y1):
+                v = np.float32((y + 0.5 + top * scale) / wide - 0.5 - gy)
+                begin, end = a + (c - a) * v, b + (d - b) * v
+                for x in range(x0, x1):
+                    u = np.float32((x + 0.5 + left * scale) / wide - 0.5 - gx)
+                    keep = np.int64(256.0 * (1.0 - strength * (begin + (end - begin) * u)))
+                    target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
+                    target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
+                    target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8
