@@ -45,3 +45,20 @@ def rotations(vectors):  # type: ignore[no-untyped-def]
         out[i, 0, 2], out[i, 2, 0] = rest * x * z + sine * y, rest * x * z - sine * y
         out[i, 1, 2], out[i, 2, 1] = rest * y * z - sine * x, rest * y * z + sine * x
     return out
+
+
+@numba.njit("void(float64[:,:,::1], float64[:,::1], float64[:,::1], float64[:,:,::1], int64)", cache=True, nogil=True, boundscheck=False)
+def place_fingers(turn, place, heads, fingers, hand):  # type: ignore[no-untyped-def]
+    """Fill in turn (B, 3, 3) and place (B, 3) of the fifteen finger bones after bone ``hand``, whose own are there. heads: (B, 3) at rest.
+    fingers: (15, 3, 3), what each joint turns."""
+    for joint in range(15):
+        bone = hand + 1 + joint
+        above = hand if joint % 3 == 0 else bone - 1
+        for i in range(3):
+            place[bone, i] = place[above, i]
+            for k in range(3):
+                place[bone, i] += turn[above, i, k] * (heads[bone, k] - heads[above, k])
+                total = 0.0
+                for j in range(3):
+                    total += turn[above, i, j] * fingers[joint, j, k]
+                turn[bone, i, k] = total

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.control.arm_kernel import rotations, skin
+from visavis.control.arm_kernel import place_fingers, rotations, skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
@@ -54,6 +54,7 @@ class ArmPoser:
 
     def __init__(self, arms: ArmRig, focal: float, principal: tuple[float, ...]) -> None:
         self._arms, self._focal, self._principal = arms, focal, principal
+        self._heads = np.ascontiguousarray(arms.heads, np.float64)
         self._points = [np.ascontiguousarray(points) for points in arms.points]
 
     def pose(self, motion: NDArray[np.float32], torso: Carrier) -> tuple[NDArray[np.int16], tuple[float, float]]:
@@ -107,7 +108,7 @@ class ArmPoser:
 
     def _matrices(self, row: int, side: str, turns: dict[str, Array], motion: NDArray[np.float32], torso: Carrier) -> NDArray[np.float32]:
         arms = self._arms
-        heads = arms.heads.astype(np.float64)
+        heads = self._heads
         flip = _MIRROR if side == "right" else np.eye(3)
 
         def own(name: str) -> Array:
@@ -134,18 +135,15 @@ class ArmPoser:
             place[1 + bone] = elbow
         turn[hand] = turn[hand - 1] @ own("wrist")
         place[hand] = elbow + turn[hand - 1] @ (heads[hand] - heads[1])
-        fingers = HAND_LEFT @ turned[1 + TWIST_BONES :] @ HAND_LEFT.T
-        for joint in range(15):
-            bone, above = hand + 1 + joint, hand if joint % 3 == 0 else hand + joint
-            turn[bone] = turn[above] @ fingers[joint]
-            place[bone] = place[above] + turn[above] @ (heads[bone] - heads[above])
+        fingers = np.ascontiguousarray(HAND_LEFT @ turned[1 + TWIST_BONES :] @ HAND_LEFT.T)
+        place_fingers(turn, place, heads, fingers, hand)
         if arms.kinds[row] == ARM_FROM_BELOW:
             raised = float(heads[hand, 1] - place[hand, 1]) - RAISED_FROM
             down = 1 - min(max(raised / (RAISED_WHOLE - RAISED_FROM), 0.0), 1.0)
             place[:, 1] += BELOW * down * down * (3 - 2 * down)
         shoulder = arms.shoulders[row] + torso.breathed * arms.breath[row]
         turn = torso.sway @ flip @ turn
-        at = (place - 0.0) @ flip.T + shoulder - torso.hip
+        at = place @ flip.T + shoulder - torso.hip
         at = at @ torso.sway.T + torso.hip + np.array([torso.shift, 0, 0])
         offset = at - np.einsum("bij,bj->bi", turn, heads)
         return np.ascontiguousarray(np.concatenate([turn, offset[..., None]], -1), np.float32)
