@@ -6,6 +6,11 @@ compared with the phones.
 
 ``motion``: body, hands and head of the default speech, or of the held-out items of a corpus, by the streaming model and by the teacher:
 rest, strokes a minute and their distance to accents, jitter, collisions; and how far two seeds lead apart.
+
+``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with what
+they look like then; beside the photo as it is.
+
+``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """
 
 import argparse
@@ -16,6 +21,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from visavis.cli import eval_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     motion.add_argument("--seed", type=int, default=0, help="seed of the motion; diversity compares it with the next (default 0)")
     motion.add_argument("--gestures", type=float, default=1.0, help="factor on gestures, 0 to 4 (default 1)")
     motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    eval_picture.add_parsers(measures)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        return _lips(args) if args.measure == "lips" else _motion(args)
+        return {"lips": _lips, "motion": _motion, "picture": eval_picture.picture, "robust": eval_picture.robust}[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
         return 1
