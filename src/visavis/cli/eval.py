@@ -7,8 +7,8 @@ compared with the phones.
 ``motion``: body, hands and head of the default speech, or of the held-out items of a corpus, by the streaming model and by the teacher:
 rest, strokes a minute and their distance to accents, jitter, collisions; and how far two seeds lead apart.
 
-``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with what
-they look like then; beside the photo as it is.
+``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
+what they look like then; beside the photo as it is.
 
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """

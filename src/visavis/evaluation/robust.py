@@ -77,10 +77,14 @@ def random_motions(count: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def check_robust(
-    rig: PortraitRig, count: int = 1000, seed: int = 0, on_motion: Callable[[int, NDArray[np.uint8], list[str]], None] = lambda *_: None
+    rig: PortraitRig,
+    count: int = 1000,
+    seed: int = 0,
+    on_motion: Callable[[int, NDArray[np.uint8], list[str]], None] = lambda *_: None,
+    frames: int = 2 * FRAME_RATE,
 ) -> Robustness:
     """Draw ``count`` random motions of ``rig`` and look for borders, holes and halos; then for flicker. ``on_motion`` is given each
-    motion's number, its picture (RGBA) and what was found in it."""
+    motion's number, its picture (RGBA) and what was found in it. frames: of the idle that is looked at for flicker."""
     control, video = ControlStage(rig, ControlConfig(crossfade=0, limb_crossfade=0)), VideoStage(rig, VideoConfig(matte=True))
     state = control.initial_state()
     rest = _draw(control, video, neutral_motion(1)[0])[0]
@@ -91,8 +95,8 @@ def check_robust(
     worst, worst_score = -1, 0.0
     halo_means, halo_tops = [], []
     for index, motion in enumerate(random_motions(count, seed)):
-        frames, state = control.step(MotionChunk(index + 1, 0, motion[None]), state)
-        picture = video.draw(frames[0].vertices, frames[0].shading)
+        posed, state = control.step(MotionChunk(index + 1, 0, motion[None]), state)
+        picture = video.draw(posed[0].vertices, posed[0].shading)
         opacity = picture[..., 3]
         exposed = int((covered & (_border(opacity) < EMPTY)).sum())
         hole = _hole_area(opacity, gaps)
@@ -106,11 +110,11 @@ def check_robust(
         if found and badness > worst_score:
             worst, worst_score = index, badness
         on_motion(index, picture, found)
-    still, person = flicker(rig)
+    still, person = flicker(rig, frames)
     return Robustness(count, borders, holes, halos, worst, largest, float(np.mean(halo_means)), float(np.mean(halo_tops)), still, person)
 
 
-def flicker(rig: PortraitRig, frames: int = 2 * FRAME_RATE) -> tuple[float, float]:
+def flicker(rig: PortraitRig, frames: int) -> tuple[float, float]:
     """Mean absolute difference of successive pictures in grey levels while the avatar only breathes and sways: on the background beside the
     person, and on the person."""
     control, video = ControlStage(rig), VideoStage(rig)
