@@ -16,7 +16,8 @@ export UV
 bin := $(VENV)/bin
 stamps := $(VENV)/.stamps
 install := $(if $(UV),$(UV) pip install --compile-bytecode --python $(bin)/python,$(bin)/python -m pip install --disable-pip-version-check)
-messages := $(wildcard msg/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake)
+messages := $(wildcard msg/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake) \
+	$(wildcard $(addprefix ros_ws/src/visavis_msgs/foxglove_msgs/,*.* msg/*))
 project := pyproject.toml setup.py setup.cfg
 
 .PHONY: help
@@ -35,7 +36,8 @@ demo: setup ## set up, then let the graph speak ten seconds: out/demo.mp4, out/d
 test: setup $(stamps)/test ## set up (with torch, for training), then check style and types and run all tests
 	$(bin)/visavis assets fetch --use setup --use test
 	$(MAKE) --no-print-directory check
-	$(bin)/python -m pytest
+	$(bin)/python -m pytest -n auto --maxprocesses 4 tests/unit tests/model
+	$(bin)/python -m pytest tests/ros tests/e2e
 
 .PHONY: lint
 lint: $(stamps)/test check ## check style (ruff) and types (mypy)

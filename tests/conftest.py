@@ -2,9 +2,15 @@
 
 import os
 import signal
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from standstill import Watch
 
 # Read when ROS messages are imported: values of a wrong type or length raise instead of being sent.
 os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
@@ -21,7 +27,27 @@ settings.register_profile("visavis", deadline=None, derandomize="CI" in os.envir
 settings.load_profile("visavis")
 
 
+LIVE = {"ros", "e2e"}
+"""Folders of tests that run processes which keep time."""
+_watch = pytest.StashKey[Watch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_watch] = Watch()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[_watch].close()
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the order of the files, but put what is marked slow at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the order of the files, but put what is marked slow at the end. Live tests may be tried again where the machine stood still."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        if item.path.parent.name in LIVE:
+            item.add_marker(pytest.mark.flaky(reruns=2, condition=config.stash[_watch].stood_still))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.stash[_watch].begin()

@@ -38,7 +38,7 @@ def test_a_sound_is_taken_for_one_that_sounds_alike_for_a_while(seed: int, name:
     assert told.dtype == np.float32 and told.shape == window.shape
     np.testing.assert_allclose(told.sum(axis=-1), 1, atol=1e-4)
     sure = told[0, :, PHONE_INDEX[name]]
-    assert (sure < 0.9 * sure.max()).sum() <= 2 * LONGEST
+    assert np.unique(sure.round(4), return_counts=True)[1].max() >= STEPS - 2 * LONGEST, "the rest stays as it was"
 
 
 def test_what_is_said_wrongly_is_mostly_a_neighbour_and_comes_as_often_as_told() -> None:

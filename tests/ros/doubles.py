@@ -6,22 +6,31 @@ The stages keep the contracts of the real ones (streaming, latency, state), so t
 """
 
 import hashlib
+import os
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.audio.errors import SpeakerLostError
+from visavis.audio.speaker import Fill
 from visavis.motion.layout import neutral_motion
 from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
+from visavis.nodes.robot_inputs import RobotInputs
+from visavis.nodes.screen import Screen, ScreenConfig
+from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
 from visavis.nodes.web_bridge import WebBridge
+from visavis.screen.window import DisplayError, Window, WindowConfig
 from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 
@@ -143,12 +152,67 @@ def _portrait(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()
 
 
+class ProbedWindow(Window):
+    """The real window, which also writes down when it showed how bright a picture; its display is gone while a file says so."""
+
+    def __init__(self, config: ScreenConfig, title: str) -> None:
+        self._check()
+        super().__init__(WindowConfig(title, rotation=config.rotation, fit=config.fit))
+
+    def show(self, picture: NDArray[np.uint8]) -> None:
+        self._check()
+        super().show(picture)
+        probe("picture", time.time_ns(), float(self.pixels()[300:400].mean()))
+
+    def _check(self) -> None:
+        if (FAULTS / "no_display").exists():
+            raise DisplayError("the display is gone")
+
+
+class ProbedSpeaker:
+    """A sound device in real time, 300 ppm fast, that writes down how loud it was when; it is gone while a file says so."""
+
+    underflows = 0
+
+    def __init__(self, config: ScreenConfig, fill: Fill, now_ns: Callable[[], int]) -> None:
+        self._fill, self._now_ns, self._latency_ns = fill, now_ns, int(config.device_latency * 1e9)
+        self._ended = threading.Event()
+
+    def open(self) -> None:
+        self.check()
+        threading.Thread(target=self._play, daemon=True).start()
+
+    def check(self) -> None:
+        if (FAULTS / "no_sound").exists():
+            raise SpeakerLostError("the loudspeaker is gone")
+
+    def close(self) -> None:
+        self._ended.set()
+
+    def _play(self) -> None:
+        next_ns, block_ns = self._now_ns() + self._latency_ns, int(20_000_000 * (1 - 300e-6))
+        while not self._ended.wait(max(0.0, (next_ns - self._latency_ns - self._now_ns()) / 1e9)):
+            next_ns = max(next_ns, self._now_ns())  # an underflow, where the machine stood still
+            sound = self._fill(next_ns, 960, 48_000)
+            probe("sound", next_ns, float(np.sqrt(np.mean(sound**2))))
+            next_ns += block_ns
+
+
+def probe(what: str, at_ns: int, value: float) -> None:
+    with (FAULTS / "probe").open("a") as file:
+        file.write(f"{what} {at_ns} {value}\n")
+
+
+FAULTS = Path(os.environ.get("SCREEN_FAULTS", "."))
 NODES = {
     "audio_capture": AudioCapture,
     "motion_diffusion": lambda: MotionDiffusion(load_motion),
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
     "web_bridge": WebBridge,
+    "robot_inputs": RobotInputs,
+    "video_encoder": VideoEncoder,
+    "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }
 
 if __name__ == "__main__":

@@ -121,13 +121,12 @@ def test_every_parameter_of_the_settings_is_one_of_its_node(observer: Observer, 
         name.removeprefix("/**/"): block["ros__parameters"] for name, block in yaml.safe_load((CONFIG / "avatar.yaml").read_text()).items()
     }
     absent = {"audio": str(tmp_path / "absent.wav"), "portrait": str(tmp_path / "absent.jpg")}
-    launcher = start(lines, "avatar", source="file", web="true", port="0", **absent)
+    everything = {"source": "file", "web": "true", "screen": "true", "h264": "true", "robot_inputs": "true"}
+    launcher = start(lines, "avatar", port="0", **everything, **absent)
     try:
         nodes = {f"/{name}" for name in settings}
         observer.wait_for(lambda: observer.names() >= nodes, 90.0, f"start of {nodes}; printed: {lines}")
-        for process in describe(
-            share_directory("visavis") / "launch" / "avatar.launch.yaml", {"source": "file", "web": "true"}, ENVIRONMENT
-        ):
+        for process in describe(share_directory("visavis") / "launch" / "avatar.launch.yaml", everything, ENVIRONMENT):
             given = {name for parameters in process.parameters if isinstance(parameters, dict) for name in parameters}
             declared = set(observer.call(ListParameters, f"/{process.name}/list_parameters", ListParameters.Request()).result.names)
             assert (given | set(settings[process.name])) <= declared, process.name

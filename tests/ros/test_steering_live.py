@@ -5,7 +5,7 @@ from geometry_msgs.msg import PointStamped
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from ros_graph import Graph
-from std_msgs.msg import String
+from std_msgs.msg import String, UInt8MultiArray
 from visavis_msgs.msg import AudioChunk, Expression, MotionChunk
 
 from visavis.audio.load import load
@@ -64,6 +64,24 @@ def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph) 
     (result,) = ros.call(SetParameters, "/motion_diffusion/set_parameters", bad).results
     assert not result.successful and "calm" in result.reason
     assert latest(motion)[BROW] > 0.3, "what was good before stays"
+
+
+def test_bytes_of_another_program_are_spoken(ros: Graph) -> None:
+    node = ros.start("robot_inputs", audio="UInt8MultiArray", audio_rate=24000)
+    ros.wait(lambda: ros.state("robot_inputs") == "active", "the node")
+    heard = ros.listen(AudioChunk, "audio")
+    publisher = ros.node.create_publisher(UInt8MultiArray, "audio_data", 100)
+    ros.wait(publisher.get_subscription_count, "a subscriber")
+    ros.wait(lambda: ros.node.count_publishers("audio"), "a publisher")
+    tone = (np.sin(np.arange(24_000) / 10) * 8000).astype("<i2")
+    for first in range(0, len(tone), 2400):
+        publisher.publish(UInt8MultiArray(data=tone[first : first + 2400].tobytes()))
+    publisher.publish(UInt8MultiArray(data=b"odd"))
+    ros.wait(lambda: heard and heard[-1].end_of_utterance, "the end of the utterance")
+    assert sum(len(msg.samples) for msg in heard) == 16_000
+    ros.wait(lambda: ros.value("robot_inputs", "refused") == 1, "a refusal")
+    ros.assert_no_errors()
+    assert node.stop() == 0
 
 
 def test_it_nods_with_its_mouth_shut_while_somebody_else_speaks(ros: Graph) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from visavis.audio import microphone
 from visavis.audio.errors import MicrophoneError, MicrophoneLostError
-from visavis.audio.microphone import InputDevice, Microphone, choose_microphone, list_microphones
+from visavis.audio.microphone import Microphone, choose_microphone, list_microphones
 from visavis.timing import NANOSECONDS, SAMPLE_RATE
 
 NOW = 1_700_000_000 * NANOSECONDS
@@ -177,7 +177,3 @@ def test_missing_library_names_the_package(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MicrophoneError, match="apt install libportaudio2"):
         list_microphones()
-
-
-def test_devices_are_plain_records() -> None:
-    assert InputDevice(0, "a", 1, 48_000, True) == InputDevice(0, "a", 1, 48_000, True)

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visavis.bridge.sound_blocks import BLOCK_NS, BLOCK_SAMPLES, FADE_SAMPLES, SoundBlocks
+from visavis.audio.row import FADE_SAMPLES
+from visavis.bridge.sound_blocks import BLOCK_NS, BLOCK_SAMPLES, SoundBlocks
 from visavis.timing import NANOSECONDS, sample_to_ns
 from visavis.types import AudioChunk
 

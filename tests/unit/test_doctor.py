@@ -115,14 +115,14 @@ def test_segments_of_killed_processes_are_told_from_those_in_use(tmp_path: Path)
 
 
 def test_audio_devices() -> None:
-    from visavis.audio.microphone import InputDevice
+    from visavis.audio.portaudio import SoundDevice
 
     def broken() -> Sequence[Any]:
         raise OSError("PortAudio library not found")
 
     assert doctor.check_audio(list).level == "WARN"
     assert doctor.check_audio(broken).detail == "PortAudio library not found"
-    found = doctor.check_audio(lambda: [InputDevice(3, "USB Mic", 1, 48000, True)])
+    found = doctor.check_audio(lambda: [SoundDevice(3, "USB Mic", 1, 48000, True)])
     assert found == Finding("OK", "microphone", "3: USB Mic (default)")
 
 

@@ -29,6 +29,7 @@ FLOORS = {
     "visavis.video": 1,
     "visavis.portrait": 1,
     "visavis.film": 1,
+    "visavis.screen": 1,
     "visavis.runtime": 2,
     "visavis.pipeline": 2,
     "visavis.data": 2,
@@ -68,12 +69,24 @@ BESIDE = {
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.
 Never the other way round, and never between stages."""
 
-NODES = {"audio_capture", "motion_diffusion", "control_render", "video_generation", "recorder", "player", "web_bridge"}
+NODES = {
+    "audio_capture",
+    "motion_diffusion",
+    "control_render",
+    "video_generation",
+    "recorder",
+    "player",
+    "robot_inputs",
+    "web_bridge",
+    "screen",
+    "video_encoder",
+}
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 
 ROS = ("visavis.ros", "visavis.nodes", "visavis.benchmark", "visavis.cli")
 KEPT_IN = {
-    "sounddevice": ("visavis.audio.microphone",),
+    "sounddevice": ("visavis.audio.portaudio",),
+    "sdl2": ("visavis.screen.window",),
     "mediapipe": ("visavis.portrait.landmarks",),
     "transformers": (),
     "cv_bridge": ("visavis.ros.pictures",),

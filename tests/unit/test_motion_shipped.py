@@ -79,7 +79,7 @@ def test_a_broken_microphone_breaks_nothing(samples: NDArray[np.int16]) -> None:
 
 
 def test_four_network_calls_move_the_head_about_as_much_as_fifty() -> None:
-    samples = np.tile(soundfile.read(SPEECH, dtype="int16")[0], 2)
+    samples, _ = soundfile.read(SPEECH, dtype="int16")
 
     def spread(**settings: float) -> float:
         stages = [load_motion_stage(config=MotionConfig(seed, **settings)) for seed in (0, 1)]  # type: ignore[arg-type]

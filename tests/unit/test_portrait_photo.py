@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -169,6 +169,7 @@ def test_a_framed_portrait_is_taken_as_it_is() -> None:
     assert choose_frame(936, 1400, face(466, 305, 263)) == Frame(0, 0, 1398)
 
 
+@example(width=200, height=307, share=0.9375, across=0.0, down=1.0)
 @given(
     width=st.integers(200, 4000),
     height=st.integers(200, 4000),

@@ -1,4 +1,4 @@
-"""The microphone: the one file that uses sounddevice (PortAudio).
+"""The microphone.
 
 The device runs at its own rate and a converter gives 16 kHz mono. Every piece carries the wall time of its first sample, so that whoever
 counts samples can see a loss and keep sound and time together.
@@ -7,14 +7,14 @@ counts samples can see a loss and keep sound and time together.
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.convert import Converter
-from visavis.audio.errors import MicrophoneError, MicrophoneLostError
+from visavis.audio.errors import MicrophoneError, MicrophoneLostError, SoundDeviceError
+from visavis.audio.portaudio import SoundDevice, choose_device, portaudio, recording_devices
 from visavis.timing import NANOSECONDS, SAMPLE_RATE
 
 QUEUE_BLOCKS = 256
@@ -22,26 +22,9 @@ LOST_AFTER = 1.0
 """Seconds without a block after which the microphone counts as gone. A device that works gives one every few tens of milliseconds."""
 
 
-@dataclass(frozen=True)
-class InputDevice:
-    """A device that can record. ``sample_rate`` in Hz is its own."""
-
-    index: int
-    name: str
-    channels: int
-    sample_rate: int
-    is_default: bool
-
-
-def list_microphones(backend: Any = None) -> list[InputDevice]:
+def list_microphones(backend: Any = None) -> list[SoundDevice]:
     """Every input device; empty where there is none. MicrophoneError where PortAudio is missing."""
-    sound = backend or _portaudio()
-    default = sound.default.device[0]
-    return [
-        InputDevice(index, str(device["name"]), int(device["max_input_channels"]), round(device["default_samplerate"]), index == default)
-        for index, device in enumerate(sound.query_devices())
-        if device["max_input_channels"] > 0
-    ]
+    return recording_devices(backend or _portaudio())
 
 
 class Microphone:
@@ -57,7 +40,7 @@ class Microphone:
         self.device = device
         self.block_seconds = block_seconds
         self.overflows = 0
-        self.info: InputDevice | None = None
+        self.info: SoundDevice | None = None
         self._now_ns = now_ns
         self._backend = backend
         self._stream: Any = None
@@ -150,27 +133,18 @@ class Microphone:
             raise MicrophoneLostError(f"the microphone {self.info.name!r} gives no sound any more: was it unplugged?")
 
 
-def choose_microphone(devices: list[InputDevice], wanted: str) -> InputDevice:
+def choose_microphone(devices: list[SoundDevice], wanted: str) -> SoundDevice:
     """The device that ``wanted`` names (an index, a part of a name, "" for the default); MicrophoneError with what there is otherwise."""
     if not devices:
         raise MicrophoneError("there is no microphone on this machine: plug one in, or use source:=file or source:=topic")
-    if not wanted:
-        return next((device for device in devices if device.is_default), devices[0])
-    if wanted.isdecimal():
-        found = [device for device in devices if device.index == int(wanted)]
-    else:
-        found = [device for device in devices if wanted.lower() in device.name.lower()]
-    if len(found) == 1:
-        return found[0]
-    what = "no microphone is" if not found else f"{len(found)} microphones are"
-    raise MicrophoneError(f"{what} named {wanted!r}: there are " + ", ".join(f"{device.index}: {device.name}" for device in devices))
+    try:
+        return choose_device(devices, wanted, "microphone")
+    except SoundDeviceError as error:
+        raise MicrophoneError(str(error)) from error
 
 
 def _portaudio() -> Any:
-    """The sounddevice module; MicrophoneError where the system library is missing."""
     try:
-        import sounddevice
-    except OSError as error:
-        what = f"the sound library PortAudio is missing ({error})"
-        raise MicrophoneError(f"{what}: install it (Debian and Ubuntu: `apt install libportaudio2`)") from error
-    return sounddevice
+        return portaudio()
+    except SoundDeviceError as error:
+        raise MicrophoneError(str(error)) from error

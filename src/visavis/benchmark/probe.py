@@ -22,6 +22,7 @@ TOPICS: dict[str, tuple[type, int]] = {
     "audio": (AudioChunk, qos.AUDIO_QUEUE_DEPTH),
     "motion": (MotionChunk, qos.MOTION_DEPTH),
     "control": (ControlFrame, qos.CONTROL_DEPTH),
+    "audio_out": (AudioChunk, qos.AUDIO_QUEUE_DEPTH),
     "image_raw": (Image, qos.PICTURE_DEPTH),
     "image_raw/compressed": (CompressedImage, qos.COMPRESSED_DEPTH),
 }

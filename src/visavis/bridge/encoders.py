@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from visavis.bridge.media_clock import AUDIO_CLOCK, VIDEO_CLOCK
@@ -33,14 +34,16 @@ class Encoded:
 class PictureEncoder:
     """RGB pictures to VP8 (the default: free of royalties, in every browser) or H.264 baseline, without a frame of delay.
 
-    bit_rate: bits a second. key_seconds: a key frame comes at least so often, and whenever one is asked for.
+    bit_rate: bits a second. key_seconds: a key frame comes at least so often, and whenever one is asked for. preset: of x264; slower ones
+    make better pictures of the same size.
     """
 
-    def __init__(self, codec: str, bit_rate: int, key_seconds: float) -> None:
+    def __init__(self, codec: str, bit_rate: int, key_seconds: float, preset: str = "ultrafast") -> None:
         if codec not in VIDEO_CODECS:
             raise ValueError(f'video_codec must be one of {", ".join(VIDEO_CODECS)}, got "{codec}"')
         self.codec = codec
         self._bit_rate = bit_rate
+        self._preset = preset
         self._key_frames = max(1, round(key_seconds * FRAME_RATE))
         self._context: VideoCodecContext | None = None
         self._last_pts = -1
@@ -81,10 +84,13 @@ class PictureEncoder:
         else:
             # Baseline level 3.1 is what browsers must understand (RFC 7742); a key frame is an IDR with its parameter sets.
             context.options = {
-                "preset": "ultrafast", "tune": "zerolatency", "level": "31", "forced-idr": "1",
+                "preset": self._preset, "tune": "zerolatency", "level": "31", "forced-idr": "1",
                 "maxrate": rate, "bufsize": str(self._bit_rate // 2),
             }  # fmt: skip
             context.profile = "Baseline"
+            # What cv2 makes of RGB; a player would guess otherwise from the size.
+            context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.SMPTE170M
+            context.color_primaries, context.color_trc = ColorPrimaries.SMPTE170M, ColorTrc.SMPTE170M
         return context
 
 

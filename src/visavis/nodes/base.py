@@ -81,6 +81,9 @@ class AvatarNode(LifecycleNode):
     def wake(self) -> None:
         """Let a waiting ``work`` return at once."""
 
+    def leave(self) -> None:
+        """Called in the worker's thread when it ends, for what belongs to that thread."""
+
     def close(self) -> None:
         """Undo ``open``. Called with the worker at rest."""
 
@@ -218,6 +221,12 @@ class AvatarNode(LifecycleNode):
         return TransitionCallbackReturn.FAILURE
 
     def _work(self) -> None:
+        try:
+            self._turn_after_turn()
+        finally:
+            self.leave()
+
+    def _turn_after_turn(self) -> None:
         while not self._stop.is_set():
             try:
                 self.work()

@@ -89,7 +89,9 @@ class Player(Node):
     def _run(self) -> None:
         try:
             self._wait_for_discovery()
-            topics = self._free_topics()
+            topics = self._claim(self._wanted)
+            if not topics:
+                raise BagError("the running graph publishes all topics of this bag itself: name those to replay all the same")
             with open_bag(Path(self.config.bag)) as reader:
                 connections = [connection for connection in reader.connections if connection.topic in topics]
                 publishers = {connection.topic: self._publisher(connection) for connection in connections}
@@ -115,30 +117,24 @@ class Player(Node):
             if (count := len(self.get_node_names())) != known:
                 known, since = count, time.monotonic()
 
-    def _free_topics(self) -> list[str]:
-        """The topics that were asked for, or those that nobody else publishes: two voices on one topic make no sense."""
-        busy = [topic for topic in self._wanted if self._others(topic)]
-        if self.config.topics:
-            for name in sorted({name for topic in busy for name in self._others(topic)}):
+    def _claim(self, topics: list[str]) -> list[str]:
+        """Those of the topics that this node may publish, for two voices on one topic make no sense: all that were asked for, whose other
+        publishers are let rest, or those that nobody else publishes."""
+        claimed = []
+        for topic in topics:
+            others = [name for name in self._others(topic) if name not in self._asked]
+            if others and not self.config.topics:
+                self.get_logger().info(f"leaving out {topic}, which the running graph publishes itself")
+                continue
+            for name in others:
                 self._let_rest(name)
-            return self._wanted
-        for topic in sorted(busy):
-            self.get_logger().info(f"leaving out {topic}, which the running graph publishes itself")
-        free = [topic for topic in self._wanted if topic not in busy]
-        if not free:
-            raise BagError("the running graph publishes all topics of this bag itself: name those to replay all the same")
-        return free
+            claimed.append(topic)
+        return claimed
 
     def _make_room(self, publishers: dict[str, Publisher]) -> None:
-        """What ``_free_topics`` does at the start, for nodes that were found since: let them rest, or leave their topics to them."""
-        for topic in list(publishers):
-            others = [name for name in self._others(topic) if name not in self._asked]
-            if self.config.topics:
-                for name in others:
-                    self._let_rest(name)
-            elif others:
-                self.get_logger().info(f"leaving out {topic}, which the running graph publishes itself")
-                self.destroy_publisher(publishers.pop(topic))
+        """Leave topics to nodes that were found since the replay began, or let those rest."""
+        for topic in publishers.keys() - self._claim(list(publishers)):
+            self.destroy_publisher(publishers.pop(topic))
 
     def _others(self, topic: str) -> list[str]:
         """Full names of the other nodes that publish a topic."""
@@ -193,7 +189,7 @@ class Player(Node):
         self._stop.wait(SETTLE_SECONDS)
 
     def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> None:
-        stamped = {connection.topic for connection in connections if _begins_with_header(connection.msgtype)}
+        stamped = {connection.topic for connection in connections if _begins_with_stamp(connection.msgtype)}
         first_ns: int | None = None
         begun_ns = shift_ns = 0
         looked_ns = time.monotonic_ns()
@@ -221,7 +217,7 @@ class Player(Node):
 
 
 def move_stamp(data: bytes, shift_ns: int) -> bytes:
-    """A serialised message that begins with a std_msgs/Header, with its stamp moved; a stamp of zero, which means none, stays.
+    """A serialised message that begins with a std_msgs/Header or a stamp, with that stamp moved; a stamp of zero, which means none, stays.
 
     The first four bytes of CDR say how it is encoded (the second one: 1 for little-endian); the header's stamp follows as int32 seconds and
     uint32 nanoseconds (OMG DDS-XTypes 7.4, section "Encapsulation").
@@ -234,9 +230,9 @@ def move_stamp(data: bytes, shift_ns: int) -> bytes:
     return data[:4] + struct.pack(layout, *moved) + data[12:]
 
 
-def _begins_with_header(type_name: str) -> bool:
+def _begins_with_stamp(type_name: str) -> bool:
     _, fields = typestore_with(type_name).fielddefs[type_name]
-    return bool(fields) and fields[0][1] == (Nodetype.NAME, "std_msgs/msg/Header")
+    return bool(fields) and fields[0][1] in [(Nodetype.NAME, name) for name in ("std_msgs/msg/Header", "builtin_interfaces/msg/Time")]
 
 
 def main() -> NoReturn:

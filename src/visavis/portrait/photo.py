@@ -117,7 +117,9 @@ def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Fra
     top, bottom = landmarks[:, 1].min(), landmarks[:, 1].max()
     face = bottom - top
     if abs(width / height - PICTURE_WIDTH / PICTURE_HEIGHT) < SHAPE_KEPT and FACE_SHARE_KEPT[0] <= face / height <= FACE_SHARE_KEPT[1]:
-        return Frame(0, 0, min(height, width * PICTURE_HEIGHT // PICTURE_WIDTH) // 3 * 3)
+        whole = Frame(0, 0, min(height, width * PICTURE_HEIGHT // PICTURE_WIDTH) // 3 * 3)
+        if landmarks[:, 0].max() <= whole.width and bottom <= whole.height:
+            return whole
     frame_top = max(top - HEADROOM * face, 0.0)
     # A frame may be cut by the lower and side borders of a person's photo without being seen, but not by empty space below.
     available = min(height - frame_top, width * PICTURE_HEIGHT / PICTURE_WIDTH)
@@ -128,7 +130,7 @@ def choose_frame(width: int, height: int, landmarks: NDArray[np.float64]) -> Fra
     if frame_height > height:
         frame_top = max(top - HEADROOM * face, float(height - frame_height))
     else:
-        frame_top = min(frame_top, float(height - frame_height))
+        frame_top = min(max(frame_top, bottom - frame_height), float(height - frame_height))
     return Frame(round(left), round(frame_top), frame_height)
 
 

@@ -50,6 +50,11 @@ def bulk(values: NDArray[np.generic], typecode: str) -> "array.array[Any]":
     return copy
 
 
+def bulk_bytes(data: bytes) -> "array.array[int]":
+    """Bytes as the ``array.array`` a message field takes."""
+    return array.array("B", data)
+
+
 def audio_chunk_to_msg(chunk: AudioChunk, frame_id: str = "") -> AudioChunkMsg:
     return AudioChunkMsg(
         header=header(chunk.stamp_ns, frame_id),

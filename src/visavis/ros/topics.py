@@ -1,5 +1,6 @@
 """The topics of an avatar and their types, and how types are found by name."""
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -23,6 +24,11 @@ TOPICS: dict[str, type] = {
     "style": String,
 }
 """Relative name -> message class."""
+
+with contextlib.suppress(ImportError):  # an apt ROS without ros-jazzy-foxglove-msgs
+    from foxglove_msgs.msg import CompressedVideo
+
+    TOPICS["image_raw/foxglove"] = CompressedVideo
 
 
 def type_name(message_class: Any) -> str:

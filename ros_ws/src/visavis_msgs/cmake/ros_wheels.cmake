@@ -1,4 +1,4 @@
-# Included right after project() where ROS 2 comes from PyPI wheels (CMAKE_PROJECT_INCLUDE, see pyproject.toml).
+# Included right after project() where ROS 2 comes from PyPI wheels (CMAKE_PROJECT_visavis_msgs_INCLUDE, see pyproject.toml).
 # A build under an apt ROS 2 never reads this file, so CMakeLists.txt stays a standard one.
 
 # The wheels install into the prefix of the environment: a venv, or the overlay in which pip or uv builds. Whichever it
