@@ -92,7 +92,13 @@ KEPT_IN = {
     "cv_bridge": ("visavis.ros.pictures",),
     "sensor_msgs_py": ("visavis.ros.points",),
     "rosbags": ("visavis.ros", "visavis.nodes"),
-    "torch": ("visavis.training", "visavis.export", "visavis.runtime.torch_engine", "visavis.portrait_build"),  # anny is written in torch
+    "torch": (
+        "visavis.training",
+        "visavis.export",
+        "visavis.runtime.torch_engine",
+        "visavis.runtime.torch_graph",
+        "visavis.portrait_build",
+    ),  # anny is written in torch
     "anny": ("visavis.portrait_build",),
     "c2pa": ("visavis.film.credentials",),
     "matplotlib": ("visavis.plotting.figure",),
