@@ -32,7 +32,8 @@ PROVIDERS = {
 @dataclass(frozen=True)
 class EngineFigures:
     """missing: why it cannot run here, "" where it ran. cpu_ms, wall_ms: of one core and of the clock for a second of speech.
-    step_p99_ms: the slowest steps, each of a tenth of a second of speech. apart: largest difference of any motion value from the first engine that ran."""
+    step_p99_ms: the slowest steps, each of a tenth of a second of speech. apart: largest difference of any motion value from the first
+    engine that ran."""
 
     missing: str
     cpu_ms: float = float("nan")

@@ -3,7 +3,7 @@ flicker where nothing moves. Random motions, checked on the opacity of what is d
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -87,10 +87,19 @@ def check_robust(
     motion's number, its picture (RGBA) and what was found in it. frames: of the idle that is looked at for flicker."""
     control, video = ControlStage(rig, ControlConfig(crossfade=0, limb_crossfade=0)), VideoStage(rig, VideoConfig(matte=True))
     state = control.initial_state()
-    rest = _draw(control, video, neutral_motion(1)[0])[0]
+    rest = _draw(control, video, neutral_motion(1)[0])
     slack = np.arange(-BORDER_SLACK, BORDER_SLACK + 1)
     covered = np.all([np.roll(_border(rest[..., 3]) >= SOLID, step) for step in slack], axis=0)
-    gaps = cv2.dilate((rest[..., 3] < SOLID).astype(np.uint8), np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)) > 0
+    # Gaps between curls move with the hair and are no holes: what counts is where the rig has nothing at all.
+    solid = rig.textures["person"].copy()
+    solid[..., 3] = 255
+    cover = VideoStage(replace(rig, textures={**rig.textures, "person": solid}), VideoConfig(matte=True))
+    gaps = (
+        cv2.dilate(
+            (_draw(control, cover, neutral_motion(1)[0])[..., 3] < SOLID).astype(np.uint8), np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)
+        )
+        > 0
+    )
     borders = holes = halos = largest = 0
     worst, worst_score = -1, 0.0
     halo_means, halo_tops = [], []
@@ -99,7 +108,7 @@ def check_robust(
         picture = video.draw(posed[0].vertices, posed[0].shading)
         opacity = picture[..., 3]
         exposed = int((covered & (_border(opacity) < EMPTY)).sum())
-        hole = _hole_area(opacity, gaps)
+        hole = _hole_area(cover.draw(posed[0].vertices, posed[0].shading)[..., 3], gaps)
         mean, top = halo(video.over_plate(picture), opacity)
         halo_means.append(mean)
         halo_tops.append(top)
@@ -133,9 +142,9 @@ def flicker(rig: PortraitRig, frames: int) -> tuple[float, float]:
     return (float(changes[beside].mean()) if beside.any() else 0.0, float(changes[solid].mean()) if solid.any() else 0.0)
 
 
-def _draw(control: ControlStage, video: VideoStage, motion: NDArray[np.float32]) -> tuple[NDArray[np.uint8], ControlStage]:
+def _draw(control: ControlStage, video: VideoStage, motion: NDArray[np.float32]) -> NDArray[np.uint8]:
     frames, _ = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())
-    return video.draw(frames[0].vertices, frames[0].shading), control
+    return video.draw(frames[0].vertices, frames[0].shading)
 
 
 def _border(opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -154,7 +163,6 @@ def _hole_area(opacity: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> int:
     inner = np.flatnonzero(~outer & (area >= HOLE_AREA))
     if not (inner > 0).any():
         return 0
-    # Between the strands of hair at the outline background is seen, and is no hole.
     near = cv2.dilate(outer[labels].astype(np.uint8), np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)) > 0
     known = gaps | near
     return max(int(((labels == label) & ~known).sum()) for label in inner if label)
