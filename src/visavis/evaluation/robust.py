@@ -94,12 +94,8 @@ def check_robust(
     solid = rig.textures["person"].copy()
     solid[..., 3] = 255
     cover = VideoStage(replace(rig, textures={**rig.textures, "person": solid}), VideoConfig(matte=True))
-    gaps = (
-        cv2.dilate(
-            (_draw(control, cover, neutral_motion(1)[0])[..., 3] < SOLID).astype(np.uint8), np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)
-        )
-        > 0
-    )
+    around = np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)
+    gaps = cv2.dilate((rest[..., 3] < SOLID).astype(np.uint8), around) > 0
     borders = holes = halos = largest = 0
     worst, worst_score = -1, 0.0
     halo_means, halo_tops = [], []
@@ -108,7 +104,8 @@ def check_robust(
         picture = video.draw(posed[0].vertices, posed[0].shading)
         opacity = picture[..., 3]
         exposed = int((covered & (_border(opacity) < EMPTY)).sum())
-        hole = _hole_area(cover.draw(posed[0].vertices, posed[0].shading)[..., 3], gaps)
+        is_covered = cover.draw(posed[0].vertices, posed[0].shading)[..., 3] >= EMPTY
+        hole = _hole_area(opacity, gaps | is_covered)
         mean, top = halo(video.over_plate(picture), opacity)
         halo_means.append(mean)
         halo_tops.append(top)
@@ -152,8 +149,8 @@ def _border(opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([opacity[0], opacity[1:, -1], opacity[-1, -2::-1], opacity[-2:0:-1, 0]])
 
 
-def _hole_area(opacity: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> int:
-    """Pixels of the largest piece of background that is enclosed by the person where the unmoved picture had none."""
+def _hole_area(opacity: NDArray[np.uint8], known: NDArray[np.bool_]) -> int:
+    """Pixels of the largest piece of background that is enclosed by the person where that is not ``known``."""
     empty = (opacity < EMPTY).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(empty, connectivity=4)
     height, width = opacity.shape
@@ -164,5 +161,4 @@ def _hole_area(opacity: NDArray[np.uint8], gaps: NDArray[np.bool_]) -> int:
     if not (inner > 0).any():
         return 0
     near = cv2.dilate(outer[labels].astype(np.uint8), np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)) > 0
-    known = gaps | near
-    return max(int(((labels == label) & ~known).sum()) for label in inner if label)
+    return max(int(((labels == label) & ~(known | near)).sum()) for label in inner if label)
