@@ -14,6 +14,7 @@ from visavis.nodes.avatar import DEFAULT_PORTRAIT
 from visavis.ros.bags import read_bag
 from visavis.ros.convert import msg_to_stamp
 from visavis.ros.pictures import image_to_msg
+from visavis.screen.h264 import VideoDecoder
 from visavis.store import shipped
 
 SPS, PPS, IDR, SLICE = 7, 8, 5, 1
@@ -27,13 +28,15 @@ def nal_types(data: bytes) -> list[int]:
 
 
 def decode(messages: Iterable[CompressedVideo]) -> list[np.ndarray]:
-    """One picture a message, or it fails: nothing waits for a later one."""
-    decoder, pictures = av.CodecContext.create("h264", "r"), []
+    """One picture a message, or it fails: nothing waits for a later one. The screen's decoder sees the same."""
+    decoder, pictures, screen = av.CodecContext.create("h264", "r"), [], VideoDecoder()
     decoder.flags |= av.codec.context.Flags.low_delay
+    assert screen.decode(b"\0\0\0\1nonsense") is None
     for msg in messages:
         (frame,) = decoder.decode(av.Packet(bytes(msg.data)))
         assert frame.pict_type != av.video.frame.PictureType.B
         pictures.append(frame.to_ndarray(format="rgb24"))
+        assert np.array_equal(screen.decode(bytes(msg.data)), pictures[-1])
     return pictures
 
 

@@ -1,14 +1,22 @@
 """The page in a real browser on a real graph (with the small stages of doubles.py): it sees, hears, speaks, interrupts and comes back."""
 
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+import av
 import numpy as np
 import soundfile
 from browser import Viewer, chromium, start_bridge
+from geometry_msgs.msg import PointStamped
+from rcl_interfaces.msg import ParameterEvent
 from ros_graph import Graph, voice
+from std_msgs.msg import String
 from visavis_msgs.msg import AudioChunk, Expression
+
+from visavis.cli.defaults import default_portrait
+from visavis.store import asset_path
 
 LOUD = np.full(16000 * 20, 12000, np.int16)
 """A voice that doubles.py draws as a bright picture; as sound it is a click."""
@@ -30,8 +38,24 @@ def pitch(samples: np.ndarray) -> float:
     return float(np.argmax(spectrum[5:]) + 5) * 16_000 / len(samples)
 
 
+def changes(events: list[ParameterEvent]) -> set[tuple[str, float]]:
+    return {(one.name, one.value.double_value) for event in events for one in event.changed_parameters}
+
+
+def barriers(viewer: Viewer) -> list[str]:
+    """What axe-core finds on the page, with everything unfolded."""
+    viewer.ask("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    viewer.ask(asset_path("axe.min.js").read_text() + "; null")
+    found = viewer.ask("axe.run({ resultTypes: ['violations'] }).then((result) => result.violations)")
+    return [f"{rule['id']}: {node['target']} {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+
+
 def test_seen_heard_and_interrupted_by_two_at_once(ros: Graph, tmp_path: Path) -> None:
-    _, url = start_bridge(ros, linger=0.5)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shutil.copy(default_portrait(), photos / "anna.jpg")
+    (photos / "secret.txt").touch()
+    _, url = start_bridge(ros, linger=0.5, portraits=str(photos))
     with chromium(tmp_path) as browser:
         one = Viewer(ros, browser, f"{url}?media=webrtc")
         one.wait(lambda: "The avatar is not running" in one.status, "word that there is no graph")
@@ -60,6 +84,44 @@ def test_seen_heard_and_interrupted_by_two_at_once(ros: Graph, tmp_path: Path) -
         two.wait(lambda: two.ask("document.querySelector('input[name=emotion]:checked').value") == "happy", "the other page to know it")
         one.page.keyboard.press("5")
         two.wait(lambda: two.ask("document.querySelector('input[name=style]:checked').value") == "serious", "a style by its key")
+
+        scaled = ros.listen(ParameterEvent, "/parameter_events")
+        one.page.click("summary")
+        one.ask("(() => { const input = document.getElementById('gesture-scale'); input.value = 150; input.onchange(); })()")
+        ros.wait(lambda: ("gesture_scale", 1.5) in changes(scaled), "a scale from the page")
+        looked = ros.listen(PointStamped, "look_at")
+        one.page.click("#video", position={"x": 300, "y": 60})
+        ros.wait(lambda: looked, "a point that was clicked on")
+        assert looked[0].point.x > 0.1 and looked[0].point.y > 0.05 and looked[0].point.z > 0.05, "to the viewer's right, above the eyes"
+        one.page.check("#follow")
+        one.page.mouse.move(500, 300)
+        ros.wait(lambda: len(looked) > 1, "the pointer")
+        one.page.uncheck("#follow")
+
+        asked = ros.listen(String, "portrait")
+        offered = one.page.locator("input[name=portrait]")
+        assert offered.count() == 1, "photos only"
+        offered.check(force=True)
+        ros.wait(lambda: asked and asked[-1].data == str(photos / "anna.jpg"), "a portrait from the page")
+        two.wait(lambda: two.ask("document.querySelector('input[name=portrait]:checked')?.value") == "anna", "the other page to know it")
+        answer = one.ask("visavis.socket.say({ type: 'portrait', name: '../secret' })")
+        assert not answer["ok"], "only what is offered"
+
+        # A recording, kept by the browser.
+        with one.page.expect_download() as download:
+            one.page.keyboard.press("r")
+            one.wait(lambda: one.page.get_attribute("#record", "aria-pressed") == "true", "a recording")
+            seen = one.shown
+            one.wait(lambda: one.shown > seen + 45, "something to record")
+            one.page.keyboard.press("r")
+        with av.open(download.value.path()) as film:
+            assert sum(1 for _ in film.decode(video=0)) > 15 and len(film.streams.audio) == 1
+
+        # Nobody is kept out: names, roles, contrast, order, in light and in the dark, on a wide and on a narrow screen.
+        for scheme, width in (("light", 1280), ("dark", 400)):
+            two.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            two.page.set_viewport_size({"width": width, "height": 800})
+            assert barriers(two) == [], f"{scheme}, {width} pixels wide"
 
         # One encode for both.
         begun = one.shown, two.shown
@@ -119,7 +181,7 @@ def test_the_microphone_and_a_file_reach_the_graph(ros: Graph, tmp_path: Path) -
 def test_a_bridge_that_was_killed_comes_back_to_the_open_page(ros_over_udp: Graph, tmp_path: Path) -> None:
     ros = ros_over_udp
     ros.start_avatar()
-    token = {"token": "a token of many letters"}
+    token = {"token": "a token of many letters", "compressed": True}
     bridge, url = start_bridge(ros, **token)
     with chromium(tmp_path) as browser:
         gate = browser.new_page()

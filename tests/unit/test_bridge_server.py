@@ -54,6 +54,14 @@ class KeptGraph:
         self.asked.append(name)
         return Outcome(True)
 
+    def choose_portrait(self, name: str) -> Outcome:
+        self.asked.append(name)
+        return Outcome(True)
+
+    def look_at(self, x: float, y: float, z: float) -> Outcome:
+        self.asked.append((x, y, z))
+        return Outcome(True)
+
     def interrupt(self) -> "asyncio.Future[Outcome]":
         return self._later("interrupt")
 

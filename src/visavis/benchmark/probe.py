@@ -15,7 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from visavis_msgs.msg import AudioChunk, ControlFrame, MotionChunk
 
 from visavis.benchmark.figures import Arrivals
-from visavis.ros import qos
+from visavis.ros import qos, topics
 from visavis.timing import NANOSECONDS
 
 TOPICS: dict[str, tuple[type, int]] = {
@@ -28,7 +28,10 @@ TOPICS: dict[str, tuple[type, int]] = {
 }
 """Topics that can be watched. All of them begin with a header; all but the pictures then have the utterance and the first index."""
 
-PICTURES = ("image_raw", "image_raw/compressed")
+VIDEO = "image_raw/foxglove"
+if VIDEO in topics.TOPICS:  # it begins with a stamp, not with a header: the same bytes
+    TOPICS[VIDEO] = (topics.TOPICS[VIDEO], qos.COMPRESSED_DEPTH)
+PICTURES = ("image_raw", "image_raw/compressed", VIDEO)
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,13 @@ class Probe:
     The environment (domain, transport) must be that of the graph when the probe is made.
     """
 
-    def __init__(self, topics: tuple[str, ...], namespace: str = "") -> None:
-        self.arrivals = {topic: Arrivals() for topic in topics}
+    def __init__(self, watched: tuple[str, ...], namespace: str = "") -> None:
+        self.arrivals = {topic: Arrivals() for topic in watched}
         self._reports: dict[str, NodeReport] = {}
         self._context = Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node("probe", context=self._context, namespace=namespace)
-        for topic in topics:
+        for topic in watched:
             message_type, depth = TOPICS[topic]
             self._node.create_subscription(message_type, topic, self._watcher(topic), qos.stream(depth), raw=True)
         self._node.create_subscription(DiagnosticArray, qos.DIAGNOSTICS_TOPIC, self._on_diagnostics, 50)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.motion.steering import MAX_SCALE, SCALE_NAMES
+
 MAX_TEXT = 64 * 1024
 """Characters of a message; a WebRTC offer of one picture and one sound has about 5000."""
 MAX_SPEECH_BYTES = 32 * 1024
@@ -18,8 +20,9 @@ SPEECH_HEADER = struct.Struct("<II")
 SOURCES = ("microphone", "file")
 MODES = ("webrtc", "pictures")
 MAX_NAME = 40
+MAX_FILE_NAME = 200
 MAX_STREAM = 2**32 - 1
-SCALES = ("mouth", "expression", "head", "blink", "gaze")
+MAX_METRES = 100.0
 
 
 class CommandError(ValueError):
@@ -75,11 +78,27 @@ class ChooseStyle:
 
 
 @dataclass(frozen=True)
+class ChoosePortrait:
+    """One of the portraits that are offered, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class SetScale:
-    """A factor, 0 to 2, on the movement of one of ``SCALES``."""
+    """A factor, 0 to ``MAX_SCALE``, on the movement of one of ``SCALE_NAMES``."""
 
     name: str
     value: float
+
+
+@dataclass(frozen=True)
+class LookAt:
+    """A point to look at, metres: x out of the screen, y to the avatar's left, z up."""
+
+    x: float
+    y: float
+    z: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,7 @@ class Ping:
     """A sign of life; it is answered at once."""
 
 
-Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | SetScale | Ping
+Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | ChoosePortrait | SetScale | LookAt | Ping
 
 
 def parse_command(text: str) -> tuple[int, Command]:
@@ -118,8 +137,12 @@ def parse_command(text: str) -> tuple[int, Command]:
         return number, Express(_text(message, "emotion", MAX_NAME), _number(message, "intensity", 0, 1))
     if kind == "style":
         return number, ChooseStyle(_text(message, "name", MAX_NAME))
+    if kind == "portrait":
+        return number, ChoosePortrait(_text(message, "name", MAX_FILE_NAME))
     if kind == "scale":
-        return number, SetScale(_choice(message, "name", SCALES), _number(message, "value", 0, 2))
+        return number, SetScale(_choice(message, "name", SCALE_NAMES), _number(message, "value", 0, MAX_SCALE))
+    if kind == "look":
+        return number, LookAt(_number(message, "x", 0.05, MAX_METRES), *(_number(message, axis, -MAX_METRES, MAX_METRES) for axis in "yz"))
     if kind == "ping":
         return number, Ping()
     raise CommandError("a message of a type that is not known")

@@ -21,7 +21,9 @@ class Choices:
 
     styles: tuple[str, ...] = ()
     emotions: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ()
     max_scale: float = 2.0
+    portraits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class GraphPort(Protocol):
     def express(self, emotion: str, intensity: float) -> Outcome: ...
 
     def choose_style(self, name: str) -> Outcome: ...
+
+    def choose_portrait(self, name: str) -> Outcome: ...
+
+    def look_at(self, x: float, y: float, z: float) -> Outcome: ...
 
     def interrupt(self) -> "asyncio.Future[Outcome]": ...
 

@@ -287,7 +287,9 @@ class Server:
                     ice=self.config.ice.for_browser(),
                     styles=choices.styles,
                     emotions=choices.emotions,
+                    scales=choices.scales,
                     max_scale=choices.max_scale,
+                    portraits=choices.portraits,
                     max_speech_seconds=self.config.max_speech_seconds,
                 )
                 session.tell(**self._state())

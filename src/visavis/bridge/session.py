@@ -12,12 +12,14 @@ from aiohttp import WSMsgType, web
 
 from visavis.bridge.commands import (
     BeginSpeech,
+    ChoosePortrait,
     ChooseStyle,
     Command,
     CommandError,
     EndSpeech,
     Express,
     Interrupt,
+    LookAt,
     Ping,
     SetScale,
     Unwatch,
@@ -195,6 +197,10 @@ class Session:
                 self._done(number, graph.express(command.emotion, command.intensity))
             case ChooseStyle():
                 self._done(number, graph.choose_style(command.name))
+            case ChoosePortrait():
+                self._done(number, graph.choose_portrait(command.name))
+            case LookAt():
+                self._done(number, graph.look_at(command.x, command.y, command.z))
             case SetScale():
                 self._start(self._wait_for(number, graph.set_scale(command.name, command.value)))
             case Ping():

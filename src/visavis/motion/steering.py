@@ -56,6 +56,9 @@ EMOTIONS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 """Emotion -> what it adds to the ARKit weights at intensity 1, after the prototypes of EMFACS (Ekman, Friesen). The jaw is speech's."""
 
 SCALES = ("mouth", "expression", "head", "gaze")
+"""Those that act on frames, in the order in which they are steered."""
+SCALE_NAMES = (*SCALES, "blink", "gesture")
+"""All of them: fields of ``Steering``, and with ``_scale`` behind them parameters of motion_diffusion."""
 MAX_SCALE = 2.0
 
 _EXPRESSION_PREFIXES = ("brow", "cheekSquint", "eyeSquint", "eyeWide", "noseSneer", "mouthSmile", "mouthFrown", "mouthDimple")
@@ -109,7 +112,7 @@ class Steering:
             raise ValueError(f'emotion must be one of {", ".join(EMOTIONS)}, got "{self.emotion}"')
         if not 0 <= self.intensity <= 1:
             raise ValueError(f"intensity must be within 0 and 1, got {self.intensity}")
-        for name in (*SCALES, "blink", "gesture"):
+        for name in SCALE_NAMES:
             if not 0 <= getattr(self, name) <= MAX_SCALE:
                 raise ValueError(f"{name} must be within 0 and {MAX_SCALE:g}, got {getattr(self, name)}")
         if self.look_at is not None:

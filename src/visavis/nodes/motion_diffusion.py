@@ -55,7 +55,7 @@ class MotionNodeConfig(SteeringParameters):
     )
     queue_seconds: float = parameter(60.0, "seconds of audio that are held at most", low=1, high=3600)
     max_lag: float = parameter(1.0, "seconds audio may come late before its time is taken anew", low=0.1, high=60)
-    playout_delay: float = parameter(0.4, "that of video_generation, so that an interruption shows at once", low=0.05, high=5)
+    playout_delay: float = parameter(0.43, "that of video_generation, so that an interruption shows at once", low=0.05, high=5)
 
 
 def load_stage(config: MotionNodeConfig) -> MotionStageLike[Any]:

@@ -74,7 +74,7 @@ class ScheduleConfig:
     idle_after: float = 0.3
     max_ahead: float = 0.5
     queue_seconds: float = 60.0
-    playout_delay: float = 0.4
+    playout_delay: float = 0.43
     max_lag: float = 1.0
     seed: int = 0
 

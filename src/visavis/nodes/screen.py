@@ -29,7 +29,9 @@ from visavis.ros import qos
 from visavis.ros.convert import msg_to_audio_chunk, msg_to_stamp
 from visavis.ros.parameters import parameter
 from visavis.ros.pictures import msg_to_image, msg_to_jpeg_image
+from visavis.ros.topics import TOPICS
 from visavis.screen.clock import SenderTime, SoundClock
+from visavis.screen.h264 import VideoDecoder
 from visavis.screen.layout import FITS, ROTATIONS, idle_picture, read_picture
 from visavis.screen.pictures import PictureQueue
 from visavis.screen.window import DisplayError, Window, WindowConfig
@@ -46,6 +48,11 @@ AROUND_SAMPLES = SAMPLE_RATE // 10
 IDLE_AGAIN_SECONDS = 1.0
 """A window that was covered shows black until it is drawn again."""
 OFFSETS = 900
+PICTURE_TOPICS = {
+    "raw": ("image_raw", qos.PICTURE_DEPTH),
+    "jpeg": ("image_raw/compressed", qos.COMPRESSED_DEPTH),
+    "h264": ("image_raw/foxglove", qos.COMPRESSED_DEPTH),
+}
 
 
 class SoundOutput(Protocol):
@@ -72,9 +79,9 @@ class ScreenConfig(NodeConfig):
     fit: str = parameter("fit", "fit: all of the picture is seen; fill: it covers the whole window", choices=FITS)
     cursor: bool = parameter(False, "show the mouse pointer in the window")
     closable: bool = parameter(True, "the window may be closed by its button or by Escape; false for a kiosk")
-    compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a screen on another machine")
+    pictures: str = parameter("raw", "raw: image_raw; jpeg: image_raw/compressed; h264: image_raw/foxglove", choices=tuple(PICTURE_TOPICS))
     playout_delay: float = parameter(
-        0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
+        0.43, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
     )
     delay: float = parameter(0.03, "seconds that pictures and sound are held back, against jitter on their way", low=0, high=5)
     sound: bool = parameter(True, "play audio_out")
@@ -113,7 +120,7 @@ class Screen(AvatarNode):
     ) -> None:
         super().__init__("screen", **node_options)
         self._make_speaker, self._make_window = make_speaker, make_window
-        self._inbox: BoundedQueue[tuple[Image | CompressedImage, int]] = BoundedQueue(INBOX, DropPolicy.OLDEST)
+        self._inbox: BoundedQueue[tuple[Any, int]] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[AudioChunkMsg] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
         self._lock = threading.Lock()
         self._window: Window | None = None
@@ -127,6 +134,8 @@ class Screen(AvatarNode):
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def load(self) -> None:
+        if PICTURE_TOPICS[self.config.pictures][0] not in TOPICS:
+            raise ValueError("pictures is h264, but the messages of Foxglove are missing: apt install ros-jazzy-foxglove-msgs")
         self._idle = read_picture(Path(self.config.idle_picture).expanduser()) if self.config.idle_picture else None
 
     def open(self) -> None:
@@ -134,7 +143,7 @@ class Screen(AvatarNode):
         self._volume = self.get_parameter("volume").value
         self._inbox.clear()
         self._heard.clear()
-        self._pictures: PictureQueue[Image | CompressedImage] = PictureQueue()
+        self._pictures: PictureQueue[Image | CompressedImage | NDArray[np.uint8]] = PictureQueue()
         self._sender = SenderTime()
         self._row = SoundRow(now_ns)
         self._heard_clock = SoundClock(now_ns, self._offset_ns())
@@ -146,9 +155,9 @@ class Screen(AvatarNode):
         self._offsets_ms.clear()
         self._delay_ns = int(self.config.playout_delay * NANOSECONDS)
         self._closed = False
-        kind, topic = (CompressedImage, "image_raw/compressed") if self.config.compressed else (Image, "image_raw")
-        depth = qos.COMPRESSED_DEPTH if self.config.compressed else qos.PICTURE_DEPTH
-        self.subscribe(kind, topic, self._on_picture, depth)
+        topic, depth = PICTURE_TOPICS[self.config.pictures]
+        self._decoder = VideoDecoder()
+        self.subscribe(TOPICS[topic], topic, self._on_picture, depth)
         if self.config.sound:
             self.subscribe(AudioChunkMsg, "audio_out", self._on_sound, qos.AUDIO_QUEUE_DEPTH)
 
@@ -172,7 +181,7 @@ class Screen(AvatarNode):
             if one.name == "volume":
                 self._volume = float(one.value)
 
-    def _on_picture(self, msg: Image | CompressedImage) -> None:
+    def _on_picture(self, msg: Any) -> None:
         self._inbox.put((msg, self.now_ns()))
 
     def _on_sound(self, msg: AudioChunkMsg) -> None:
@@ -191,9 +200,12 @@ class Screen(AvatarNode):
         if next_ns is not None and self._window is not None:
             wait = self.wait_seconds(next_ns - self._media_ns(self.now_ns() + lead_ns) + self.now_ns())
         for msg, arrival_ns in self._inbox.drain(wait):
-            due_ns = msg_to_stamp(msg.header.stamp) + self._delay_ns
+            video = self.config.pictures == "h264"
+            due_ns = msg_to_stamp(msg.timestamp if video else msg.header.stamp) + self._delay_ns
             self._sender.arrived(due_ns, arrival_ns)
-            self._pictures.put(due_ns, msg)
+            picture = self._decoder.decode(bytes(msg.data)) if video else msg
+            if picture is not None:
+                self._pictures.put(due_ns, picture)
         with self._lock:
             self._heard_clock.follow(self._offset_ns())
         for chunk_msg in self._heard.drain(0):
@@ -210,11 +222,17 @@ class Screen(AvatarNode):
         except DisplayError as error:
             self._lose_window(error)
 
-    def _show(self, window: Window, due_ns: int, msg: Image | CompressedImage) -> None:
+    def _show(self, window: Window, due_ns: int, what: Image | CompressedImage | NDArray[np.uint8]) -> None:
         try:
-            picture = msg_to_jpeg_image(msg) if isinstance(msg, CompressedImage) else msg_to_image(msg)
+            picture = (
+                what
+                if isinstance(what, np.ndarray)
+                else msg_to_jpeg_image(what)
+                if isinstance(what, CompressedImage)
+                else msg_to_image(what)
+            )
         except ValueError as error:
-            self.refuse("image_raw", error)
+            self.refuse(PICTURE_TOPICS[self.config.pictures][0], error)
             return
         wall, cpu = time.perf_counter(), time.thread_time()
         window.show(picture)
@@ -222,7 +240,7 @@ class Screen(AvatarNode):
         now_ns = self.now_ns()
         self._last, self._shown_at = picture, time.monotonic()
         self._offsets_ms.append((self._media_ns(now_ns) - due_ns) / 1e6)
-        self.health.published(now_ns - msg_to_stamp(msg.header.stamp))
+        self.health.published(now_ns - (due_ns - self._delay_ns))
 
     def _tend_window(self) -> None:
         """Open the window, if it is time to try; hear what the user does with it."""
@@ -341,6 +359,7 @@ class Screen(AvatarNode):
         self.health.set_counter(
             "drops", self._inbox.dropped + self._heard.dropped + self._pictures.counters["skipped"] + self._pictures.counters["overflow"]
         )
+        self.health.set_counter("broken", self._decoder.broken)
         self.health.set_counter("clock_jumps", self._heard_clock.jumps)
         self.health.set_counter("moves", self._sender.moves)
         offsets = list(self._offsets_ms)

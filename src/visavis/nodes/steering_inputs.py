@@ -10,7 +10,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from visavis_msgs.msg import Expression
 
-from visavis.motion.steering import EMOTIONS, MAX_SCALE, Steering
+from visavis.motion.steering import EMOTIONS, MAX_SCALE, SCALE_NAMES, Steering
 from visavis.motion.styles import STYLES
 from visavis.nodes.base import NodeConfig
 from visavis.ros.parameters import parameter
@@ -35,16 +35,8 @@ class SteeringParameters(NodeConfig):
     )
 
 
-STEERED: dict[str, str] = {
-    "style": "style",
-    "emotion": "emotion",
-    "emotion_intensity": "intensity",
-    "mouth_scale": "mouth",
-    "expression_scale": "expression",
-    "head_scale": "head",
-    "blink_scale": "blink",
-    "gaze_scale": "gaze",
-    "gesture_scale": "gesture",
+STEERED: dict[str, str] = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
+    f"{name}_scale": name for name in SCALE_NAMES
 }
 """Parameter -> field of ``Steering``."""
 

@@ -78,7 +78,7 @@ class VideoNodeConfig(NodeConfig):
     )
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
     playout_delay: float = parameter(
-        0.4, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
+        0.43, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
     )
     late_limit: float = parameter(0.15, "seconds a picture may be late before it is skipped for the next one", low=0, high=5)
     render_ahead: int = parameter(6, "pictures that are drawn before their time", low=1, high=30)

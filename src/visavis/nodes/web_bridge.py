@@ -11,36 +11,39 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, KeyValue
+from geometry_msgs.msg import Point, PointStamped
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import Expression
 
-from visavis.motion.steering import EMOTIONS, MAX_SCALE
+from visavis.motion.steering import EMOTIONS, MAX_SCALE, SCALE_NAMES
 from visavis.motion.styles import STYLES
 from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
-from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_stamp
+from visavis.ros.convert import audio_chunk_to_msg, header, msg_to_audio_chunk, msg_to_stamp
 from visavis.ros.parameters import parameter
-from visavis.ros.pictures import msg_to_image
+from visavis.ros.pictures import msg_to_image, msg_to_jpeg_image
 from visavis.timing import NANOSECONDS
 from visavis.types import AudioChunk
 
 if TYPE_CHECKING:
     from visavis.bridge.graph import GraphState, Outcome
 
+PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 INBOX = 8
 AUDIO_INBOX = 2000
 NEWEST = 3
@@ -57,7 +60,7 @@ FIGURES = (
     "av_offset_ms", "idle",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
-    f"{name}_scale": f"{name}_scale" for name in ("mouth", "expression", "head", "blink", "gaze")
+    f"{name}_scale": f"{name}_scale" for name in SCALE_NAMES
 }
 """Parameter of motion_diffusion -> name that the page knows."""
 
@@ -73,8 +76,9 @@ class WebBridgeConfig(NodeConfig):
     tls_key: str = parameter("", "PEM file of its key")
     host_names: tuple[str, ...] = parameter((), "names beside its address under which browsers may open the page")
     playout_delay: float = parameter(
-        0.4, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
+        0.43, "that of video_generation: a picture is shown with the sound of its stamp plus this", low=0.05, high=5
     )
+    compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a bridge on another machine")
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
     bit_rate: int = parameter(2_000_000, "of the picture, bits a second", low=100_000, high=20_000_000)
     keyframe_seconds: float = parameter(10.0, "a key frame comes at least so often; also whenever a browser asks", low=0.5, high=600)
@@ -83,6 +87,7 @@ class WebBridgeConfig(NodeConfig):
     turn_servers: tuple[str, ...] = parameter((), "URLs such as turn:turn.example.org:3478?transport=udp")
     turn_username: str = parameter("", "user at the TURN servers")
     turn_credential: str = parameter("", "password at the TURN servers")
+    portraits: str = parameter("", "folder of photos, of which visitors may choose the portrait by name; empty for no choice")
     max_viewers: int = parameter(8, "pages and picture streams at once", low=1, high=100)
     max_speech_seconds: int = parameter(600, "the longest speech or file that is taken in one go", low=1, high=7200)
     linger: float = parameter(10.0, "seconds that pictures go on after the last viewer has left, who may come back", low=0, high=3600)
@@ -97,7 +102,7 @@ class WebBridge(AvatarNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("web_bridge", **node_options)
-        self._inbox: BoundedQueue[Image] = BoundedQueue(INBOX, DropPolicy.OLDEST)
+        self._inbox: BoundedQueue[Image | CompressedImage] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[AudioChunkMsg] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
         self._lock = threading.Lock()
         self._viewers = (0, 0)
@@ -122,7 +127,8 @@ class WebBridge(AvatarNode):
         except ImportError as error:
             raise ValueError(f"the page needs the package {error.name}: pip install 'visavis[web]'") from error
         config = self.config
-        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), MAX_SCALE)
+        self._portraits = photos_in(config.portraits)
+        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE, tuple(self._portraits))
         self._outcome = graph.Outcome
         self._state_type = graph.GraphState
         self._encoders, self._media_clock, self._sound_blocks = encoders, media_clock, sound_blocks
@@ -150,6 +156,8 @@ class WebBridge(AvatarNode):
         self._audio = self.publisher(AudioChunkMsg, "audio", qos.AUDIO_DEPTH)
         self._style = self.publisher(String, "style", qos.STEERING_DEPTH)
         self._expression = self.publisher(Expression, "expression", qos.STEERING_DEPTH)
+        self._portrait = self.publisher(String, "portrait", qos.STEERING_DEPTH)
+        self._look_at = self.publisher(PointStamped, "look_at", qos.STEERING_DEPTH)
 
     def open(self) -> None:
         self._delay_ns = int(self.config.playout_delay * NANOSECONDS)
@@ -166,6 +174,7 @@ class WebBridge(AvatarNode):
         self.subscribe(DiagnosticArray, qos.DIAGNOSTICS_TOPIC, self._on_diagnostics, qos.DIAGNOSTICS_DEPTH)
         self.subscribe(String, "style", lambda msg: self._steering.update(style=msg.data), qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", self._on_expression, qos.STEERING_DEPTH)
+        self.subscribe(KeyValue, "portrait/wanted", self._on_portrait, 1, latched=True)
         self._interrupt = self.create_client(Trigger, "interrupt")
         self._set = self.create_client(SetParameters, "motion_diffusion/set_parameters")
         self._get = self.create_client(GetParameters, "motion_diffusion/get_parameters")
@@ -209,6 +218,11 @@ class WebBridge(AvatarNode):
     def _on_expression(self, msg: Expression) -> None:
         self._steering.update(emotion=msg.emotion, intensity=msg.intensity)
 
+    def _on_portrait(self, msg: KeyValue) -> None:
+        """Which photo is shown now, or will be at once."""
+        shown = [name for name, path in self._portraits.items() if str(path) == msg.value]
+        self._steering["portrait"] = shown[0] if shown else ""
+
     def _look_after(self) -> None:
         """Ten times a second: pictures are subscribed to while somebody looks; the pages hear how the graph is."""
         server = self._server
@@ -236,9 +250,10 @@ class WebBridge(AvatarNode):
     def _subscribe_pictures(self, wanted: bool) -> None:
         with self._lock:
             if wanted and self._image is None:
-                self._image = self.create_subscription(
-                    Image, "image_raw", self._inbox.put, qos.stream(qos.PICTURE_DEPTH), qos_overriding_options=qos.overridable()
-                )
+                compressed = self.config.compressed
+                kind, topic = (CompressedImage, "image_raw/compressed") if compressed else (Image, "image_raw")
+                profile = qos.stream(qos.COMPRESSED_DEPTH if compressed else qos.PICTURE_DEPTH)
+                self._image = self.create_subscription(kind, topic, self._inbox.put, profile, qos_overriding_options=qos.overridable())
             elif not wanted and self._image is not None:
                 self.destroy_subscription(self._image)
                 self._image = None
@@ -282,12 +297,12 @@ class WebBridge(AvatarNode):
             if ready:
                 server.send_samples(samples.astype("<i2").tobytes(), media_ns)
 
-    def _send_picture(self, msg: Image, server: Any) -> None:
+    def _send_picture(self, msg: Image | CompressedImage, server: Any) -> None:
         webrtc, ready = self._viewers
         if not webrtc and not ready:
             return
         try:
-            picture = msg_to_image(msg)
+            picture = msg_to_jpeg_image(msg) if isinstance(msg, CompressedImage) else msg_to_image(msg)
         except ValueError as error:
             self.refuse("image_raw", error)
             return
@@ -342,6 +357,17 @@ class WebBridge(AvatarNode):
         if name not in STYLES:
             return self._outcome(False, f"there is no style {name!r}: {', '.join(STYLES)}")
         self._style.publish(String(data=name))
+        return self._heard_by("motion_diffusion")
+
+    def choose_portrait(self, name: str) -> "Outcome":
+        if name not in self._portraits:
+            return self._outcome(False, f"there is no portrait {name!r}")
+        self._portrait.publish(String(data=str(self._portraits[name])))
+        return self._heard_by("control_render")
+
+    def look_at(self, x: float, y: float, z: float) -> "Outcome":
+        # Without a frame it is that of whichever avatar listens.
+        self._look_at.publish(PointStamped(header=header(self.now_ns()), point=Point(x=x, y=y, z=z)))
         return self._heard_by("motion_diffusion")
 
     def interrupt(self) -> "asyncio.Future[Outcome]":
@@ -419,6 +445,16 @@ class WebBridge(AvatarNode):
                 self.health.set_counter(name, number)
         if self._server is not None:
             self._server.send_state()
+
+
+def photos_in(folder: str) -> dict[str, Path]:
+    """Name -> absolute path of the photos in a folder; none for no folder. ValueError where there is none."""
+    if not folder:
+        return {}
+    path = Path(folder).expanduser().absolute()
+    if not path.is_dir():
+        raise ValueError(f"{path} is no folder: set portraits to a folder of photos")
+    return {photo.stem: photo for photo in sorted(path.iterdir()) if photo.suffix.lower() in PHOTOS}
 
 
 def _figure(text: str) -> float | str | None:

@@ -5,7 +5,8 @@ import { Media } from "./media.js";
 import { Speech, SpeechError } from "./speech.js";
 
 const $ = (id) => document.getElementById(id);
-const SCALES = { mouth: "Mouth", expression: "Brows and cheeks", head: "Head", gaze: "Glances", blink: "Blinks" };
+const TITLES = { mouth: "Mouth", expression: "Brows and cheeks", head: "Head", gaze: "Glances", blink: "Blinks", gesture: "Gestures" };
+let scales = []; // names, as the bridge gives them
 const WAITS_MS = [300, 700, 1500, 3000];
 const ANSWER_MS = 12000;
 const PATIENCE_MS = 3000;
@@ -73,6 +74,9 @@ function receive(message) {
     limits = message;
     offerChoices("styles", "style", message.styles, (name) => wish({ type: "style", name }, "style"));
     offerChoices("emotions", "emotion", message.emotions, express);
+    offerScales(message.scales);
+    offerChoices("portraits", "portrait", message.portraits, (name) => wish({ type: "portrait", name }, "portrait"));
+    $("portraits").hidden = !message.portraits.length;
     media.failures = 0;
     media.start(message.ice);
   } else if (message.type === "state") {
@@ -200,7 +204,7 @@ $("hear").onchange = applySound;
 
 function offerChoices(id, name, values, choose) {
   const parent = $(id);
-  if (parent.querySelectorAll("input").length === values.length) return;
+  if ([...parent.querySelectorAll("input")].map((input) => input.value).join("\n") === values.join("\n")) return;
   parent.querySelectorAll("label").forEach((label) => label.remove());
   for (const value of values) {
     const label = document.createElement("label");
@@ -229,18 +233,23 @@ const express = () => wish({ type: "express", emotion: chosen("emotion") ?? "neu
 $("intensity").oninput = () => { $("intensity-value").textContent = `${$("intensity").value} %`; wanted.intensity = performance.now() + 2500; };
 $("intensity").onchange = express;
 
-for (const [name, title] of Object.entries(SCALES)) {
+function offerScales(names) {
+  if (names.join() === scales.join()) return;
+  scales = names;
+  $("scales").replaceChildren(...names.map(slider));
+}
+function slider(name) {
   const label = Object.assign(document.createElement("label"), { className: "slider" });
   const output = Object.assign(document.createElement("output"), { textContent: "100 %", id: `${name}-value` });
   const input = Object.assign(document.createElement("input"), { type: "range", min: 0, max: 200, step: 10, value: 100, id: `${name}-scale` });
   output.setAttribute("for", input.id);
-  label.append(Object.assign(document.createElement("span"), { textContent: title }), output, input);
+  label.append(Object.assign(document.createElement("span"), { textContent: TITLES[name] ?? name }), output, input);
   input.oninput = () => { output.textContent = `${input.value} %`; wanted[`${name}_scale`] = performance.now() + 2500; };
   input.onchange = () => wish({ type: "scale", name, value: Number(input.value) / 100 }, `${name}_scale`);
-  $("scales").append(label);
+  return label;
 }
 $("reset").onclick = () => {
-  for (const name of Object.keys(SCALES)) {
+  for (const name of scales) {
     const input = $(`${name}-scale`);
     if (input.value === "100") continue;
     input.value = 100;
@@ -252,7 +261,7 @@ $("reset").onclick = () => {
 // What is in force, unless it is being changed here right now.
 function showSteering(steering) {
   const free = (name) => !(wanted[name] > performance.now()) && steering[name] !== undefined;
-  for (const name of ["style", "emotion"]) {
+  for (const name of ["style", "emotion", "portrait"]) {
     const input = free(name) && document.querySelector(`input[name="${name}"][value="${CSS.escape(String(steering[name]))}"]`);
     if (input) input.checked = true;
   }
@@ -262,8 +271,70 @@ function showSteering(steering) {
     $(id.replace("-scale", "") + "-value").textContent = `${Math.round(value * 100)} %`;
   };
   if (free("intensity")) slide("intensity", steering.intensity);
-  for (const name of Object.keys(SCALES)) if (free(`${name}_scale`)) slide(`${name}-scale`, steering[`${name}_scale`]);
+  for (const name of scales) if (free(`${name}_scale`)) slide(`${name}-scale`, steering[`${name}_scale`]);
 }
+
+// Where it looks: at the pointer over the picture while that is asked for; at a place of the picture that is clicked on.
+
+const LOOK_MS = 120;
+const [EYES_HIGH, DISTANCE, WIDTH] = [0.3, 0.6, 0.7]; // of the picture's height; metres: of the pointer before it, across the picture
+let lookedAt = 0;
+function lookAt(event) {
+  const box = $("frame").getBoundingClientRect();
+  const y = ((event.clientX - box.left) / box.width - 0.5) * WIDTH; // the avatar's left is to the viewer's right
+  const z = (EYES_HIGH - (event.clientY - box.top) / box.height) * WIDTH * (box.height / box.width);
+  return socket.say({ type: "look", x: DISTANCE, y, z });
+}
+$("frame").addEventListener("pointermove", (event) => {
+  if (!$("follow").checked || !socket.alive || performance.now() - lookedAt < LOOK_MS) return;
+  lookedAt = performance.now();
+  lookAt(event).catch(() => {}); // the next movement tries again
+});
+for (const id of ["video", "canvas"]) $(id).addEventListener("click", (event) => attempt(async () => {
+  const answer = await lookAt(event);
+  if (!answer.ok) throw new SpeechError(answer.text);
+}));
+
+// Recording, in the browser
+
+let recorder = null;
+let ticking = 0;
+function record() {
+  if (recorder) return recorder.stop();
+  return attempt(async () => {
+    const type = ["video/webm;codecs=vp8,opus", "video/mp4", "video/webm"].find((one) => window.MediaRecorder?.isTypeSupported(one));
+    if (!type) throw new SpeechError("This browser cannot record.");
+    const stream = media.recording();
+    if (!stream?.getTracks().length) throw new SpeechError("There is no picture to record yet.");
+    const parts = [];
+    const made = (recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 4e6 }));
+    const begun = performance.now();
+    made.ondataavailable = ({ data }) => { if (data.size) parts.push(data); };
+    made.onstop = () => {
+      recorder = null;
+      clearInterval(ticking);
+      showRecording(0);
+      if (parts.length) save(new Blob(parts, { type }), type.startsWith("video/mp4") ? "mp4" : "webm");
+    };
+    made.onerror = ({ error }) => complain(`The recording ended: ${error?.message ?? "the browser does not say why"}`);
+    made.start(1000);
+    showRecording(begun);
+    ticking = setInterval(() => showRecording(begun), 500);
+  });
+}
+function showRecording(begun) {
+  const seconds = Math.floor((performance.now() - begun) / 1000);
+  $("record").setAttribute("aria-pressed", String(Boolean(recorder)));
+  $("record").title = recorder ? `Recording: ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} (R stops it)` : "Record (R)";
+}
+function save(blob, ending) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `visavis-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.${ending}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+$("record").onclick = record;
 
 // Figures
 
@@ -331,7 +402,7 @@ function moreIntensity(step) {
 const fullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : $("frame").requestFullscreen?.());
 $("full").onclick = fullScreen;
 const KEYS = {
-  t: talk, p: chooseFile, escape: interrupt, m: toggleSound, f: fullScreen,
+  t: talk, p: chooseFile, r: record, escape: interrupt, m: toggleSound, f: fullScreen,
   e: (event) => nextEmotion(event.shiftKey ? -1 : 1), "+": () => moreIntensity(10), "=": () => moreIntensity(10), "-": () => moreIntensity(-10),
 };
 document.addEventListener("keydown", (event) => {

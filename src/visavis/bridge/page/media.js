@@ -96,6 +96,12 @@ export class Media extends EventTarget {
     this.setMode("pictures");
   }
 
+  // What is seen and heard, to be recorded, whether it is muted here or not; it ends when the way of the picture changes.
+  recording() {
+    if (this.mode === "webrtc") return this.video.srcObject && new MediaStream(this.video.srcObject.getTracks().map((track) => track.clone()));
+    return this.mode === "pictures" ? this.pictures.recording() : null;
+  }
+
   setMode(mode) {
     this.mode = mode;
     this.video.hidden = mode !== "webrtc";
@@ -199,6 +205,16 @@ class Pictures {
     }
   }
 
+  // The picture; and the sound, where it is on.
+  recording() {
+    const stream = this.canvas.captureStream(30);
+    if (this.audio) {
+      this.tap = this.audio.createMediaStreamDestination();
+      this.tap.stream.getTracks().forEach((track) => stream.addTrack(track));
+    }
+    return stream;
+  }
+
   addSound(time, samples) {
     const audio = this.audio;
     if (!audio || audio.state !== "running") return;
@@ -213,6 +229,7 @@ class Pictures {
     const source = audio.createBufferSource();
     source.buffer = buffer;
     source.connect(audio.destination);
+    if (this.tap?.context === audio) source.connect(this.tap);
     source.start(at);
   }
 
