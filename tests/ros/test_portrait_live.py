@@ -94,4 +94,5 @@ def test_another_portrait_takes_over_between_two_pictures(ros: Graph, tmp_path: 
     assert (stamps > 0).all()
     lost = round(stamps.sum() / (1000 / 30)) - len(stamps)
     assert lost <= ros.present("video_generation", "drops", "repeated"), "a change of portrait loses no picture"
+    assert ros.value("video_generation", "before_portrait") == ros.value("video_generation", "refused") == 0, "control waits for video"
     ros.assert_no_errors()

@@ -97,6 +97,7 @@ KEPT_IN = {
         "visavis.export",
         "visavis.runtime.torch_engine",
         "visavis.runtime.transformers_encoder",
+        "visavis.runtime.torch_graph",
         "visavis.portrait_build",
     ),  # anny is written in torch
     "anny": ("visavis.portrait_build",),

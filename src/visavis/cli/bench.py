@@ -5,6 +5,7 @@ import json
 import math
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--portrait", default="", metavar="PHOTO", help="without it the default portrait")
     parser.add_argument("--audio", default="", metavar="FILE", help="speech that is played again and again; without it the default speech")
     parser.add_argument("--first-start", action="store_true", help="fit the portrait anew, as at the first start, to measure startup_ms")
+    parser.add_argument(
+        "--engine",
+        default="",
+        metavar="NAMES",
+        help="compare engines on the motion networks instead: onnxruntime-cpu, onnxruntime-cuda, onnxruntime-tensorrt, torch-cpu, "
+        "torch-cuda, with commas, or all",
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--log", default="", metavar="FILE", help="keep what the processes print")
 
@@ -43,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     from visavis.launcher import LaunchError
     from visavis.portrait.cache import load_portrait
 
+    if args.engine:
+        return _engines(args)
     try:
         if not 1 <= args.seconds <= 86_400:
             raise ValueError(f"--seconds must be 1 to 86400, got {args.seconds}")
@@ -76,6 +86,40 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_table(figures)
     return 0
+
+
+def _engines(args: argparse.Namespace) -> int:
+    """Exit status 0 when one of the engines ran, 1 when none did."""
+    from visavis.audio.errors import AudioError
+    from visavis.audio.load import load
+    from visavis.benchmark.engines import ENGINES, compare_engines
+    from visavis.runtime.weights import WeightsError
+
+    names = list(ENGINES) if args.engine == "all" else args.engine.split(",")
+    try:
+        figures = compare_engines(names, load(Path(args.audio) if args.audio else default_speech()))
+    except (AssetError, AudioError, WeightsError, OSError) as error:
+        print(f"visavis bench: {error}", file=sys.stderr)
+        return 1
+    if args.json:
+        print(json.dumps({name: _finite(asdict(each)) for name, each in figures.items()}, indent=1))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title="Motion networks, a second of speech", title_justify="left")
+        for column in ("engine", "one core, ms", "clock, ms", "0.1 s step p99, ms", "apart from the first"):
+            table.add_column(column, justify="left" if column == "engine" else "right")
+        for name, each in figures.items():
+            if each.missing:
+                table.add_row(name, "not here", "", "", "")
+            else:
+                table.add_row(name, f"{each.cpu_ms:.1f}", f"{each.wall_ms:.1f}", f"{each.step_p99_ms:.1f}", f"{each.apart:.1e}")
+        Console(width=110).print(table)
+        for name, each in figures.items():
+            if each.missing:
+                print(f"{name}: {each.missing}")
+    return 0 if any(not each.missing for each in figures.values()) else 1
 
 
 def _print_table(figures: dict[str, Any]) -> None:

@@ -9,6 +9,11 @@ rest, strokes a minute and their distance to accents, jitter, collisions; and ho
 
 ``style``: how far the model takes over a manner measured on a clip. Speakers of the teacher, whose manner is known, say held-out items of a
 corpus; or, with ``--clip``, what the clip and the model do of each measure.
+
+``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
+what they look like then; beside the photo as it is.
+
+``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """
 
 import argparse
@@ -19,6 +24,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from visavis.cli import eval_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +57,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     motion.add_argument("--seed", type=int, default=0, help="seed of the motion; diversity compares it with the next (default 0)")
     motion.add_argument("--gestures", type=float, default=1.0, help="factor on gestures, 0 to 4 (default 1)")
     motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    eval_picture.add_parsers(measures)
 
     style = measures.add_parser("style", help="how far a manner is taken over from a clip")
     style.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items")
@@ -66,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        return {"lips": _lips, "motion": _motion, "style": _style}[args.measure](args)
+        measures = {"lips": _lips, "motion": _motion, "style": _style, "picture": eval_picture.picture, "robust": eval_picture.robust}
+        return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
         return 1

@@ -18,6 +18,9 @@ CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 
+LINING_BEYOND = 0.045
+"""How far the lining of the mouth reaches beyond the corners of the lips, in eye distances."""
+
 BITE_COVERS, BITE_SHOWS = 0.030, 0.065
 """In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
 
@@ -57,6 +60,9 @@ class Poser:
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
         behind = np.where(bound, 0, np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0)))
         self._tuck = (0.02 * metres * behind).astype(np.float32)
+        # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
+        outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
+        self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
         """Vertices int16 (V, 3) as in ``ControlFrame``, and the gap between the lips in eye distances. seal False leaves the photo's own
@@ -134,6 +140,7 @@ class Poser:
         most = self._lining_reach / np.maximum(apart[:, 1], np.float32(1e-6))
         place = upper + np.clip(rig.lining_row, self._lining_from - most, self._lining_from + most)[:, None] * apart
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
+        place[:, 0] += self._widen
         place[:, 1] += self._tuck
         place[:, 2] += np.float32(0.004)
         points[rig.mouth_lining] = place

@@ -150,7 +150,7 @@ class VideoGeneration(AvatarNode):
         self._shown = 0
         self._asked: tuple[str, str] | None = None
         self._portraits: PortraitLoader[Drawing] | None = None
-        for name in ("refused", "repeated"):
+        for name in ("refused", "repeated", "before_portrait"):
             self.health.count(name, 0)
 
     def load(self) -> None:

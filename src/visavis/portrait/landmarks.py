@@ -52,10 +52,11 @@ LEFT_IRIS: tuple[int, ...] = (473, 474, 475, 476, 477)
 @dataclass(frozen=True)
 class Face:
     """One face: landmarks float64 (478, 2) in pixels; rotation float64 (3, 3), from a face that looks at the camera to this one (x right,
-    y down, z away)."""
+    y down, z away). scores: MediaPipe's name of each ARKit shape -> 0..1, None where they were not asked for."""
 
     landmarks: NDArray[np.float64]
     rotation: NDArray[np.float64]
+    scores: dict[str, float] | None = None
 
     @property
     def height(self) -> float:
@@ -84,9 +85,9 @@ class Face:
 
 
 class FaceFinder:
-    """MediaPipe's FaceLandmarker behind three methods. Use as a context manager: it holds threads."""
+    """MediaPipe's FaceLandmarker behind three methods. ``scores``: faces have them. Use as a context manager: it holds threads."""
 
-    def __init__(self, model: Path, max_faces: int = 4) -> None:
+    def __init__(self, model: Path, max_faces: int = 4, scores: bool = False) -> None:
         with _quiet_stderr():
             self._mediapipe = mediapipe = _import_mediapipe()
             vision = mediapipe.tasks.vision
@@ -96,6 +97,7 @@ class FaceFinder:
                 min_face_detection_confidence=DETECTION_CONFIDENCE,
                 min_face_presence_confidence=PRESENCE_CONFIDENCE,
                 output_facial_transformation_matrixes=True,
+                output_face_blendshapes=scores,
             )
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(options)
 
@@ -112,13 +114,15 @@ class FaceFinder:
         with _quiet_stderr():
             result = self._landmarker.detect(picture)
         faces = []
-        for points, matrix in zip(result.face_landmarks, result.facial_transformation_matrixes, strict=True):
+        shapes = result.face_blendshapes or [None] * len(result.face_landmarks)
+        for points, matrix, shown in zip(result.face_landmarks, result.facial_transformation_matrixes, shapes, strict=True):
             # MediaPipe puts pixel edges, not centres, on whole coordinates; its camera looks along -z with y up.
             landmarks = np.array([[point.x * width - 0.5, point.y * height - 0.5] for point in points], np.float64)
             flip = np.diag([1.0, -1.0, -1.0])
             rotation = flip @ np.asarray(matrix, np.float64)[:3, :3] @ flip
             if landmarks.shape == (LANDMARKS, 2):
-                faces.append(Face(landmarks, rotation))
+                scores = None if shown is None else {shape.category_name: float(shape.score) for shape in shown}
+                faces.append(Face(landmarks, rotation, scores))
         return faces
 
     def search(self, image: NDArray[np.uint8]) -> list[Face]:
@@ -164,7 +168,7 @@ class FaceFinder:
             return None
         landmarks = (nearest.landmarks - shift) @ np.linalg.inv(turn).T
         upright = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-        return Face(landmarks, upright @ nearest.rotation)
+        return Face(landmarks, upright @ nearest.rotation, nearest.scores)
 
 
 class FaceTracker:

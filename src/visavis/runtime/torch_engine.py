@@ -1,6 +1,4 @@
-"""Networks as torch modules behind the ``Engine`` Protocol. The only file of the run time that imports torch; nothing imports it at
-start-up.
-"""
+"""Networks as torch modules behind the ``Engine`` Protocol. Nothing imports this at start-up."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,3 +22,13 @@ class TorchEngine:
         if isinstance(results, torch.Tensor):
             results = (results,)
         return {name: result.cpu().numpy() for name, result in zip(self._outputs, results, strict=True)}
+
+
+def device_for(name: str) -> str:
+    """ "cpu" or "cuda", with the threads that a stage may use. ValueError where torch cannot use it here."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"torch {torch.__version__} finds no CUDA device here: it takes an NVIDIA GPU, its driver and a CUDA build of torch"
+        )
+    torch.set_num_threads(1)
+    return name

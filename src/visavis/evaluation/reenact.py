@@ -1,0 +1,216 @@
+"""Reenactment: one photo of a person is moved as a tracker sees the same person (or another one) move in further pictures.
+
+Cells of the openpeople emotion sheets of P009 and P010, on whom nothing was trained: the neutral one is the source, the others are the
+targets. And a real clip: a calm frame is the source; targets are those after it in which the head is about where the rig can move it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.control.pose import ControlConfig, ControlStage
+from visavis.evaluation.picture_score import RIGID, landmark_distance, psnr, shape_distance, ssim
+from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
+from visavis.portrait.fit import fit_face, fit_portrait
+from visavis.portrait.landmarks import Face, FaceFinder, find_face
+from visavis.portrait.layers import build_portrait_rig
+from visavis.portrait.photo import Frame, Photo, choose_frame, cut_frame
+from visavis.portrait.rig_asset import RigAsset, load_rig_asset
+from visavis.types import MotionChunk, check_image
+from visavis.types_portrait import Camera, PortraitRig
+from visavis.video.renderer import VideoStage
+
+HELD_OUT = ("P009", "P010")
+SHEET_CELLS = 16
+CELL_INSET = 8
+"""Pixels inside the white frame of a cell."""
+
+CLIP_TURN, CLIP_SHIFT = 15.0, 0.35
+"""Frames of the clip are targets where the head is turned by at most so many degrees against the source, and its middle has moved by at
+most this share of the height of the face."""
+CLIP_SOURCE, CLIP_EVERY = 235, 5
+"""The frame of the clip that is its source, the calmest after the hand has left the face; how far the targets after it are apart."""
+FACE_MARGIN = 0.25
+"""The face region reaches this share of the face beyond the target's landmarks."""
+
+CONFIG = ControlConfig(head_limit=20.0, shift_limit=0.06, breath=0.0, sway=0.0, crossfade=0, limb_crossfade=0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo as a rig, and how its picture was seen. picture: uint8 (768, 512, 3); rig: made of it; frame: which part of the photo it
+    is."""
+
+    name: str
+    picture: NDArray[np.uint8]
+    rig: PortraitRig
+    frame: Frame
+    landmarks: NDArray[np.float64]
+    camera: Camera
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A picture that is to be met, framed as its source, and what a tracker reads from it."""
+
+    name: str
+    picture: NDArray[np.uint8]
+    landmarks: NDArray[np.float64]
+    camera: Camera
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Score:
+    """psnr (dB), ssim: whole picture; face_psnr, face_ssim: around the target's face. landmarks, shape: see ``picture_score``; NaN where no
+    face was found in the picture."""
+
+    psnr: float
+    ssim: float
+    face_psnr: float
+    face_ssim: float
+    landmarks: float
+    shape: float
+
+
+class Reenactor:
+    """Tracks and fits. Use as a context manager: it holds the tracker."""
+
+    def __init__(self, landmark_model: Path) -> None:
+        self._model = landmark_model
+        self._finder = FaceFinder(landmark_model, max_faces=1, scores=True)
+        self._asset: RigAsset = load_rig_asset()
+
+    def __enter__(self) -> "Reenactor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._finder.__exit__(None, None, None)
+
+    def source(self, image: NDArray[np.uint8], name: str) -> Source:
+        """Fit ``image`` uint8 (h, w, 3) RGB. PortraitError where it cannot be used."""
+        photo = Photo(image, None, name, name)
+        face = find_face(self._finder, image, name)
+        frame = choose_frame(image.shape[1], image.shape[0], face.landmarks)
+        rig = build_portrait_rig(fit_portrait(photo, self._asset, self._model), self._asset.mesh)
+        target = self._track(image, frame, face, name)
+        return Source(name, target.picture, rig, frame, target.landmarks, target.camera, target.scores)
+
+    def target(self, image: NDArray[np.uint8], source: Source, name: str, still_camera: bool = False) -> Target | None:
+        """``image``, cut as its source was; None where no face is found. Unless a ``still_camera`` took both, the cut is moved so that the
+        middle of the face is where it is in the source: nobody can tell then whether the person or the camera moved."""
+        face = self.look(image)
+        if face is None:
+            return None
+        frame = source.frame
+        if not still_camera:
+            rigid = list(RIGID)
+            away = (frame.to_picture(face.landmarks)[rigid] - source.landmarks[rigid]).mean(0) / frame.scale
+            frame = replace(frame, left=frame.left + round(away[0]), top=frame.top + round(away[1]))
+        return self._track(image, frame, face, name)
+
+    def look(self, image: NDArray[np.uint8]) -> Face | None:
+        """The face in a picture, None without one."""
+        faces = [again for again in (self._finder.confirm(image, face) for face in self._finder.search(image)[:1]) if again is not None]
+        return faces[0] if faces else None
+
+    def score(self, picture: NDArray[np.uint8], target: Target, source: Source) -> Score:
+        """``picture`` against ``target``; the shape of the face against the source's."""
+        low, high = target.landmarks.min(0), target.landmarks.max(0)
+        margin = FACE_MARGIN * (high - low)
+        left, top = np.maximum(low - margin, 0).astype(int)
+        right, bottom = np.minimum(high + margin, picture.shape[1::-1]).astype(int)
+        area = np.s_[top:bottom, left:right]
+        face = self.look(picture)
+        return Score(
+            psnr(picture, target.picture),
+            ssim(picture, target.picture),
+            psnr(picture[area], target.picture[area]),
+            ssim(picture[area], target.picture[area]),
+            float("nan") if face is None else landmark_distance(face.landmarks, target.landmarks),
+            float("nan") if face is None else shape_distance(face.landmarks, source.landmarks),
+        )
+
+    def _track(self, image: NDArray[np.uint8], frame: Frame, face: Face, name: str) -> Target:
+        picture, _ = cut_frame(Photo(image, None, name, name), frame)
+        landmarks = frame.to_picture(face.landmarks)
+        return Target(name, picture, landmarks, fit_face(landmarks, self._asset).camera, face.scores or {})
+
+
+def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArray[np.float32]:
+    """What moves ``rig`` as the person of ``tracked_source`` moved from there to ``target``: (MOTION_DIM,)."""
+    motion = neutral_motion(1)[0]
+    for name, score in target.scores.items():
+        if name in ARKIT_INDEX:
+            shown = tracked_source.scores.get(name, 0.0)
+            motion[FACE][ARKIT_INDEX[name]] = np.clip((score - shown) / max(1.0 - shown, 0.2), 0, 1)
+    # Where in space the rig's pivot goes with the head: p -> turn (p - from) + to.
+    turn = target.camera.rotation @ tracked_source.camera.rotation.T
+    pivot = rig.head_pivot.astype(np.float64)
+    moved = turn @ (pivot - tracked_source.camera.translation) + target.camera.translation
+    motion[HEAD_ROTATION] = rotation_to_6d(turn.astype(np.float32))
+    motion[HEAD_POSITION] = (moved - pivot).astype(np.float32)
+    return motion
+
+
+def draw(rig: PortraitRig, motions: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of (frames, MOTION_DIM) motion, each by itself."""
+    control, video = ControlStage(rig, CONFIG), VideoStage(rig)
+    state = control.initial_state()
+    for index, motion in enumerate(motions):
+        frames, state = control.step(MotionChunk(1, index, motion[None]), state)
+        yield video.draw(frames[0].vertices, frames[0].shading)
+
+
+def sheet_cells(path: Path) -> list[NDArray[np.uint8]]:
+    """The pictures of an emotion sheet, row by row, uint8 RGB, the neutral face first: what is inside the white frames. ValueError for a
+    sheet without them."""
+    sheet = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if sheet is None:
+        raise ValueError(f"{path} cannot be read")
+    frames = cv2.morphologyEx((sheet.min(-1) > 225).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(1 - frames)  # what the frames enclose: captions touch the frames from outside
+    height, width = frames.shape
+    cells = [box for box in boxes[1:] if 0.18 * width < box[2] < 0.30 * width and 0.12 * height < box[3] < 0.30 * height]
+    if len(cells) != SHEET_CELLS:
+        raise ValueError(f"{path} shows {len(cells)} frames, not {SHEET_CELLS}: this is no emotion sheet of openpeople 0.1.2")
+    # A white shirt may run into the frame below: the upper left corners are sure, and all cells have the size that most of them have.
+    size = (round(float(np.median([box[i] for box in cells]))) - 2 * CELL_INSET for i in (2, 3))
+    cell_width, cell_height = size
+    ordered = sorted(cells, key=lambda box: (round(box[1] / (height / 4.2)), box[0]))
+    pictures: list[NDArray[np.uint8]] = []
+    for left, top, *_ in ordered:
+        x, y = left + CELL_INSET, top + CELL_INSET
+        pictures.append(np.array(sheet[y : y + cell_height, x : x + cell_width, ::-1], np.uint8, order="C"))
+    return pictures
+
+
+def read_clip(path: Path) -> list[NDArray[np.uint8]]:
+    """Frames of the clip from ``CLIP_SOURCE`` on, every ``CLIP_EVERY``-th, uint8 (height, width, 3) RGB."""
+    with av.open(str(path)) as film:
+        return [
+            check_image(frame.to_ndarray(format="rgb24"))
+            for index, frame in enumerate(film.decode(video=0))
+            if index >= CLIP_SOURCE and (index - CLIP_SOURCE) % CLIP_EVERY == 0
+        ]
+
+
+def within_reach(target: Target, source: Source) -> bool:
+    """The rig can be moved there: little turned, little shifted against the source."""
+    turn = target.camera.rotation @ source.camera.rotation.T
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+    shift = np.linalg.norm(target.landmarks.mean(0) - source.landmarks.mean(0)) / np.ptp(source.landmarks[:, 1])
+    return bool(angle <= CLIP_TURN and shift <= CLIP_SHIFT)
+
+
+def mean_score(scores: list[Score]) -> Score:
+    """Means, leaving out what could not be measured."""
+    names = Score.__dataclass_fields__
+    values = {name: [getattr(score, name) for score in scores if not np.isnan(getattr(score, name))] for name in names}
+    return replace(scores[0], **{name: float(np.mean(each)) if each else float("nan") for name, each in values.items()})

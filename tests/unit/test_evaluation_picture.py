@@ -1,0 +1,71 @@
+"""Measures of the picture: they see what they are for, on pictures made to have it and on portraits. Needs `visavis assets fetch`."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from visavis.evaluation.picture_score import halo, landmark_distance, psnr, shape_distance, ssim
+from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
+from visavis.evaluation.robust import check_robust
+from visavis.store import asset_path
+from visavis.types_portrait import PICTURE_HEIGHT, PortraitRig
+
+
+def test_psnr_and_ssim_fall_with_noise_and_blur() -> None:
+    random = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(random.integers(0, 256, (120, 100, 3)).astype(np.uint8), (0, 0), 2).astype(np.uint8)
+    noisy = (picture + random.normal(0, 10, picture.shape)).clip(0, 255).astype(np.uint8)
+    assert psnr(picture, picture) == 99 and ssim(picture, picture) == pytest.approx(1)
+    assert psnr(noisy, picture) == pytest.approx(20 * np.log10(255 / 10), abs=0.4)
+    blurred = [cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.uint8) for sigma in (1, 3)]
+    assert 0.5 < ssim(noisy, picture) < 0.9 and ssim(blurred[1], picture) < ssim(blurred[0], picture) < 1
+    with pytest.raises(ValueError, match="one shape"):
+        psnr(picture, picture[:10])
+
+
+def test_shape_does_not_see_where_a_face_is_but_how_it_is_built() -> None:
+    face = np.random.default_rng(0).uniform(0, 200, (478, 2))
+    turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
+    moved = 1.7 * face @ turn + (30, -12)
+    assert shape_distance(moved, face) < 1e-9 < 0.1 < landmark_distance(moved, face)
+    assert shape_distance(face * (1.2, 1.0), face) > 0.02
+
+
+def test_a_bright_rim_is_a_halo_and_a_soft_one_is_not() -> None:
+    disk = cv2.GaussianBlur(cv2.circle(np.zeros((200, 200), np.uint8), (100, 100), 60, 255, -1), (0, 0), 3)
+    share = disk[..., None] / 255
+    soft = (60 * share + 150 * (1 - share)).round().astype(np.uint8).repeat(3, 2)
+    rim = 4 * share * (1 - share)
+    assert halo(soft, disk)[0] < 1.0
+    assert halo((soft + 60 * rim).clip(0, 255).astype(np.uint8), disk)[0] > 5
+
+
+def test_random_motions_of_the_default_portrait_are_sound(portrait: PortraitRig) -> None:
+    result = check_robust(portrait, 40, frames=10)
+    assert result.sound and result.motions == 40 and result.flicker == 0.0
+
+
+def test_a_missing_lining_and_a_pulled_border_are_found(portrait: PortraitRig) -> None:
+    none = portrait.triangles["lining"][:0]
+    assert check_robust(replace(portrait, triangles={**portrait.triangles, "lining": none}), 12, frames=2).holes > 0
+    sheet = portrait.textures["person"].copy()
+    sheet[2 * (PICTURE_HEIGHT + 26) :] = 0  # a few pixels are left below the picture
+    lifted = np.tile(np.float32([0, -0.1, 0]), (len(portrait.vertices), 1))
+    assert check_robust(replace(portrait, breath=lifted, textures={**portrait.textures, "person": sheet}), 12, frames=2).borders > 0
+
+
+def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
+    """The neutral photo of somebody nothing was trained on, moved to her surprised and to her tilted face as a tracker sees them."""
+    cells = sheet_cells(asset_path("openpeople") / "P010" / "assets" / "emotions_sheet.jpg")
+    assert len(cells) == 16
+    with Reenactor(asset_path("face_landmarker.task")) as reenactor:
+        source = reenactor.source(cells[0], "neutral")
+        for cell in (cells[4], cells[7]):
+            target = reenactor.target(cell, source, "cell")
+            assert target is not None
+            picture = next(draw(source.rig, motion_of(target, source, source.rig)[None]))
+            still, moved = (reenactor.score(image, target, source) for image in (source.picture, picture))
+            assert moved.landmarks < 0.75 * still.landmarks
+            assert moved.face_ssim > still.face_ssim - 0.02
