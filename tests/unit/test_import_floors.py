@@ -88,11 +88,17 @@ KEPT_IN = {
     "sounddevice": ("visavis.audio.portaudio",),
     "sdl2": ("visavis.screen.window",),
     "mediapipe": ("visavis.portrait.landmarks",),
-    "transformers": (),
+    "transformers": ("visavis.runtime.transformers_encoder",),
     "cv_bridge": ("visavis.ros.pictures",),
     "sensor_msgs_py": ("visavis.ros.points",),
     "rosbags": ("visavis.ros", "visavis.nodes"),
-    "torch": ("visavis.training", "visavis.export", "visavis.runtime.torch_engine", "visavis.portrait_build"),  # anny is written in torch
+    "torch": (
+        "visavis.training",
+        "visavis.export",
+        "visavis.runtime.torch_engine",
+        "visavis.runtime.transformers_encoder",
+        "visavis.portrait_build",
+    ),  # anny is written in torch
     "anny": ("visavis.portrait_build",),
     "c2pa": ("visavis.film.credentials",),
     "matplotlib": ("visavis.plotting.figure",),

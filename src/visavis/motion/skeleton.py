@@ -82,6 +82,11 @@ _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _HAND = {"left": HAND_LEFT, "right": _MIRROR @ HAND_LEFT @ _MIRROR}
 
 
+def hand_frame(side: str) -> Array:
+    """Rotation (3, 3) from the frame of a hand (fingers, back, thumb; see the module) to the torso's axes, at rest."""
+    return np.asarray(_HAND[side])
+
+
 def rotation_from_vector(vectors: ArrayLike) -> Array:
     """Axis-angle (..., 3) in radians to matrices (..., 3, 3), by Rodrigues' formula."""
     vectors = np.asarray(vectors, np.float64)
