@@ -16,7 +16,7 @@ WIDTHS = (0.035, 0.125)
 """Metres that an arm is wide."""
 HAND_SIDE = 0.04
 """Metres: skin beside face and neck that is larger than a square of this side is a hand or an arm."""
-STRIP = 4
+STRIP = 8
 """Pixels of the body beside an arm that are lifted off with it."""
 ALIKE = 3.6
 """Standard deviations of the face's colour within which skin is taken for skin."""
