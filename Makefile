@@ -84,7 +84,7 @@ $(stamps)/install: $(project) $(stamps)/venv
 $(stamps)/test: $(project) .ci/install_torch.sh .ci/setup_system.sh $(stamps)/install
 	.ci/setup_system.sh $(bin)/python browser
 	.ci/install_torch.sh $(bin)/python
-	$(install) --quiet --editable ".[test,train]"
+	$(install) --quiet --editable ".[test,train,transformers]"
 	touch $@
 
 # One shell for all lines of a recipe, so that a line can set what the next one uses.

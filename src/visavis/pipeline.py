@@ -82,15 +82,16 @@ def render_offline(
     framing: str = "upper_body",
     size: tuple[int, int] = (0, 0),
     matte: bool = False,
+    arms: bool = True,
 ) -> Iterator[VideoFrame]:
     """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
 
-    framing, size (width, height), matte: as in ``video.renderer.VideoConfig``.
+    framing, size (width, height), matte: as in ``video.renderer.VideoConfig``. arms: as in ``control.pose.ControlConfig``.
     """
     # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage
 
-    control = ControlStage(portrait, ControlConfig())
+    control = ControlStage(portrait, ControlConfig(arms=arms))
     video = VideoStage(portrait, VideoConfig(framing=framing, width=size[0], height=size[1], matte=matte))
     return pictures(control_frames(motion_chunks(blocks, motion, steering=steering), control), video)

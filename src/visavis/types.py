@@ -5,7 +5,7 @@ indices and from the stamp at which the utterance began, never from when a callb
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -65,6 +65,7 @@ class ControlFrame:
     shading: float32 (S,), named by ``control.pose.SHADING_NAMES`` (lid closure, mouth opening, ...).
     keypoints: float32 (K, 3), named landmarks in pixels (x, y) and metres of depth, for viewers and bags.
     portrait: content hash of the portrait whose rig it is, where it came over a topic.
+    arms: int16 (A, 3), arms and hands in the same units, the right arm first; (0, 3) where neither is to be drawn.
     """
 
     utterance_id: int
@@ -76,6 +77,7 @@ class ControlFrame:
     end_of_utterance: bool = False
     flush: bool = False
     portrait: str = ""
+    arms: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 3), np.int16))
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,58 @@ class EyeRig:
     under_travel: NDArray[np.float32]
 
 
+ARM_REPLACED, ARM_FROM_BELOW, ARM_LEFT_ALONE = range(3)
+"""What is done about an arm of the photo: it hangs, is lifted out and posed; it cannot be lifted out, and a raised hand comes in from
+below; it does something else and stays as it is."""
+
+
+@dataclass(frozen=True)
+class ArmRig:
+    """Arms and hands of a person. Row 0 is the person's right side, row 1 the left one; both are kept as left arms and mirrored in x.
+
+    kinds: int32 (2,), ``ARM_REPLACED``, ``ARM_FROM_BELOW`` or ``ARM_LEFT_ALONE``.
+    points: float32 (2, N, 3), metres from the shoulder, at rest (``motion.skeleton``), as thick as the photo's arms. triangles: int32
+    (T, 3), clockwise as seen in the picture for a left arm. bones: uint8 (N, K), rows of heads; weights: float32 (N, K). heads: float32
+    (B, 3), where bones turn, order ``portrait.arm_asset.BONES``.
+    shoulders: float32 (2, 3), camera space. lean: float32 (2, 2), radians that upper and lower arm of the photo hang away from rest in the
+    picture's plane, clockwise as seen. breath: float32 (2, 3), how the shoulders move from breathed out to breathed in.
+    colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (3, 9), what even
+    light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy.
+    upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
+    sleeves. grain: float32 (2, G, G), fine structure of skin and of cloth, about 1; grain_at: int32 (N, 2), where in it a vertex lies, in
+    1/16 of a cell.
+    own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
+    out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
+    person without the arm, the arm alone, the sleeve alone.
+    """
+
+    kinds: NDArray[np.int32]
+    points: NDArray[np.float32]
+    triangles: NDArray[np.int32]
+    bones: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+    heads: NDArray[np.float32]
+    shoulders: NDArray[np.float32]
+    lean: NDArray[np.float32]
+    breath: NDArray[np.float32]
+    colour: NDArray[np.float32]
+    gloss: NDArray[np.float32]
+    light: NDArray[np.float32]
+    upper: int
+    cloth: int
+    grain: NDArray[np.float32]
+    grain_at: NDArray[np.int32]
+    own: NDArray[np.int32]
+    bare: dict[str, NDArray[np.uint8]]
+    arm: dict[str, NDArray[np.uint8]]
+    sleeve: dict[str, NDArray[np.uint8]]
+
+    @property
+    def vertices(self) -> int:
+        """Rows of ``ControlFrame.arms`` where arms are drawn."""
+        return 2 * self.points.shape[1]
+
+
 @dataclass(frozen=True)
 class PortraitRig:
     """A photo as a rig that can be posed (control) and drawn (video).
@@ -188,7 +240,7 @@ class PortraitRig:
     picture is drawn larger.
     head_frame: pixels (left, top, side), a square around head and neck, inside the picture.
     keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.
-    eye_distance: pixels between the pupils in the photo.
+    eye_distance: pixels between the pupils in the photo. arms: arms and hands.
     """
 
     content_hash: str
@@ -220,3 +272,4 @@ class PortraitRig:
     eye_distance: float
     plate_detail: NDArray[np.uint8]
     head_frame: tuple[int, ...]
+    arms: ArmRig

@@ -1,5 +1,7 @@
 """A robot steers the avatar while it runs, and lets it listen: topics and parameters of motion_diffusion, good and bad ones."""
 
+from pathlib import Path
+
 import numpy as np
 from geometry_msgs.msg import PointStamped
 from rcl_interfaces.msg import Parameter, ParameterValue
@@ -10,7 +12,8 @@ from visavis_msgs.msg import AudioChunk, Expression, MotionChunk
 
 from visavis.audio.load import load
 from visavis.cli.defaults import default_speech
-from visavis.motion.layout import ARKIT_INDEX, HEAD_ROTATION, head_euler_from_rotation, rotation_from_6d
+from visavis.motion.layout import ARKIT_INDEX, HEAD_ROTATION, head_euler_from_rotation, neutral_motion, rotation_from_6d
+from visavis.motion.livelink import write_livelink
 from visavis.ros.convert import msg_to_motion_chunk
 
 SMILE, BROW, LOOK_LEFT = (ARKIT_INDEX[name] for name in ("mouthSmileLeft", "browInnerUp", "eyeLookOutLeft"))
@@ -20,7 +23,7 @@ def latest(motion: list[MotionChunk]) -> np.ndarray:
     return msg_to_motion_chunk(motion[-1]).values[-1]
 
 
-def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph) -> None:
+def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph, tmp_path: Path) -> None:
     node = ros.start("motion_diffusion", look_at_seconds=2.0)
     ros.wait(lambda: ros.state("motion_diffusion") == "active", "motion")
     motion = ros.listen(MotionChunk, "motion")
@@ -52,6 +55,18 @@ def test_expression_look_at_style_and_parameters_show_while_it_runs(ros: Graph) 
     ros.wait(lambda: latest(motion)[BROW] > 0.3 and latest(motion)[SMILE] < 0.02, "half a surprise")
     style.publish(String(data="warm"))
     ros.wait(lambda: latest(motion)[SMILE] > 0.1, "warmth")
+
+    smiling = neutral_motion(120)
+    smiling[:, [SMILE, ARKIT_INDEX["mouthSmileRight"]]] = 0.6
+    write_livelink(tmp_path / "smiling.csv", smiling)
+    style.publish(String(data=str(tmp_path / "smiling.csv")))
+    ros.wait(lambda: latest(motion)[SMILE] > 0.4, "the smile of the clip")
+    clip = SetParameters.Request(parameters=[Parameter(name="style", value=ParameterValue(type=4, string_value="neutral"))])
+    assert ros.call(SetParameters, "/motion_diffusion/set_parameters", clip).results[0].successful
+    ros.wait(lambda: latest(motion)[SMILE] < 0.05, "an end of it")
+    clip.parameters[0].value.string_value = str(tmp_path / "smiling.csv")
+    assert ros.call(SetParameters, "/motion_diffusion/set_parameters", clip).results[0].successful
+    ros.wait(lambda: latest(motion)[SMILE] > 0.4, "the smile again, by parameter")
 
     expression.publish(Expression(emotion="bored", intensity=1.0))
     expression.publish(Expression(emotion="happy", intensity=float("nan")))

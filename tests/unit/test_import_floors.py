@@ -88,7 +88,7 @@ KEPT_IN = {
     "sounddevice": ("visavis.audio.portaudio",),
     "sdl2": ("visavis.screen.window",),
     "mediapipe": ("visavis.portrait.landmarks",),
-    "transformers": (),
+    "transformers": ("visavis.runtime.transformers_encoder",),
     "cv_bridge": ("visavis.ros.pictures",),
     "sensor_msgs_py": ("visavis.ros.points",),
     "rosbags": ("visavis.ros", "visavis.nodes"),
@@ -97,6 +97,7 @@ KEPT_IN = {
         "visavis.export",
         "visavis.runtime.torch_engine",
         "visavis.runtime.torch_graph",
+        "visavis.runtime.transformers_encoder",
         "visavis.portrait_build",
     ),  # anny is written in torch
     "anny": ("visavis.portrait_build",),

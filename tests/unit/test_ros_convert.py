@@ -74,9 +74,10 @@ def test_motion_round_trip(utterance: int, first: int, frames: int, stamp: int, 
 def test_control_round_trip(
     utterance: int, index: int, vertices: np.ndarray, shading: np.ndarray, keypoints: np.ndarray, stamp: int
 ) -> None:
-    frame = ControlFrame(utterance, index, vertices, shading, keypoints, stamp, end_of_utterance=True)
-    back = msg_to_control_frame(over_the_wire(control_frame_to_msg(frame, "abc")), "abc", len(vertices))
-    for name in ("vertices", "shading", "keypoints"):
+    arms = np.repeat(vertices[:1] // 2, index % 2 * 4, 0)
+    frame = ControlFrame(utterance, index, vertices, shading, keypoints, stamp, end_of_utterance=True, arms=arms)
+    back = msg_to_control_frame(over_the_wire(control_frame_to_msg(frame, "abc")), "abc", len(vertices), 4)
+    for name in ("vertices", "shading", "keypoints", "arms"):
         assert np.array_equal(getattr(back, name), getattr(frame, name)), name
     assert (back.utterance_id, back.frame_index, back.stamp_ns, back.end_of_utterance, back.flush) == (utterance, index, stamp, True, False)
 

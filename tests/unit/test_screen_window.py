@@ -64,7 +64,11 @@ def test_a_place_keeps_the_proportion_and_the_middle() -> None:
 def test_no_display_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
     monkeypatch.setenv("DISPLAY", ":97")
+    monkeypatch.setenv("WAYLAND_DISPLAY", "none")
     with pytest.raises(DisplayError, match="DISPLAY or WAYLAND_DISPLAY"):
+        Window(WindowConfig())
+    monkeypatch.delenv("SDL_VIDEODRIVER")
+    with pytest.raises(DisplayError, match="DISPLAY or WAYLAND_DISPLAY"):  # not a picture that nobody sees
         Window(WindowConfig())
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     with pytest.raises(DisplayError, match="there is no display 7"):

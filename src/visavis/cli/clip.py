@@ -1,4 +1,4 @@
-"""A clip of motion, wherever it comes from: a sound file that the model is given, a bag, or a recording of Live Link Face."""
+"""A clip of motion, wherever it comes from: a sound file that the model is given, a bag, a corpus, or a recording of Live Link Face."""
 
 import argparse
 import math
@@ -42,8 +42,9 @@ class Clip:
 
 
 def load_clip(path: Path, args: argparse.Namespace, steering: Steering, tell: Callable[[str], None]) -> Clip:
-    """The clip behind ``path``: a folder or .mcap or .db3 is a bag, .csv a recording of Live Link Face, anything else a sound file, whose
-    motion is made by the model with ``args.seed`` and ``args.weights`` and ``steering``. ``tell`` is given remarks."""
+    """The clip behind ``path``: a folder or .mcap or .db3 is a bag, .csv a recording of Live Link Face, .npz motion of a corpus
+    (NAME.motion.npz, with the sound beside it), anything else a sound file, whose motion is made by the model with ``args.seed`` and
+    ``args.weights`` and ``steering``. ``tell`` is given remarks."""
     if not path.exists():
         raise ValueError(f"{path} does not exist")
     if path.is_dir() or path.suffix in (".mcap", ".db3"):
@@ -60,6 +61,13 @@ def load_clip(path: Path, args: argparse.Namespace, steering: Steering, tell: Ca
         for line in capture.remarks:
             tell(line)
         return Clip(path.name, "Live Link Face", None, capture.motion)
+    if path.suffix == ".npz":
+        from visavis.data.corpus import load_item
+        from visavis.data.from_video import read_motion
+
+        item = path.with_name(path.name.removesuffix(".npz").removesuffix(".motion") + ".npz")
+        motion = read_motion(item.with_name(f"{item.stem}.motion.npz"))
+        return Clip(item.stem, "a corpus", load_item(item).samples if item.exists() else None, motion)
     samples = load_sound(path, tell)
     return Clip(path.name, f"the model, seed {args.seed}", samples, speak(samples, args.seed, args.weights, steering))
 

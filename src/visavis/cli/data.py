@@ -1,7 +1,8 @@
 """``visavis data``: makes the training corpus, in three steps that all go on where they were stopped.
 
 ``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them, ``body`` the body
-and the hands that go with both (cheap: run them again whenever a teacher changes).
+and the hands that go with both (cheap: run them again whenever a teacher changes). ``from-video`` adds real people: motion tracked in
+films.
 """
 
 import argparse
@@ -40,6 +41,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--pause", type=float, default=0.35, help="seconds of silence before, between and after the sentences (default 0.35)"
     )
 
+    video = steps.add_parser(
+        "from-video",
+        help="track face, head, arms and hands of a person in films",
+        description="Follow the one person of each film: 52 ARKit weights, head, gaze, and hands where they show, 30 frames a second. "
+        "FOLDER becomes a corpus of real motion; NAME.motion.npz in it also is what --style, visavis plot and visavis livelink take.",
+    )
+    video.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="a film of one person: mp4, mov, mkv, webm, avi...")
+    video.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="where to write NAME.npz and NAME.motion.npz")
+    video.add_argument("--livelink", action="store_true", help="also write NAME.csv, as the app Live Link Face does")
+    video.add_argument("--no-hands", dest="hands", action="store_false", help="leave the hands alone")
+    video.add_argument("--as-seen", action="store_true", help="keep the head turned as the camera saw it, instead of its middle ahead")
+    video.add_argument("--split", choices=("train", "val"), default="train", help="what the items are for (default train)")
+    video.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
+
     info = steps.add_parser("info", help="count items, minutes, voices and phones of a corpus")
     info.add_argument("corpus", type=Path, help="folder of the corpus")
 
@@ -47,9 +62,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     from visavis.store import AssetError
 
+    steps = {"kokoro": _kokoro, "teacher": _teacher, "body": _body, "speak": _speak, "from-video": _from_video, "info": _info}
     try:
-        return {"kokoro": _kokoro, "teacher": _teacher, "body": _body, "speak": _speak, "info": _info}[args.step](args)
-    except (AssetError, FileNotFoundError, RuntimeError, ValueError) as error:
+        return steps[args.step](args)
+    except (AssetError, OSError, RuntimeError, ValueError) as error:
         print(f"visavis data {args.step}: {error}", file=sys.stderr)
         return 1
 
@@ -149,6 +165,42 @@ def _speak(args: argparse.Namespace) -> int:
     return 0
 
 
+def _from_video(args: argparse.Namespace) -> int:
+    from visavis.audio.load import load
+    from visavis.cli.progress import progress_bar
+    from visavis.data.from_video import lined_up, motion_of, save_tracked
+    from visavis.data.tracking import track_film
+    from visavis.film.footage import picture_count, sound_delay
+    from visavis.motion.livelink import write_livelink
+    from visavis.store import asset_path
+    from visavis.timing import FRAME_RATE
+
+    names = [clip.stem for clip in args.clips]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two films are called {twice[0]}: rename one, or write them to different folders")
+    counts = [picture_count(clip) for clip in args.clips]  # before minutes of tracking: what is no film shows at once
+    face = asset_path("face_landmarker.task")
+    hands = asset_path("hand_landmarker.task") if args.hands else None
+
+    def tell(line: str) -> None:
+        print(f"visavis data from-video: {line}", file=sys.stderr)
+
+    for clip, count in zip(args.clips, counts, strict=True):
+        with progress_bar(f"tracking {clip.name}", count, "pictures", quiet=args.quiet) as advance:
+            tracked = motion_of(track_film(clip, face, hands, tell, advance), args.as_seen)
+        frames = len(tracked.motion)
+        delay = sound_delay(clip)
+        samples = None if delay is None else lined_up(load(clip, tell), delay, frames)
+        args.output.mkdir(parents=True, exist_ok=True)
+        path = save_tracked(args.output, clip.stem, args.split, tracked, samples)
+        if args.livelink:
+            write_livelink(path.with_name(f"{clip.stem}.csv"), tracked.motion)
+        parts = {"face": tracked.face_seen, "left hand": tracked.left_seen, "right hand": tracked.right_seen}
+        shares = ", ".join(f"{name} in {100 * seen.mean():.0f} %" for name, seen in parts.items())
+        print(f"{path}: {frames / FRAME_RATE:.2f} s, {shares}; {int(tracked.filled.sum())} frames of the face filled")
+    return 0
+
+
 def _info(args: argparse.Namespace) -> int:
     from collections import defaultdict
 
@@ -170,7 +222,7 @@ def _info(args: argparse.Namespace) -> int:
             phones[phone.name] += phone.end - phone.start
     taught = sum(motion_path(path).exists() for path in paths)
     print(f"{len(paths)} items, {taught} with motion; " + ", ".join(f"{split} {value:.1f} min" for split, value in minutes.items()))
-    print(f"{len(voices)} voices and blends; silence {100 * phones['SIL'] / sum(phones.values()):.0f} % of the time")
+    print(f"{len(voices)} voices and blends; silence {100 * phones['SIL'] / max(sum(phones.values()), 1e-9):.0f} % of the time")
     print(
         "minutes of sound a phone: "
         + ", ".join(f"{name} {seconds / 60:.2f}" for name, seconds in sorted(phones.items(), key=lambda pair: -pair[1]))

@@ -11,6 +11,9 @@ rest, strokes a minute and their distance to accents, jitter, collisions; and ho
 what they look like then; beside the photo as it is.
 
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
+
+``style``: how far the model takes over a manner measured on a clip. Speakers of the teacher, whose manner is known, say held-out items of a
+corpus; or, with ``--clip``, what the clip and the model do of each measure.
 """
 
 import argparse
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
     from visavis.evaluation.lip_score import LipScore
     from visavis.evaluation.recordings import Recording
+    from visavis.motion.stage import MotionStage
+    from visavis.motion.style_clip import StyleScale
 
 DRIVERS = ("loudness", "oracle", "model")
 
@@ -54,6 +59,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
     eval_picture.add_parsers(measures)
 
+    style = measures.add_parser("style", help="how far a manner is taken over from a clip")
+    style.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items")
+    style.add_argument("--items", type=int, default=4, help="how many held-out items (default 4)")
+    style.add_argument("--clip", type=Path, default=None, help="instead: measure this clip, and the default speech in its style")
+    style.add_argument("--weights", type=Path, default=None, help="folder of motion weights (default: those that come with visavis)")
+    style.add_argument("--seed", type=int, default=0, help="seed of the motion (default 0)")
+    style.add_argument("--json", action="store_true", help="print JSON instead of the table")
+
 
 def run(args: argparse.Namespace) -> int:
     from visavis.runtime.weights import WeightsError
@@ -61,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        return {"lips": _lips, "motion": _motion, "picture": eval_picture.picture, "robust": eval_picture.robust}[args.measure](args)
+        measures = {"lips": _lips, "motion": _motion, "style": _style, "picture": eval_picture.picture, "robust": eval_picture.robust}
+        return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
         return 1
@@ -234,7 +248,6 @@ def _clips(args: argparse.Namespace) -> "list[_Clip]":
     import numpy as np
 
     from visavis.data.body import teach_body
-    from visavis.data.corpus import item_paths, load_item
     from visavis.data.prosody import analyse
     from visavis.data.teacher import teach
     from visavis.evaluation.recordings import Recording
@@ -250,12 +263,7 @@ def _clips(args: argparse.Namespace) -> "list[_Clip]":
         path = default_speech()
         recordings.append(Recording("default speech", load(path), read_phones(phone_file(path))))
     else:
-        for path in item_paths(args.corpus):
-            item = load_item(path)
-            if item.split == "val" and len(recordings) < args.items:
-                recordings.append(Recording(item.name, item.samples, item.phones))
-        if not recordings:
-            raise FileNotFoundError(f"{args.corpus} has no held-out items: make a corpus with `visavis data kokoro`")
+        recordings = _held_out(args.corpus, args.items)
     clips = []
     for number, recording in enumerate(recordings):
         face = teach(recording.samples, recording.phones, number)
@@ -263,6 +271,21 @@ def _clips(args: argparse.Namespace) -> "list[_Clip]":
         accents = np.array([accent.time for accent in analyse(recording.samples, recording.phones).accents])
         clips.append(_Clip(recording, body.put_into(face.as_motion()), accents))
     return clips
+
+
+def _held_out(corpus: Path, count: int) -> "list[Recording]":
+    """The first held-out items of a corpus."""
+    from visavis.data.corpus import item_paths, load_item
+    from visavis.evaluation.recordings import Recording
+
+    recordings: list[Recording] = []
+    for path in item_paths(corpus):
+        item = load_item(path)
+        if item.split == "val" and item.phones and len(recordings) < count:
+            recordings.append(Recording(item.name, item.samples, item.phones))
+    if not recordings:
+        raise FileNotFoundError(f"{corpus} has no held-out items: make a corpus with `visavis data kokoro`")
+    return recordings
 
 
 def _perform(args: argparse.Namespace, recording: "Recording", seed: int) -> "NDArray[np.float32]":
@@ -275,3 +298,62 @@ def _perform(args: argparse.Namespace, recording: "Recording", seed: int) -> "ND
     stage = load_motion_stage(args.weights or DEFAULT_WEIGHTS, MotionConfig(seed=seed))
     state = stage.with_manner(stage.initial_state(), Manner(gestures=args.gestures))
     return stage.step(recording.samples, state, final=True)[0]
+
+
+def _style(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from visavis.evaluation.style import transfer
+    from visavis.motion.stage import MotionConfig
+    from visavis.runtime.motion import load_motion_stage, load_style_scale
+    from visavis.runtime.weights import DEFAULT_WEIGHTS
+
+    if (args.corpus is None) == (args.clip is None):
+        raise ValueError("name either a corpus (--corpus) or a clip (--clip)")
+    weights = args.weights or DEFAULT_WEIGHTS
+    scale, stage = load_style_scale(weights), load_motion_stage(weights, MotionConfig(seed=args.seed), body=False)
+    if args.clip is not None:
+        return _style_of_clip(args, stage, scale)
+    recordings = _held_out(args.corpus, args.items)
+    scores = transfer(recordings, stage, scale)
+    if args.json:
+        speakers = {name: {who: dataclasses.asdict(one) for who, one in by.items()} for name, by in scores.items()}
+        print(json.dumps({"where": str(args.corpus), "items": len(recordings), "speakers": speakers}))
+        return 0
+    table = Table(title=f"Style from a clip, {len(recordings)} held-out items, weights of the face against the speaker's")
+    for column in ("speaker", "driver", "MAE", "SSIM", "manner, spreads"):
+        table.add_column(column, justify="left" if column in ("speaker", "driver") else "right")
+    for name, by in scores.items():
+        for who, one in by.items():
+            table.add_row(name, who, f"{one.error:.4f}", f"{one.likeness:.3f}", f"{one.manner:.2f}")
+    Console(width=120).print(table)
+    return 0
+
+
+def _style_of_clip(args: argparse.Namespace, stage: "MotionStage", scale: "StyleScale") -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from visavis.audio.load import load
+    from visavis.cli.defaults import default_speech
+    from visavis.evaluation.style import speak
+    from visavis.motion.layout import FACE, HEAD_ROTATION
+    from visavis.motion.style_clip import measure_style
+    from visavis.motion.styles import STYLE_VALUES
+    from visavis.ros.reference import read_reference
+
+    clip = read_reference(args.clip)
+    samples = load(default_speech())
+    motions = {"clip": clip, "model": speak(samples, stage, None), "model in its style": speak(samples, stage, scale.style_of(clip))}
+    scores = {name: scale.score(measure_style(motion[:, FACE], motion[:, HEAD_ROTATION])).tolist() for name, motion in motions.items()}
+    if args.json:
+        print(json.dumps({"clip": str(args.clip), "measures": list(STYLE_VALUES), "scores": scores}))
+        return 0
+    table = Table(title=f"{args.clip.name}: measures in spreads from the corpus' mean, held within 3")
+    for column in ("", *STYLE_VALUES):
+        table.add_column(column, justify="right" if column else "left")
+    for name, values in scores.items():
+        table.add_row(name, *(f"{value:+.2f}" for value in values))
+    Console(width=120).print(table)
+    return 0

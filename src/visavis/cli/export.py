@@ -8,10 +8,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("export", help="export trained networks", description=__doc__)
     parser.add_argument(
         "network",
-        choices=("encoder", "face", "body"),
-        help="encoder: before the face model is trained; face: writes the manifest too; body: adds itself to that",
+        choices=("encoder", "face", "body", "style"),
+        help="encoder: before the face model is trained; face: writes the manifest too; body: adds itself to that; "
+        "style: measures how the weights there follow a style and adds that",
     )
-    parser.add_argument("--checkpoint", type=Path, required=True, help="output folder of the training")
+    parser.add_argument("--checkpoint", type=Path, help="output folder of the training (not for style)")
+    parser.add_argument("--corpus", type=Path, help="(style) folder of the corpus the face model was trained on")
+    parser.add_argument("--silence-share", type=float, default=0.15, help="(style) silence_share of that training (default 0.15)")
+    parser.add_argument("--items", type=int, default=6, help="(style) how many held-out utterances are spoken (default 6)")
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
     parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")
     parser.add_argument("--lip-odds", type=float, default=2.0, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
@@ -24,12 +28,17 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from visavis.export.motion import average_weights, export_encoder, export_face, write_manifest
+    from visavis.motion.wave_encoder import WaveSpec
     from visavis.training.config import EncoderTraining, load_config
     from visavis.training.encoder_net import AudioEncoder
     from visavis.training.face_net import FaceNet
-    from visavis.training.face_run import SPEC_FILE, read_spec
+    from visavis.training.face_run import ENCODER_SPEC_FILE, SPEC_FILE, read_spec
     from visavis.training.loop import load_average, trained_steps
 
+    if args.network == "style":
+        return _style(args)
+    if args.checkpoint is None:
+        raise ValueError(f"--checkpoint is needed for {args.network}: the output folder of its training")
     if args.network == "body":
         return _body(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
@@ -48,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
     for path in export_face(face, args.to):
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
-    print(write_manifest(args.to, encoder_spec, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
+    wave = args.checkpoint / ENCODER_SPEC_FILE
+    heard_by = WaveSpec(**json.loads(wave.read_text())) if wave.exists() else encoder_spec
+    print(write_manifest(args.to, heard_by, face_spec, {"face_steps": trained_steps(args.checkpoint), **facts}))
     return 0
 
 
@@ -67,4 +78,17 @@ def _body(args: argparse.Namespace) -> int:
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
     print(add_body(args.to, spec, {"steps": trained_steps(args.checkpoint), **facts}))
+    return 0
+
+
+def _style(args: argparse.Namespace) -> int:
+    from visavis.cli.progress import progress_bar
+    from visavis.export.style import add_style, measure_scale
+    from visavis.motion.styles import STYLE_VALUES
+
+    if args.corpus is None:
+        raise ValueError("--corpus is needed for style: the folder that the face model was trained on")
+    with progress_bar("speaking", 1 + 2 * len(STYLE_VALUES), "passes") as advance:
+        scale = measure_scale(args.corpus, args.to, args.silence_share, args.items, advance)
+    print(add_style(args.to, scale, {"measured_on": f"{args.items} held-out utterances, told 1.5 spreads more and less"}))
     return 0

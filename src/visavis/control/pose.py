@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.control.arms import NO_ARMS, ArmPoser, Carrier
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
 from visavis.control.torso import TorsoPose, Turn, follow, leaning, torso_at
@@ -20,15 +21,16 @@ from visavis.motion.layout import (
     RIGHT_HAND,
     check_motion,
     head_euler_from_rotation,
+    head_rotation_from_euler,
     rotation_from_6d,
 )
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
-SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light")
+SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light", "arm_right", "arm_left")
 """Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances,
-light that falls between the lips, 0..1."""
+light that falls between the lips, 0..1, how much the posed arm takes the place of the photo's own, 0..1."""
 
 KEYPOINT_NAMES: tuple[str, ...] = (
     *(f"jaw_{i}" for i in range(17)),
@@ -58,7 +60,7 @@ _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 class ControlConfig:
     """head_limit: degrees, turns of the head bend softly into this. shift_limit: metres. breath, sway: amplitudes, 0 holds still.
     breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged; limb_crossfade: those for arms and hands,
-    which have further to go."""
+    which have further to go. arms: whether arms and hands are posed at all."""
 
     head_limit: float = 14.0
     shift_limit: float = 0.03
@@ -68,6 +70,7 @@ class ControlConfig:
     breaths_per_minute: float = 14.0
     crossfade: int = 6
     limb_crossfade: int = 20
+    arms: bool = True
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -106,6 +109,7 @@ class ControlStage:
         self.config = config or ControlConfig()
         self._rig = portrait
         self._poser = Poser(portrait)
+        self._arm_poser = ArmPoser(portrait.arms, portrait.focal, portrait.principal)
         if (*portrait.keypoint_names, "head_pivot") != KEYPOINT_NAMES:
             raise ValueError(
                 "the cached portrait was made by another version of visavis: delete it from the cache so that it is fitted again"
@@ -131,7 +135,7 @@ class ControlStage:
             head = soft_limit(rotation_from_6d(wanted[_NECK]) @ rotation_from_6d(wanted[HEAD_ROTATION]), self.config.head_limit)
             yaw, _, roll = head_euler_from_rotation(head)
             state = replace(state, lean=follow(state.lean, (float(yaw), float(roll))))
-            vertices, shading, keypoints = self._pose(
+            vertices, shading, keypoints, arms = self._pose(
                 wanted, head, leaning(torso_at(state.frame, self.config.breaths_per_minute), state.lean)
             )
             last = i == len(motion) - 1
@@ -145,6 +149,7 @@ class ControlStage:
                     stamp_ns=input.stamp_ns + frame_to_ns(input.first_frame + i) - frame_to_ns(input.first_frame),
                     end_of_utterance=input.end_of_utterance and last,
                     flush=input.flush and i == 0,
+                    arms=arms,
                 )
             )
             state = replace(state, frame=state.frame + 1, shown=wanted)
@@ -164,7 +169,7 @@ class ControlStage:
 
     def _pose(
         self, motion: NDArray[np.float32], head: NDArray[np.float32], at: TorsoPose
-    ) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
         config, rig = self.config, self._rig
         face = retarget_face(motion[FACE], rig.photo_expression, rig.rest_expression)
         shift = motion[HEAD_POSITION]
@@ -177,12 +182,16 @@ class ControlStage:
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
         vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
-        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite)], np.float32)
+        arms, shown = NO_ARMS, (0.0, 0.0)
+        if config.arms:
+            sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
+            arms, shown = self._arm_poser.pose(motion, Carrier(sway, rig.hip_pivot, torso.shift, torso.breath))
+        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite), *shown], np.float32)
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot
         pivot_pixel = [pivot[0] / pivot[2] * rig.focal + rig.principal[0], pivot[1] / pivot[2] * rig.focal + rig.principal[1], pivot[2]]
-        return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)])
+        return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)]), arms
 
 
 def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.arms import mirrored, pose_arm
-from visavis.data.corpus import Item, load_item, motion_path, write_npz
+from visavis.data.corpus import Item, is_tracked, load_item, motion_path, write_npz
 from visavis.data.gesture_kinds import ARM_VALUES, CODE, DEVIATE, FLEX, PLACE, REST, SHAPE, SWIVEL, TWIST
 from visavis.data.gestures import Move, Planner
 from visavis.data.head import ease, slow_noise
@@ -214,8 +214,11 @@ def teach_body_item(item: Item, head: NDArray[np.float32]) -> TaughtBody:
 
 
 def teach_body_file(path: Path, force: bool = False) -> bool:
-    """Write ``body/<item>.npz`` for an item that has face and head, unless one of this teacher's version is there; True if written."""
+    """Write ``body/<item>.npz`` for an item that has face and head, unless one of this teacher's version, or of a film, is there; True if
+    written."""
     target = body_path(path)
+    if is_tracked(target) or is_tracked(motion_path(path)):
+        return False
     if target.exists() and not force:
         with np.load(target) as data:
             if "version" in data and int(data["version"]) == BODY_TEACHER_VERSION:

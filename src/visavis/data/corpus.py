@@ -2,7 +2,7 @@
 
 An item is a short session of one voice: a few sentences with natural pauses, sometimes a long silence. Item k depends on (seed, k) only,
 so that making a corpus can stop and go on, and any prefix of it is balanced over the voices. Files: ``<item>.npz`` (sound and phones),
-``<item>.motion.npz`` (face and head, see ``teacher``).
+``<item>.motion.npz`` (face and head, see ``teacher``; of real people, see ``from_video``).
 """
 
 import dataclasses
@@ -235,6 +235,14 @@ def item_paths(folder: Path) -> list[Path]:
 def motion_path(item: Path) -> Path:
     """Where the face and head of ``<item>.npz`` are kept."""
     return item.with_name(f"{item.stem}.motion.npz")
+
+
+def is_tracked(path: Path) -> bool:
+    """Whether a file of motion (face and head, or body) is there and was tracked in a film: no teacher writes over it."""
+    if not path.exists():
+        return False
+    with np.load(path) as data:
+        return "tracked" in data
 
 
 def write_npz(path: Path, **arrays: Any) -> Path:

@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.data.corpus import Item, load_item, motion_path, write_npz
+from visavis.data.corpus import Item, is_tracked, load_item, motion_path, write_npz
 from visavis.data.expression import brow_curves, eye_curves
 from visavis.data.head import head_angles, head_motion
 from visavis.data.mouth import MouthStyle, mouth_curves
@@ -75,8 +75,10 @@ def teach_item(item: Item) -> TaughtMotion:
 
 
 def teach_file(path: Path, force: bool = False) -> bool:
-    """Write ``<item>.motion.npz`` beside an item unless one of this teacher's version is there; True if it was written."""
+    """Write ``<item>.motion.npz`` beside an item unless one of this teacher's version, or of a film, is there; True if it was written."""
     target = motion_path(path)
+    if is_tracked(target):
+        return False
     if target.exists() and not force:
         with np.load(target) as data:
             if "version" in data and int(data["version"]) == TEACHER_VERSION:

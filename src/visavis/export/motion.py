@@ -17,6 +17,7 @@ from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import FEATURES, MELS_PER_FRAME
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
+from visavis.motion.wave_encoder import WaveSpec
 from visavis.runtime.motion import BODY_CONTEXT_FILE, BODY_DENOISER_FILE, CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
 from visavis.runtime.weights import MANIFEST, file_sha256
 from visavis.training.body_net import BodyChances, BodyNet
@@ -99,19 +100,20 @@ def export_body(network: BodyNet, folder: Path) -> tuple[Path, Path]:
     return context, denoiser
 
 
-def write_manifest(folder: Path, encoder: EncoderSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
+def write_manifest(folder: Path, encoder: EncoderSpec | WaveSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
     """Lists the files of encoder and face with size and sha256, the specs, and ``facts`` (data, commands, metrics). What a manifest that is
-    there says of the body is kept."""
+    there says of the body is kept. Of an encoder of transformers, which stays in its own folder, the spec names that folder."""
     path = folder / MANIFEST
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    files = {name: _describe(folder / name) for name in (ENCODER_FILE, CONTEXT_FILE, DENOISER_FILE)}
+    own = [] if isinstance(encoder, WaveSpec) else [ENCODER_FILE]
+    files = {name: _describe(folder / name) for name in (*own, CONTEXT_FILE, DENOISER_FILE)}
     specs: dict[str, Any] = {"encoder": asdict(encoder), "face": asdict(face)}
     body = {name: old["files"][name] for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE) if name in old.get("files", {})}
     if body:
         files |= body
         specs["body"] = old["specs"]["body"]
         facts = {**facts, **({"body": old["body"]} if "body" in old else {})}
-    return _write(path, {"files": files, "specs": specs, **facts})
+    return write_json(path, {"files": files, "specs": specs, **facts})
 
 
 def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
@@ -121,14 +123,14 @@ def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
     content["files"] |= {name: _describe(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
     content["specs"]["body"] = asdict(spec)
     content["body"] = facts
-    return _write(path, content)
+    return write_json(path, content)
 
 
 def _describe(path: Path) -> dict[str, Any]:
     return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
 
 
-def _write(path: Path, content: dict[str, Any]) -> Path:
+def write_json(path: Path, content: dict[str, Any]) -> Path:
     specs = {name: spec if name != "body" else BODY_HERE for name, spec in content["specs"].items()}
     text = json.dumps({**content, "specs": specs}, indent=1)
     # the body's spec is thousands of numbers: one line

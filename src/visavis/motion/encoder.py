@@ -6,6 +6,7 @@ speakers of the training corpus have in common, so that the face model meets in 
 """
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +71,45 @@ def encode_frame(
         raise ValueError(f"features of a frame must have shape {(MELS_PER_FRAME, FEATURES)}, got {features.shape}")
     output = engine.run({"features": features[None], "state": state})
     return output["encoded"].reshape(-1), output["next_state"]
+
+
+class FrameEncoder(Protocol):
+    """Hears a stream one video frame at a time; the state of a stream is given to it and comes back."""
+
+    @property
+    def delay_frames(self) -> int:
+        """Frames by which it is late: what it gives for a frame describes the one so many frames before."""
+
+    @property
+    def frame_features(self) -> int:
+        """Values a video frame."""
+
+    def initial_state(self) -> Any: ...
+
+    def encode(self, samples: NDArray[np.int16], features: NDArray[np.float32], state: Any) -> tuple[NDArray[np.float32], Any]:
+        """One frame, its int16 samples (n,) at 16 kHz and their ``features`` (MELS_PER_FRAME, FEATURES), to (frame_features,) and the next
+        state. In the first ``delay_frames`` calls, what it gives describes nothing."""
+
+
+@dataclass(frozen=True)
+class MelEncoder:
+    """The encoder that is trained here: a network on mel features."""
+
+    engine: Engine
+    spec: EncoderSpec
+
+    @property
+    def delay_frames(self) -> int:
+        return self.spec.delay_frames
+
+    @property
+    def frame_features(self) -> int:
+        return self.spec.frame_features
+
+    def initial_state(self) -> NDArray[np.float32]:
+        return initial_encoder_state(self.spec)
+
+    def encode(
+        self, samples: NDArray[np.int16], features: NDArray[np.float32], state: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return encode_frame(self.engine, features, state)

@@ -35,7 +35,7 @@ _KNUCKLES = np.array(
     [[-0.092, 0.004, 0.024], [-0.096, 0.006, 0.002], [-0.082, -0.001, -0.036], [-0.090, 0.004, -0.018], [-0.028, -0.010, 0.028]]
 )
 _BONES = np.array([[0.040, 0.024, 0.022], [0.044, 0.028, 0.023], [0.032, 0.020, 0.020], [0.040, 0.026, 0.022], [0.042, 0.033, 0.028]])
-_DIRECTIONS = np.array([[-1.0, 0, 0]] * 4 + [_THUMB / np.linalg.norm(_THUMB)])
+DIRECTIONS = np.array([[-1.0, 0, 0]] * 4 + [_THUMB / np.linalg.norm(_THUMB)])
 
 TORSO = ((np.array([-0.06, 0.25, 0.115]), np.array([-0.06, 0.62, 0.125])), (np.array([0.06, 0.25, 0.115]), np.array([0.06, 0.62, 0.125])))
 TORSO_RADIUS = 0.112
@@ -77,9 +77,14 @@ THUMB_AT_REST = _unit(_FORWARD - (_FORWARD @ FINGERS_AT_REST) * FINGERS_AT_REST)
 BACK_AT_REST = np.cross(THUMB_AT_REST, FINGERS_AT_REST)
 """Directions of the left hand at rest: along the fingers, towards the thumb's side, out of the back of the hand."""
 
-_HAND_LEFT = np.stack([FINGERS_AT_REST, BACK_AT_REST, THUMB_AT_REST], axis=-1)
+HAND_LEFT = np.stack([FINGERS_AT_REST, BACK_AT_REST, THUMB_AT_REST], axis=-1)
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
-_HAND = {"left": _HAND_LEFT, "right": _MIRROR @ _HAND_LEFT @ _MIRROR}
+_HAND = {"left": HAND_LEFT, "right": _MIRROR @ HAND_LEFT @ _MIRROR}
+
+
+def hand_frame(side: str) -> Array:
+    """Rotation (3, 3) from the frame of a hand (fingers, back, thumb; see the module) to the torso's axes, at rest."""
+    return np.asarray(_HAND[side])
 
 
 def rotation_from_vector(vectors: ArrayLike) -> Array:
@@ -141,7 +146,7 @@ def hand_joints(pose: ArrayLike, side: str) -> Array:
     mirror = np.array([-1.0 if side == "left" else 1.0, 1.0, 1.0])
     places = np.empty((len(turns), 5, 4, 3))
     for finger in range(5):
-        along = mirror * _DIRECTIONS[finger]
+        along = mirror * DIRECTIONS[finger]
         place = np.broadcast_to(mirror * _KNUCKLES[finger], (len(turns), 3))
         frame = np.broadcast_to(np.eye(3), (len(turns), 3, 3))
         for joint in range(3):

@@ -1,13 +1,14 @@
 """The motion stage: samples of speech in, frames of motion out, the same bit for bit however the samples are cut."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.body_model import BodySpec, BodyState, draw_luck, generate_body, initial_body_state, put_into
 from visavis.motion.body_sound import body_sound
-from visavis.motion.encoder import EncoderSpec, encode_frame, initial_encoder_state
+from visavis.motion.encoder import FrameEncoder
 from visavis.motion.face_model import EVENTS, FaceSpec, generate_chunk, rest, to_motion
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
 from visavis.motion.layout import MOTION_DIM
@@ -79,7 +80,7 @@ class MotionState:
     frames_given: int
     pending: NDArray[np.int16]
     features: FeatureState
-    encoder: Array
+    encoder: Any
     sound: Array
     past: Array
     manner: Manner
@@ -92,23 +93,20 @@ class MotionStage:
 
     def __init__(
         self,
-        encoder: Engine,
+        encoder: FrameEncoder,
         context: Engine,
         denoiser: Engine,
-        encoder_spec: EncoderSpec,
         face_spec: FaceSpec,
         config: MotionConfig,
         body: BodyNetworks | None = None,
     ) -> None:
-        if face_spec.audio != encoder_spec.frame_features:
-            raise ValueError(
-                f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder_spec.frame_features}"
-            )
+        if face_spec.audio != encoder.frame_features:
+            raise ValueError(f"the face model wants {face_spec.audio} values of sound a frame, the encoder gives {encoder.frame_features}")
         if face_spec.style != len(STYLE_VALUES):
             raise ValueError(f"the face model has {face_spec.style} values of style, this version knows {len(STYLE_VALUES)}")
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
-        self._encoder_spec, self._face_spec, self._config = encoder_spec, face_spec, config
-        self._ahead = face_spec.future + encoder_spec.delay_frames
+        self._face_spec, self._config = face_spec, config
+        self._ahead = face_spec.future + encoder.delay_frames
         if body is not None and (body.spec.chunk != face_spec.chunk or body.spec.future > self._ahead):
             raise ValueError(
                 f"the body model makes {body.spec.chunk} frames from {body.spec.future} frames of later sound, "
@@ -122,7 +120,7 @@ class MotionStage:
     @property
     def latency_samples(self) -> int:
         """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, and the encoder's delay."""
-        return frame_to_sample(self._face_spec.chunk - 1 + self._face_spec.future + self._encoder_spec.delay_frames)
+        return frame_to_sample(self._face_spec.chunk - 1 + self._face_spec.future + self._encoder.delay_frames)
 
     def initial_state(self) -> MotionState:
         face = self._face_spec
@@ -132,7 +130,7 @@ class MotionStage:
             frames_given=0,
             pending=np.zeros(0, np.int16),
             features=initial_feature_state(),
-            encoder=initial_encoder_state(self._encoder_spec),
+            encoder=self._encoder.initial_state(),
             sound=np.zeros((face.window, face.audio), np.float32),
             past=rest(face, face.past),
             manner=Manner(),
@@ -182,7 +180,7 @@ class MotionStage:
                 return state, heard[position:].copy()
             state = self._hear_frame(state, heard[position : position + length])
             position += length
-            described = state.encoded_frames - self._encoder_spec.delay_frames
+            described = state.encoded_frames - self._encoder.delay_frames
             ready = described - self._face_spec.future - state.frames_given
             if ready == self._face_spec.chunk:
                 chunk = self._next_chunk(state)
@@ -195,10 +193,10 @@ class MotionStage:
 
     def _hear_frame(self, state: MotionState, samples: NDArray[np.int16]) -> MotionState:
         features, feature_state = frame_features(samples, state.features)
-        encoded, encoder_state = encode_frame(self._encoder, features, state.encoder)
+        encoded, encoder_state = self._encoder.encode(samples, features, state.encoder)
         sound = state.sound
         # the encoder's first outputs describe the time before the stream began
-        if state.encoded_frames >= self._encoder_spec.delay_frames:
+        if state.encoded_frames >= self._encoder.delay_frames:
             sound = np.concatenate([sound[1:], encoded[None]])
         body = state.body
         if body is not None:

@@ -26,7 +26,7 @@ from visavis.motion.layout import (
     rotation_from_6d,
     rotation_to_6d,
 )
-from visavis.motion.styles import STYLES, Manner
+from visavis.motion.styles import STYLES, Manner, Style
 from visavis.timing import FRAME_RATE
 
 Array = NDArray[np.float32]
@@ -87,8 +87,8 @@ _RATES = np.array([_SLOW] * (_FACE_SIZE + len(SCALES) + 1) + [_EYES] * 2 + [_HEA
 
 @dataclass(frozen=True)
 class Steering:
-    """What is asked for. style: one of ``STYLES``. emotion: one of ``EMOTIONS``; intensity: 0..1. look_at: point (metres, see the module),
-    None looks freely.
+    """What is asked for. style: one of ``STYLES``; reference: a style measured on a clip, which then counts instead. emotion: one of
+    ``EMOTIONS``; intensity: 0..1. look_at: point (metres, see the module), None looks freely.
 
     mouth, expression, head, gaze: factors 0..2 on what model and style do; blink: on how often the eyes blink; gesture: on how often and
     how largely the hands gesture, 0 lets them rest. Raises ValueError, saying what is allowed.
@@ -104,6 +104,7 @@ class Steering:
     gaze: float = 1.0
     blink: float = 1.0
     gesture: float = 1.0
+    reference: Style | None = None
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
@@ -122,9 +123,14 @@ class Steering:
                 raise ValueError("look_at must not be the point between the eyes themselves")
 
     @property
+    def whole_style(self) -> Style:
+        """The reference's style, or that of the name."""
+        return self.reference or STYLES[self.style]
+
+    @property
     def manner(self) -> Manner:
         """What the models are told."""
-        manner = STYLES[self.style].manner
+        manner = self.whole_style.manner
         return replace(manner, blinks=manner.blinks * self.blink, gestures=manner.gestures * self.gesture)
 
 
@@ -168,7 +174,9 @@ def look_angles(point: tuple[float, float, float]) -> tuple[float, float]:
 
 def _target(wanted: Steering, now: NDArray[np.float64]) -> NDArray[np.float64]:
     target = np.zeros(_SIZE)
-    style = STYLES[wanted.style]
+    style = wanted.whole_style
+    for name, weight in style.stays:
+        target[ARKIT_INDEX[name]] += weight
     for emotion, intensity in ((wanted.emotion, wanted.intensity), style.tint):
         for name, weight in EMOTIONS[emotion].items():
             target[ARKIT_INDEX[name]] += weight * intensity

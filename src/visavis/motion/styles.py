@@ -34,7 +34,7 @@ class Manner:
 @dataclass(frozen=True)
 class Style:
     """manner: what the model is told. mouth, expression, head, gaze: factors on what it does. tint: emotion that stays in the face, with
-    its intensity."""
+    its intensity. stays: ARKit names and the weights that are added for good, as a clip's own expression."""
 
     manner: Manner = field(default_factory=Manner)
     mouth: float = 1.0
@@ -42,6 +42,7 @@ class Style:
     head: float = 1.0
     gaze: float = 1.0
     tint: tuple[str, float] = ("neutral", 0.0)
+    stays: tuple[tuple[str, float], ...] = ()
 
 
 STYLES: Mapping[str, Style] = MappingProxyType(

@@ -50,12 +50,13 @@ class ControlNodeConfig(NodeConfig):
 
     portrait: str = parameter("", "the photo; empty for the one that comes with visavis; another one may be set while it runs", live=True)
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
+    arms: bool = parameter(True, "arms and hands gesture in the picture; otherwise they stay as the photo shows them")
 
 
 def load_stage(config: ControlNodeConfig) -> tuple[ControlStageLike, str]:
     """The control stage of the portrait, and the portrait's content hash. Raises PortraitError with what to do about a bad photo."""
     portrait = load_avatar(config.portrait, config.portrait_cache)
-    return ControlStage(portrait, ControlConfig()), portrait.content_hash
+    return ControlStage(portrait, ControlConfig(arms=config.arms)), portrait.content_hash
 
 
 class ControlRender(AvatarNode):

@@ -21,6 +21,7 @@ from visavis_msgs.msg import Expression
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
 from visavis.motion.stage import MotionConfig
+from visavis.motion.styles import STYLES, Style
 from visavis.nodes.base import AvatarNode
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
@@ -29,8 +30,9 @@ from visavis.nodes.steering_inputs import SteeringInputs, SteeringParameters
 from visavis.ros import qos
 from visavis.ros.convert import motion_chunk_to_msg, msg_to_audio_chunk
 from visavis.ros.parameters import parameter, read_parameters
+from visavis.ros.reference import style_of_clip
 from visavis.runtime.engine import OnnxEngine
-from visavis.runtime.motion import load_motion_stage
+from visavis.runtime.motion import load_motion_stage, load_style_scale
 from visavis.runtime.weights import DEFAULT_WEIGHTS
 from visavis.timing import NANOSECONDS, sample_to_ns
 from visavis.types import MotionChunk
@@ -56,6 +58,11 @@ class MotionNodeConfig(SteeringParameters):
     queue_seconds: float = parameter(60.0, "seconds of audio that are held at most", low=1, high=3600)
     max_lag: float = parameter(1.0, "seconds audio may come late before its time is taken anew", low=0.1, high=60)
     playout_delay: float = parameter(0.43, "that of video_generation, so that an interruption shows at once", low=0.05, high=5)
+
+
+def load_style(config: MotionNodeConfig, clip: Path) -> Style:
+    """The style of a clip, for the weights in use. ValueError, WeightsError or OSError where it cannot be had."""
+    return style_of_clip(clip, load_style_scale(Path(config.weights) if config.weights else DEFAULT_WEIGHTS))
 
 
 def load_stage(config: MotionNodeConfig) -> MotionStageLike[Any]:
@@ -85,6 +92,8 @@ class MotionDiffusion(AvatarNode):
     def load(self) -> None:
         self._motion = self.publisher(MotionChunkMsg, "motion", qos.MOTION_DEPTH)
         self._stage = self._load_stage(self.config)
+        if self.config.style not in STYLES:
+            load_style(self.config, Path(self.config.style))  # a clip that cannot be used shows now
         latency = sample_to_ns(self._stage.latency_samples) / NANOSECONDS
         self.health.gauge("stage_latency_ms", latency * 1e3)
         if self.config.playout_delay < latency + REST_SECONDS:
@@ -106,7 +115,9 @@ class MotionDiffusion(AvatarNode):
         self._overheard.clear()
         self._interrupt.clear()
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
-        self._inputs = inputs = SteeringInputs(read_parameters(self, MotionNodeConfig), self._refuse_steering)
+        config, style_of = read_parameters(self, MotionNodeConfig), partial(load_style, self.config)
+        reference = None if config.style in STYLES else style_of(Path(config.style))
+        self._inputs = inputs = SteeringInputs(config, self._refuse_steering, style_of, reference)
         self.subscribe(String, "style", inputs.on_style, qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", inputs.on_expression, qos.STEERING_DEPTH)
         self.subscribe(PointStamped, "look_at", lambda msg: inputs.on_look_at(msg, self.now_ns()), qos.STEERING_DEPTH)

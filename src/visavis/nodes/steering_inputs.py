@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import PointStamped
@@ -11,7 +12,7 @@ from std_msgs.msg import String
 from visavis_msgs.msg import Expression
 
 from visavis.motion.steering import EMOTIONS, MAX_SCALE, SCALE_NAMES, Steering
-from visavis.motion.styles import STYLES
+from visavis.motion.styles import STYLES, Style
 from visavis.nodes.base import NodeConfig
 from visavis.ros.parameters import parameter
 from visavis.timing import NANOSECONDS
@@ -21,7 +22,9 @@ from visavis.timing import NANOSECONDS
 class SteeringParameters(NodeConfig):
     """Parameters that steer the motion. All of them may be changed while the node runs, and show within a chunk."""
 
-    style: str = parameter("neutral", "way to speak", choices=tuple(STYLES), live=True)
+    style: str = parameter(
+        "neutral", "way to speak, or a clip of somebody who moves as the avatar shall", choices=tuple(STYLES), live=True, or_path=True
+    )
     emotion: str = parameter("neutral", "emotion that the face shows", choices=tuple(EMOTIONS), live=True)
     emotion_intensity: float = parameter(1.0, "how much of the emotion", low=0, high=1, live=True)
     mouth_scale: float = parameter(1.0, "factor on the movement of mouth and jaw", low=0, high=MAX_SCALE, live=True)
@@ -42,14 +45,26 @@ STEERED: dict[str, str] = {"style": "style", "emotion": "emotion", "emotion_inte
 
 
 class SteeringInputs:
-    """Collects what is asked for from any thread. ``refuse`` is told in one line what cannot be done."""
+    """Collects what is asked for from any thread. ``refuse`` is told in one line what cannot be done. ``style_of`` measures the style of a
+    clip; its errors are ValueError, RuntimeError and OSError. reference: that of the clip that ``config`` names as style."""
 
-    def __init__(self, config: SteeringParameters, refuse: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: SteeringParameters,
+        refuse: Callable[[str], None],
+        style_of: Callable[[Path], Style],
+        reference: Style | None = None,
+    ) -> None:
         self._frame_id = config.frame_id
         self._look_seconds = config.look_at_seconds
         self._refuse = refuse
         self._lock = threading.Lock()
-        self._wanted = Steering(**{name: getattr(config, key) for key, name in STEERED.items()})
+        self._style_of = style_of
+        values = {name: getattr(config, key) for key, name in STEERED.items()}
+        if reference is not None:
+            values |= {"style": "neutral", "reference": reference}
+        self._wanted = Steering(**values)
+        self._style_asked = 0
         self._look_until_ns: int | None = None
 
     def wanted(self, now_ns: int) -> Steering:
@@ -60,7 +75,7 @@ class SteeringInputs:
             return self._wanted
 
     def on_style(self, msg: String) -> None:
-        self._change(style=msg.data)
+        self._change_style(msg.data)
 
     def on_expression(self, msg: Expression) -> None:
         self._change(emotion=msg.emotion, intensity=msg.intensity)
@@ -80,11 +95,35 @@ class SteeringInputs:
     def on_parameters(self, changed: list[Parameter]) -> None:
         """Parameters that were set, and were found valid, while the node runs."""
         values = {STEERED[parameter.name]: parameter.value for parameter in changed if parameter.name in STEERED}
+        if "style" in values:
+            self._change_style(values.pop("style"))
         if values:
             self._change(**values)
         for one in changed:
             if one.name == "look_at_seconds":
                 self._look_seconds = float(one.value)
+
+    def _change_style(self, name: str) -> None:
+        """To a style by its name, or to that of a clip, which takes a moment to read: what was asked for before goes on meanwhile."""
+        with self._lock:
+            self._style_asked += 1
+            asked = self._style_asked
+        if name in STYLES:
+            self._change(style=name, reference=None)
+        elif Path(name).exists():
+            threading.Thread(target=self._take_style, args=(Path(name), asked), name="style", daemon=True).start()
+        else:
+            self._refuse(f'style must be one of {", ".join(STYLES)}, or the path of a clip on this machine, got "{name}"')
+
+    def _take_style(self, clip: Path, asked: int) -> None:
+        try:
+            style = self._style_of(clip)
+        except (ValueError, RuntimeError, OSError) as error:
+            self._refuse(" ".join(str(error).split()))
+            return
+        with self._lock:
+            if asked == self._style_asked:
+                self._wanted = replace(self._wanted, reference=style)
 
     def _change(self, **values: Any) -> bool:
         with self._lock:

@@ -58,13 +58,14 @@ class VideoStageLike(Protocol):
 @dataclass(frozen=True)
 class Drawing:
     """A stage, and the portrait it draws: content hash, number of vertices, focal length and principal point of its camera in pixels of the
-    pictures."""
+    pictures, number of vertices of its arms."""
 
     stage: VideoStageLike
     portrait: str
     vertices: int
     focal: float
     principal: tuple[float, float]
+    arms: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     posing = ControlStage(portrait, ControlConfig())
     frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())
     stage.step(frames[0], stage.initial_state())
-    return Drawing(stage, portrait.content_hash, len(portrait.vertices), *stage.view.camera(portrait.focal, portrait.principal))
+    camera = stage.view.camera(portrait.focal, portrait.principal)
+    return Drawing(stage, portrait.content_hash, len(portrait.vertices), *camera, portrait.arms.vertices)
 
 
 @dataclass
@@ -258,7 +260,7 @@ class VideoGeneration(AvatarNode):
             return
         face = face or next(iter(self._faces.values()))
         try:
-            frame = msg_to_control_frame(msg, face.drawing.portrait, face.drawing.vertices)
+            frame = msg_to_control_frame(msg, face.drawing.portrait, face.drawing.vertices, face.drawing.arms)
         except ValueError as error:
             self.refuse("control", error)
             return

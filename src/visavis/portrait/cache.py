@@ -160,7 +160,11 @@ def portrait_key(data: bytes) -> str:
 def _maker_version() -> str:
     """Hash of everything, beside the photo, that a rig is made from: source text and assets."""
     here = Path(__file__).resolve().parent
-    sources = [*sorted(here.glob("*.py")), here.parent / "types_portrait.py", here.parent / "motion" / "layout.py"]
+    sources = [
+        *sorted(here.glob("*.py")),
+        here.parent / "types_portrait.py",
+        *(here.parent / "motion" / name for name in ("layout.py", "skeleton.py")),
+    ]
     assets = [path for folder in ("rig", "matte") for path in sorted((here.parent / "assets" / folder).glob("*")) if path.is_file()]
     digest = hashlib.sha256()
     for path in [*sources, *assets]:

@@ -1,4 +1,4 @@
-"""Finds the face of a portrait: 478 landmarks in pixels. The only file that knows MediaPipe.
+"""Finds the face of a portrait: 478 landmarks in pixels; follows face and hands of a film. The only file that knows MediaPipe.
 
 MediaPipe's face detector looks at a 128x128 miniature, so a face that is less than about an eighth of the picture is missed: the
 picture is searched in overlapping squares of falling size, then the face found is looked at again alone and enlarged.
@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.types_portrait import LANDMARKS, PortraitError
 
 MIN_FACE = 100
@@ -199,6 +200,107 @@ class FaceTracker:
             return None
         height, width = image.shape[:2]
         return np.array([[point.x * width - 0.5, point.y * height - 0.5] for point in result.face_landmarks[0]], np.float64)
+
+
+@dataclass(frozen=True)
+class SeenFace:
+    """A face in a picture of a film. height: of the face mesh, pixels. weights: float64 (52,), ARKit shapes 0..1 as the tracker scores
+    them (it knows no tongueOut). rotation: float64 (3, 3), from a face that looks at the camera; position: float64 (3,) metres from the
+    camera (x right, y down, z away), of MediaPipe's canonical face, which is seen by a camera of ``FIELD_OF_VIEW``."""
+
+    height: float
+    centre: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    rotation: NDArray[np.float64]
+    position: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SeenHand:
+    """A hand. side: the person's "left" or "right". pixels: float64 (21, 2). places: float64 (21, 3), metres from the hand's own middle, in
+    the axes of the camera. Both in MediaPipe's order: wrist, then thumb, index, middle, ring and little finger, four each."""
+
+    side: str
+    score: float
+    pixels: NDArray[np.float64]
+    places: NDArray[np.float64]
+
+
+FIELD_OF_VIEW = 63.0
+"""Degrees, vertical: of the camera that MediaPipe assumes when it says how far away a face is."""
+
+_FLIP = np.diag([1.0, -1.0, -1.0])
+"""MediaPipe's camera looks along -z with y up."""
+
+
+class PersonTracker:
+    """Follows up to two faces and the hands through the pictures of a film. Use as a context manager: it holds threads.
+
+    Two faces are asked for so that a second person is noticed; it also keeps MediaPipe from smoothing, which would come late.
+    hand_model: None leaves hands alone.
+    """
+
+    def __init__(self, face_model: Path, hand_model: Path | None = None) -> None:
+        with _quiet_stderr():
+            self._mediapipe = mediapipe = _import_mediapipe()
+            vision, base = mediapipe.tasks.vision, mediapipe.tasks.BaseOptions
+            self._faces: Any = vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(
+                    base_options=base(model_asset_path=str(face_model)),
+                    running_mode=vision.RunningMode.VIDEO,
+                    num_faces=2,
+                    output_face_blendshapes=True,
+                    output_facial_transformation_matrixes=True,
+                )
+            )
+            self._hands: Any = None
+            self._begun = False
+            if hand_model is not None:
+                self._hands = vision.HandLandmarker.create_from_options(
+                    vision.HandLandmarkerOptions(
+                        base_options=base(model_asset_path=str(hand_model)), running_mode=vision.RunningMode.VIDEO, num_hands=2
+                    )
+                )
+
+    def __enter__(self) -> PersonTracker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._faces.close()
+        if self._hands is not None:
+            self._hands.close()
+
+    def follow(self, image: NDArray[np.uint8], milliseconds: int) -> tuple[list[SeenFace], list[SeenHand]]:
+        """Faces, the largest first, and hands of the next picture, uint8 (height, width, 3) RGB, at an increasing time."""
+        height, width = image.shape[:2]
+        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        # MediaPipe chatters over its first picture; later, a progress bar needs the terminal
+        with contextlib.nullcontext() if self._begun else _quiet_stderr():
+            self._begun = True
+            seen = self._faces.detect_for_video(picture, milliseconds)
+            held = self._hands.detect_for_video(picture, milliseconds) if self._hands is not None else None
+        faces = []
+        for points, scores, matrix in zip(seen.face_landmarks, seen.face_blendshapes, seen.facial_transformation_matrixes, strict=True):
+            landmarks = _pixels(points, width, height)
+            weights = np.zeros(len(ARKIT_NAMES))
+            for score in scores:
+                if score.category_name in ARKIT_INDEX:
+                    weights[ARKIT_INDEX[score.category_name]] = score.score
+            pose = np.asarray(matrix, np.float64)
+            middle = (landmarks.max(0) + landmarks.min(0)) / 2
+            rotation = _FLIP @ pose[:3, :3] @ _FLIP
+            faces.append(SeenFace(float(np.ptp(landmarks[:, 1])), middle, weights, rotation, _FLIP @ pose[:3, 3] / 100))
+        hands = []
+        if held is not None:
+            for points, places, sides in zip(held.hand_landmarks, held.hand_world_landmarks, held.handedness, strict=True):
+                metres = np.array([[point.x, point.y, point.z] for point in places], np.float64)
+                hands.append(SeenHand(sides[0].category_name.lower(), float(sides[0].score), _pixels(points, width, height), metres))
+        return sorted(faces, key=lambda face: -face.height), hands
+
+
+def _pixels(points: Any, width: int, height: int) -> NDArray[np.float64]:
+    """Landmarks (n, 2) in pixels: MediaPipe puts pixel edges, not centres, on whole coordinates."""
+    return np.array([[point.x * width - 0.5, point.y * height - 0.5] for point in points], np.float64)
 
 
 def find_face(finder: FaceFinder, image: NDArray[np.uint8], name: str = "the photo") -> Face:

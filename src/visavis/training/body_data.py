@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.body import BODY_TEACHER_VERSION, TaughtBody, at_rest, body_path, teach_body
-from visavis.data.corpus import item_paths, motion_path
+from visavis.data.corpus import is_tracked, item_paths, motion_path
 from visavis.data.gesture_kinds import KINDS
 from visavis.data.phones import Phone
 from visavis.motion.body_model import (
@@ -138,10 +138,11 @@ class BodyData:
 
 
 def read_tracks(folder: Path, split: str, copies: int, cache: Path) -> list[Track]:
-    """Tracks of one split, in name order; FileNotFoundError when there is none with a body of this teacher's version."""
+    """Tracks of one split, in name order; FileNotFoundError when there is none with a body of this teacher's version. Films of people are
+    left out: nobody has said which gestures are in them."""
     tracks = []
     for path in item_paths(folder):
-        if not (motion_path(path).exists() and body_path(path).exists()):
+        if not (motion_path(path).exists() and body_path(path).exists()) or is_tracked(body_path(path)):
             continue
         utterance = read_utterance(path)
         if utterance.split == split:

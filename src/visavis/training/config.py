@@ -55,7 +55,8 @@ class EncoderTraining:
 class FaceTraining:
     """The face model's run.
 
-    encoder: exported encoder (.onnx) whose output is the conditioning. copies: differently disturbed readings of each utterance.
+    encoder: exported encoder (.onnx) whose output is the conditioning, or the folder of a model of transformers. copies:
+    differently disturbed readings of each utterance.
     noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
     not drift.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows

@@ -14,16 +14,19 @@ from visavis.data.teacher import teach
 from visavis.motion.encoder import EncoderSpec, initial_encoder_state
 from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, relative_features, utterance_energies
-from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
+from visavis.motion.layout import ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
+from visavis.motion.style_clip import measure_style
 from visavis.motion.styles import STYLE_VALUES
-from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
+from visavis.motion.wave_encoder import WaveEncoder
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample, frames_in
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
 from visavis.training.mel_augment import Energies, disturb, play
 from visavis.training.room_tone import room_tone
 from visavis.types import Engine
 
+SILENT_SECONDS = 30.0
 SETTLE_SECONDS = 1.0
 """Time constant with which slow channels come from rest, or from where roll-out took them, back to the teacher's path."""
 
@@ -84,6 +87,12 @@ class FaceData:
         )
 
 
+def idle_share(utterances: list[Utterance], share: float) -> list[Utterance]:
+    """As much idle as belongs to the utterances of a training: ``share`` of their length."""
+    seconds = sum(len(u.samples) for u in utterances) / SAMPLE_RATE
+    return silent_utterances(round(seconds * share / SILENT_SECONDS), SILENT_SECONDS)
+
+
 def silent_utterances(count: int, seconds: float) -> list[Utterance]:
     """Idle: room tone in which nobody speaks, with the teacher's blinks, glances and head motion."""
     utterances = []
@@ -116,8 +125,8 @@ def moving_shapes(utterances: list[Utterance]) -> tuple[str, ...]:
     return tuple(name for name, spread in zip(ARKIT_NAMES, most, strict=True) if spread > 1e-3)
 
 
-def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utterance]) -> FaceSpec:
-    """The spec of a new model, with scales measured on the corpus."""
+def make_spec(config: FaceTraining, audio: int, utterances: list[Utterance]) -> FaceSpec:
+    """The spec of a new model that hears ``audio`` values a frame, with scales measured on the corpus."""
     shapes = moving_shapes(utterances)
     count = len(shapes) + 6
     unscaled = FaceSpec(
@@ -125,7 +134,7 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
         chunk=config.chunk,
         past=config.past,
         future=config.future,
-        audio=encoder.frame_features,
+        audio=audio,
         style=len(STYLE_VALUES),
         width=config.width,
         heads=config.heads,
@@ -148,25 +157,9 @@ def make_spec(config: FaceTraining, encoder: EncoderSpec, utterances: list[Utter
 
 
 def measure_styles(utterances: list[Utterance]) -> Array:
-    """How much each utterance does of each ``STYLE_VALUES``: standard deviations (smile: mean), as z-scores over the corpus, held in
-    -3..3.
-    """
+    """How much each utterance does of each ``STYLE_VALUES``: see ``measure_style``; as z-scores over the corpus, held in -3..3."""
 
-    def columns(face: Array, *prefixes: str) -> Array:
-        return face[:, [index for name, index in ARKIT_INDEX.items() if name.startswith(prefixes)]]
-
-    rows = [
-        [
-            columns(u.face, "jawOpen").std(),
-            columns(u.face, "mouthSmile").mean(),
-            columns(u.face, "brow").std(axis=0).mean(),
-            u.head[:, 2].std(),
-            columns(u.face, "eyeBlink").mean(),
-            columns(u.face, "eyeLook").std(axis=0).mean(),
-        ]
-        for u in utterances
-    ]
-    table = np.array(rows)
+    table = np.array([measure_style(u.face, u.head) for u in utterances])
     return np.clip((table - table.mean(axis=0)) / np.maximum(table.std(axis=0), 1e-6), -3, 3).astype(np.float32)
 
 
@@ -205,6 +198,34 @@ def hear_all(
             partial.replace(path)
         heard.append(list(np.load(path)))
     return heard
+
+
+def hear_waves(
+    encoder: WaveEncoder, fingerprint: str, utterances: list[Utterance], copies: int, cache: Path
+) -> list[list[NDArray[np.float16]]]:
+    """``hear_all`` by an encoder that hears samples: as the stream will be heard, window by window. Disturbed readings are louder or softer
+    and noisy."""
+    cache.mkdir(parents=True, exist_ok=True)
+    heard = []
+    for utterance in utterances:
+        key = hashlib.sha256(f"{fingerprint} {encoder.spec} {copies} {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
+        path = cache / f"{key}.npy"
+        if not path.exists():
+            generator = np.random.default_rng(int(key[:8], 16))
+            versions = [utterance.samples] + [_noisy(utterance.samples, generator) for _ in range(copies - 1)]
+            frames = frames_in(len(utterance.samples))
+            partial = path.with_suffix(".part.npy")
+            np.save(partial, np.stack([encoder.hear_all(version, frames) for version in versions]).astype(np.float16))
+            partial.replace(path)
+        heard.append(list(np.load(path)))
+    return heard
+
+
+def _noisy(samples: NDArray[np.int16], generator: np.random.Generator) -> NDArray[np.int16]:
+    """At another level, with white noise 10 to 35 dB under the speech."""
+    wave = samples.astype(np.float64) * 10 ** (generator.uniform(-10, 6) / 20)
+    size = np.sqrt(np.mean(wave**2)) * 10 ** (-generator.uniform(10, 35) / 20)
+    return np.clip(wave + size * generator.standard_normal(len(wave)), -32768, 32767).astype(np.int16)
 
 
 def _energies(utterance: Utterance, spec: EncoderSpec) -> Energies:

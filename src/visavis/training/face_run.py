@@ -13,19 +13,22 @@ from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
 from visavis.motion.face_model import EVENTS, HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
 from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
+from visavis.motion.wave_encoder import WaveEncoder
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import as_fields
 from visavis.runtime.torch_engine import TorchEngine
-from visavis.timing import FRAME_RATE, SAMPLE_RATE
+from visavis.runtime.weights import file_sha256
+from visavis.timing import FRAME_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
-from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, make_spec, measure_styles, silent_utterances
+from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, hear_waves, idle_share, make_spec, measure_styles
 from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mishear import Mishearing
 
 SPEC_FILE = "face_spec.json"
-SILENT_SECONDS = 30.0
+ENCODER_SPEC_FILE = "encoder_spec.json"
+"""Of a run on an encoder of transformers."""
 
 
 def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | None = None) -> nn.Module:
@@ -36,22 +39,28 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     output.mkdir(parents=True, exist_ok=True)
     utterances = read_corpus(Path(config.corpus), "train", with_motion=True)
     held_out = read_corpus(Path(config.corpus), "val", with_motion=True)[:12]
-    seconds = sum(len(u.samples) for u in utterances) / SAMPLE_RATE
-    utterances += silent_utterances(round(seconds * config.silence_share / SILENT_SECONDS), SILENT_SECONDS)
+    utterances += idle_share(utterances, config.silence_share)
+    wave = _wave_encoder(config, output)
     spec_path = output / SPEC_FILE
     if spec_path.exists():
         spec = read_spec(spec_path)
     else:
         begun = config.loop.begin_with
-        spec = read_spec(Path(begun) / SPEC_FILE) if begun else make_spec(config, encoder_spec, utterances)
+        spec = read_spec(Path(begun) / SPEC_FILE) if begun else make_spec(config, (wave or encoder_spec).frame_features, utterances)
         spec_path.write_text(json.dumps(asdict(spec), indent=1))
-    encoder = OnnxEngine(Path(config.encoder), threads=config.loop.threads)
     cache = output / "heard"
-    sounds = hear_all(encoder, encoder_spec, encoder.sha256, utterances, config.copies, cache)
-    exam = hear_all(encoder, encoder_spec, encoder.sha256, held_out, 1, cache)
+    if wave is not None:
+        fingerprint = file_sha256(Path(config.encoder) / "model.safetensors")
+        sounds = hear_waves(wave, fingerprint, utterances, config.copies, cache)
+        exam = hear_waves(wave, fingerprint, held_out, 1, cache)
+    else:
+        encoder = OnnxEngine(Path(config.encoder), threads=config.loop.threads)
+        sounds = hear_all(encoder, encoder_spec, encoder.sha256, utterances, config.copies, cache)
+        exam = hear_all(encoder, encoder_spec, encoder.sha256, held_out, 1, cache)
     data = FaceData(spec, utterances, sounds, measure_styles(utterances))
     print(f"{len(utterances)} utterances, {len(data.motion)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
-    mishearing = Mishearing(posteriors(data.sound).reshape(-1, len(PHONES)), config.misheard_share)
+    # what another encoder gives are no chances of phones
+    mishearing = None if wave else Mishearing(posteriors(data.sound).reshape(-1, len(PHONES)), config.misheard_share)
     torch.manual_seed(config.loop.seed)
     network = FaceNet(spec)
     mouth = torch.from_numpy(spec.mouth)
@@ -60,7 +69,8 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
         windows = data.draw(config.loop.batch, generator)
-        windows = replace(windows, sound=misheard(windows.sound, mishearing, generator))
+        if mishearing is not None:
+            windows = replace(windows, sound=misheard(windows.sound, mishearing, generator))
         window, clean, style, events, before = prepare(spec, config, windows, mouth.numpy(), generator)
         draws = (len(window), config.noise_draws)
         times = generator.random(draws, np.float32)
@@ -87,6 +97,17 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
         return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
 
     return train(network, config.loop, output, losses, validate, validate_steps=500, stop_at=stop_at)
+
+
+def _wave_encoder(config: FaceTraining, output: Path) -> WaveEncoder | None:
+    """The encoder of transformers, where the configuration names the folder of one; what it is is kept beside the checkpoint."""
+    if not Path(config.encoder).is_dir():
+        return None
+    from visavis.runtime.transformers_encoder import load_transformers
+
+    encoder = load_transformers(Path(config.encoder).resolve(), config.loop.device)
+    (output / ENCODER_SPEC_FILE).write_text(json.dumps(asdict(encoder.spec), indent=1))
+    return encoder
 
 
 def posteriors(sound: np.ndarray) -> np.ndarray:

@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
+from visavis.video.arms import ARM_LAYERS, ArmDrawer
 from visavis.video.ground import around_at, person_texture, plate_at
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
-LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT = range(4)
+LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT = range(6)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
+
+NO_ARMS = np.zeros((0, 3), np.int16)
 
 MOST_SAMPLES = 40_000
 """A region larger than this is drawn with fewer samples a pixel: where a face fills the picture, its eyes and mouth have pixels enough."""
@@ -56,11 +59,18 @@ class VideoStage:
         self._textures = {name: raster.as_texture(rgba) for name, rgba in ({**portrait.textures, "person": person}).items()}
         self._uv = np.array(portrait.uv, np.float32, order="C")
         self._uv[np.unique(portrait.triangles["person"])] *= np.float32(share)
+        self._arms = ArmDrawer(portrait, self.view, self._uv)
+        self._own_arms = self._arms.own_triangles
         self.plate = plate_at(portrait, self.view)
         self._around = around_at(portrait, self.view) if self.config.matte else self.plate
         self._ground = np.zeros((*self.plate.shape[:2], 4), np.uint8) if self.config.matte else self.plate
         self._seen = np.empty((len(portrait.vertices), 3), np.int32)
         self._triangles = {name: np.ascontiguousarray(t, np.int32) for name, t in portrait.triangles.items()}
+        if self._own_arms:
+            self._textures |= {"bare": self._arms.bare, "own_arms": self._arms.own_arms}
+            self._triangles |= self._own_arms
+            for names, (beside, under) in self._arms.without.items():
+                self._triangles |= {f"beside {'+'.join(names)}": beside, f"under {'+'.join(names)}": under}
         self._positions = np.empty((len(portrait.vertices), 2), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
         lips = portrait.lips
@@ -79,10 +89,11 @@ class VideoStage:
 
     def step(self, input: ControlFrame, state: VideoState, /) -> tuple[VideoFrame, VideoState]:
         """Raises ValueError where the frame is not of this portrait's rig."""
-        return VideoFrame(input.utterance_id, input.frame_index, self.draw(input.vertices, input.shading), input.stamp_ns), state
+        image = self.draw(input.vertices, input.shading, input.arms)
+        return VideoFrame(input.utterance_id, input.frame_index, image, input.stamp_ns), state
 
-    def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """vertices, shading: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
+    def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32], arms: NDArray[np.int16] = NO_ARMS) -> NDArray[np.uint8]:
+        """vertices, shading, arms: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
         4) straight RGBA."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
@@ -90,20 +101,39 @@ class VideoStage:
                 f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape "
                 f"{vertices.shape}: control and video must be given the same photo"
             )
+        if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
+            raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
         seen = self._seen
         raster.to_samples(seen, 0, 0, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
-        for name in ("lining", "eyeball_right", "eyeball_left", "person"):
+        for name in ("lining", "eyeball_right", "eyeball_left"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
+        shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
+        self._person(image, shown)
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
         for side, edge, number in self._eyes:
             self._eye(image, seen, side, edge, float(shading[number]))
+        if max(shown) > 0.0:
+            self._arms.draw(image, arms, seen, shown)
         if self.config.matte:
             raster.to_straight(image, self._around)
         return image
+
+    def _person(self, image: NDArray[np.uint8], shown: tuple[float, float]) -> None:
+        """The person; an arm that is drawn anew leaves its place in the photo."""
+        lifted = tuple(name for share, name in zip(shown, ARM_LAYERS, strict=True) if share > 0.0 and name in self._own_arms)
+        if not lifted:
+            self._draw(image, self._no_touch, _Layer("person", "person", mark=-1))
+            return
+        key = "+".join(lifted)
+        self._draw(image, self._no_touch, _Layer(f"beside {key}", "person", mark=-1))
+        self._draw(image, self._no_touch, _Layer(f"under {key}", "bare", mark=-1))
+        for share, name in zip(shown, ARM_LAYERS, strict=True):
+            if name in lifted and share < 1.0:
+                self._draw(image, self._no_touch, _Layer(name, "own_arms", mark=-1, opacity=min(2.0 - 2.0 * share, 1.0)))
 
     def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A picture of this stage as RGB: one with a matte is laid over the photo's background."""

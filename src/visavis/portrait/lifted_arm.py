@@ -1,0 +1,111 @@
+"""Lifts the photo's own arm off: what the person looks like without it, the arm alone, and the sleeve that lies over it."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.hanging_arm import HangingArm
+from visavis.portrait.topology import MARGIN
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, FittedPortrait
+
+Array = NDArray[np.float64]
+Patch = NDArray[np.uint8]
+
+BEHIND = 0.0
+"""Metres that the body goes on behind an arm that touches it."""
+TEXELS = 2
+
+
+def lift_arm(
+    fitted: FittedPortrait, found: HangingArm, place: Array, pixels: float, sign: float, plate: Patch, person: Patch
+) -> tuple[NDArray[np.int32], Patch, Patch, Patch]:
+    """Box (4,), and the patches bare, arm and sleeve of ``ArmRig`` for one side."""
+    mask, alpha = found.mask, fitted.alpha
+    body = body_behind(fitted, found, pixels, sign)
+    colour = _body_colour(fitted, mask, body, sign)
+    keep = 1 - mask
+    whole = np.maximum(alpha * keep, body)
+    bare_alpha = _one_piece(whole, fitted)
+    mask = np.where((bare_alpha < whole) & (cv2.dilate((mask > 0.5).astype(np.uint8), np.ones((31, 31), np.uint8)) > 0), 1, mask)
+    mask, bare_alpha = mask.astype(np.float32), np.where(mask > 0.003, bare_alpha, alpha)
+    weight = (alpha * keep / np.maximum(bare_alpha, 1e-3))[..., None]
+    sleeve = sleeve_mask(found, place, pixels, sign) * keep
+    ys, xs = np.flatnonzero((mask > 0.003).any(1)), np.flatnonzero((mask + sleeve > 0.003).any(0))
+    top = int(np.flatnonzero((mask + sleeve > 0.003).any(1))[0])
+    x0, x1 = int(xs[0]), int(xs[-1]) + 1
+    y0, y1 = top, int(ys[-1]) + 1
+    # What the lower edge cuts goes on below it, as the texture itself does.
+    reach_y = MARGIN if y1 >= PICTURE_HEIGHT else 0
+    reach_x = (MARGIN if x0 <= 0 else 0, MARGIN if x1 >= PICTURE_WIDTH else 0)
+    box = np.array([x0 - reach_x[0] + MARGIN, y0 + MARGIN, x1 - x0 + sum(reach_x), y1 - y0 + reach_y]) * TEXELS
+    area = slice(box[1], box[1] + box[3]), slice(box[0], box[0] + box[2])
+    own = person[area]
+
+    def texels(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        wide = cv2.copyMakeBorder(values, MARGIN, MARGIN + 1, MARGIN, MARGIN + 1, cv2.BORDER_REPLICATE)
+        x, y = ((start + np.arange(size, dtype=np.float32)) / np.float32(TEXELS) for start, size in (box[[0, 2]], box[[1, 3]]))
+        grid_x, grid_y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        return np.asarray(cv2.remap(wide, grid_x, grid_y, cv2.INTER_LINEAR), np.float32)
+
+    m, s = texels(mask), texels(sleeve.astype(np.float32))
+    w, behind = texels(weight[..., 0].astype(np.float32)), texels(colour.astype(np.float32))
+    a = texels(bare_alpha.astype(np.float32))
+    touched = m > 0.003
+    rgb = np.where(touched[..., None], own[..., :3] * w[..., None] + behind * (1 - w[..., None]), own[..., :3])
+    bare = np.dstack([rgb, np.where(touched, a * 255, own[..., 3])])
+    arm = np.dstack([own[..., :3], own[..., 3] * m])
+    cover = np.dstack([own[..., :3], own[..., 3] * s])
+    bare, arm, cover = (np.ascontiguousarray(np.clip(np.round(patch), 0, 255).astype(np.uint8)) for patch in (bare, arm, cover))
+    return box.astype(np.int32), bare, arm, cover
+
+
+def body_behind(fitted: FittedPortrait, found: HangingArm, pixels: float, sign: float) -> NDArray[np.float64]:
+    """How much of each pixel under the arm is body, (768, 512): where the arm touches the body, the body goes on a little behind it."""
+    height, width = fitted.alpha.shape
+    rows = found.rows.astype(int)
+    edge = np.full(height, np.nan)
+    reach = BEHIND * pixels
+    columns = np.arange(width)
+    for i, y in enumerate(rows):
+        inner = round(float(found.inner[i]))
+        beside = np.clip(inner - int(sign) * np.arange(2, 8), 0, width - 1)
+        touches = (fitted.alpha[y, beside] > 0.6).mean()
+        edge[y] = inner + sign * (reach * np.clip(touches * 1.5 - 0.25, 0, 1) - 3 * (touches < 0.4))
+    known = ~np.isnan(edge)
+    if not known.any():
+        return np.zeros((height, width))
+    edge = np.interp(np.arange(height), np.flatnonzero(known), edge[known])
+    edge = cv2.GaussianBlur(edge[:, None], (1, 25), 7.0, borderType=cv2.BORDER_REPLICATE)[:, 0]
+    inside = np.clip(0.5 - sign * (columns[None] - edge[:, None]) / 1.4, 0, 1)
+    return np.asarray(inside * (found.mask > 0.003))
+
+
+def _one_piece(alpha: Array, fitted: FittedPortrait) -> Array:
+    """Without crumbs that hung on the arm: what does not hang together with the face."""
+    _, labels = cv2.connectedComponents((alpha > 0.3).astype(np.uint8), connectivity=4)
+    x, y = np.round(fitted.landmarks[1]).astype(int)
+    kept = (labels == labels[y, x]).astype(np.uint8)
+    near = cv2.dilate(kept, np.ones((5, 5), np.uint8)) > 0
+    return np.where(near, alpha, 0)
+
+
+def sleeve_mask(found: HangingArm, place: Array, pixels: float, sign: float) -> NDArray[np.float32]:
+    """Where the photo's sleeve lies over the arm: around the upper end of the bare arm, soft towards the body, (768, 512)."""
+    y, x = np.mgrid[:PICTURE_HEIGHT, :PICTURE_WIDTH].astype(np.float32)
+    hem = float(found.rows[0])
+    centre = float(found.middle[: max(int(0.03 * pixels), 3)].mean())
+    out = sign * (x - centre)
+    down = np.clip((hem + 0.022 * pixels - y) / (0.008 * pixels), 0, 1)
+    up = np.clip((y - (place[1] - 0.10 * pixels)) / (0.02 * pixels), 0, 1)
+    inwards = np.clip((out + 0.055 * pixels) / (0.012 * pixels), 0, 1)
+    return np.asarray(down * up * inwards, np.float32)
+
+
+def _body_colour(fitted: FittedPortrait, mask: NDArray[np.float32], body: Array, sign: float) -> NDArray[np.float64]:
+    """Colours (768, 512, 3) of the body under the arm: those beside it run on."""
+    known = ((mask < 0.01) & (fitted.alpha > 0.98)).astype(np.uint8)
+    known = cv2.erode(known, np.ones((3, 3), np.uint8))
+    total = fitted.image.astype(np.float32) * known[..., None]
+    weight = known.astype(np.float32)
+    near = cv2.GaussianBlur(total, (0, 0), 5) / np.maximum(cv2.GaussianBlur(weight, (0, 0), 5), 1e-4)[..., None]
+    return np.asarray(near, np.float64)

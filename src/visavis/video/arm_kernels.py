@@ -1,0 +1,244 @@
+"""What draws arms and hands, compiled: light on the vertices, a depth-buffered raster into a sampled region, the shadow they throw, and
+the averaging of samples into the picture. One thread, no randomness."""
+
+import numba
+import numpy as np
+
+
+@numba.njit(
+    "void(int16[:,::1], int32[:,::1], float32[:,::1], float32[::1], float32[:,::1], float64, float64, float64, float32[:,::1], "
+    "float32[:,::1], float32[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, normals, lit):  # type: ignore[no-untyped-def]
+    """lit (N, 4): RGB 0..255 and opacity of vertices (N, 3 int16, as in ControlFrame.arms) of a mesh that winds clockwise on the screen.
+
+    points, normals: float32 (N, 3), workspace: camera space.
+    """
+    count = vertices.shape[0]
+    for i in range(count):
+        z = vertices[i, 2] * 1e-4
+        points[i, 0] = (vertices[i, 0] / 32.0 - x0) * z / focal
+        points[i, 1] = (vertices[i, 1] / 32.0 - y0) * z / focal
+        points[i, 2] = z
+        normals[i, 0], normals[i, 1], normals[i, 2] = 0.0, 0.0, 0.0
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for v in (a, b, c):
+            normals[v, 0] -= nx
+            normals[v, 1] -= ny
+            normals[v, 2] -= nz
+    # The light comes from where its linear part grows; its highlight lies half way to the viewer.
+    lx, ly, lz = light[1, 1], light[1, 2], light[1, 3]
+    length = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-9
+    hx, hy, hz = lx / length, ly / length, lz / length - 1.0
+    length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
+    hx, hy, hz = hx / length, hy / length, hz / length
+    for i in range(count):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        z = min(z, 0.0)  # beyond the outline light would be a guess
+        length = np.sqrt(x * x + y * y + z * z) + 1e-20
+        x, y, z = x / length, y / length, z / length
+        # What looks to the side is darker and warmer than so smooth a light has it.
+        edge = 1.0 - np.sqrt(max(1.0 - x * x, 0.0))
+        edge = edge * edge
+        shine = max(x * hx + y * hy + z * hz, 0.0)
+        shine = shine * shine
+        shine = shine * shine
+        shine = shine * shine * gloss[i] * 255.0
+        for k in range(3):
+            share = (
+                light[k, 0] + light[k, 1] * x + light[k, 2] * y + light[k, 3] * z + light[k, 4] * x * y + light[k, 5] * y * z
+                + light[k, 6] * (3 * z * z - 1) + light[k, 7] * x * z + light[k, 8] * (x * x - y * y)
+            )  # fmt: skip
+            # What is in the shade is redder: part of its light has come through skin.
+            share *= 1.0 + (min(share, 1.0) - 1.0) * (0.15 * k - 0.13)
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.42 + 0.06 * k)) + shine, 0.0), 255.0)
+        lit[i, 3] = colour[i, 3]
+
+
+@numba.njit(
+    "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "float32[:,::1], uint8[:,:,::1], int64, int64, int64, int32[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def draw_arm(  # type: ignore[no-untyped-def]
+    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, sampling, x0, y0, spans
+):
+    """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
+
+    samples: uint8 (h, w, 3), touched: uint8 (h, w), set to 1 where something is drawn; samples and depth hold nothing where it is 0.
+    positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
+    (N, 2), where in it each vertex lies, in 1/16. picture: what is seen through what is not opaque; its pixel (x0, y0) is where the
+    samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
+    """
+    height, width = samples.shape[0], samples.shape[1]
+    wrap = grain.shape[0] - 1
+    top_value = np.float32(255)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        xa, ya = positions[a, 0], positions[a, 1]
+        xb, yb = positions[b, 0], positions[b, 1]
+        xc, yc = positions[c, 0], positions[c, 1]
+        area = np.int64(xb - xa) * (yc - ya) - np.int64(xc - xa) * (yb - ya)
+        if area <= 0:
+            continue
+        opaque = lit[a, 3] + lit[b, 3] + lit[c, 3]
+        if opaque < 0.01:
+            continue
+        top, bottom = max(0, -((-min(ya, yb, yc)) >> 5)), min(height - 1, max(ya, yb, yc) >> 5)
+        left, right = max(0, -((-min(xa, xb, xc)) >> 5)), min(width - 1, max(xa, xb, xc) >> 5)
+        if top > bottom or left > right:
+            continue
+        inverse = np.float32(1.0 / area)
+        g0x, g1x, g2x = np.int64(yb - yc) * 32, np.int64(yc - ya) * 32, np.int64(ya - yb) * 32
+        g0y, g1y, g2y = np.int64(xc - xb) * 32, np.int64(xa - xc) * 32, np.int64(xb - xa) * 32
+        row0 = np.int64(xc - xb) * (32 * top - yb) - np.int64(yc - yb) * (32 * left - xb)
+        row1 = np.int64(xa - xc) * (32 * top - yc) - np.int64(ya - yc) * (32 * left - xc)
+        row2 = np.int64(xb - xa) * (32 * top - ya) - np.int64(yb - ya) * (32 * left - xa)
+        # Slopes of depth, place in the grain and colour along a row.
+        wa, wb, wc = np.float32(g0x) * inverse, np.float32(g1x) * inverse, np.float32(g2x) * inverse
+        za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
+        dz = wa * za + wb * zb + wc * zc
+        ua, ub, uc = np.float32(grain_at[a, 0]), np.float32(grain_at[b, 0]), np.float32(grain_at[c, 0])
+        va, vb, vc = np.float32(grain_at[a, 1]), np.float32(grain_at[b, 1]), np.float32(grain_at[c, 1])
+        du = wa * ua + wb * ub + wc * uc
+        dv = wa * va + wb * vb + wc * vc
+        dr = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+        dg = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+        db = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+        for y in range(top, bottom + 1):
+            e0, e1, e2 = row0, row1, row2
+            row0 += g0y
+            row1 += g1y
+            row2 += g2y
+            x = left
+            while x <= right and (e0 | e1 | e2) < 0:
+                e0 += g0x
+                e1 += g1x
+                e2 += g2x
+                x += 1
+            if x > right:
+                continue
+            wa, wb, wc = np.float32(e0) * inverse, np.float32(e1) * inverse, np.float32(e2) * inverse
+            spans[y, 0] = min(spans[y, 0], x)
+            z = wa * za + wb * zb + wc * zc
+            u = wa * ua + wb * ub + wc * uc
+            v = wa * va + wb * vb + wc * vc
+            red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
+            green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
+            blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+            while x <= right and (e0 | e1 | e2) >= 0:
+                if touched[y, x] == 0 or z < depth[y, x]:
+                    factor = grain[(np.int32(v) >> 4) & wrap, (np.int32(u) >> 4) & wrap]
+                    r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
+                    if opaque < 2.99:
+                        share = e0 * inverse * lit[a, 3] + e1 * inverse * lit[b, 3] + e2 * inverse * lit[c, 3]
+                        under = picture[y0 + y // sampling, x0 + x // sampling] if touched[y, x] == 0 else samples[y, x]
+                        r = under[0] + share * (r - under[0])
+                        g = under[1] + share * (g - under[1])
+                        k = under[2] + share * (k - under[2])
+                    depth[y, x] = z
+                    touched[y, x] = 1
+                    samples[y, x, 0] = np.uint8(r)
+                    samples[y, x, 1] = np.uint8(g)
+                    samples[y, x, 2] = np.uint8(k)
+                e0 += g0x
+                e1 += g1x
+                e2 += g2x
+                z += dz
+                u += du
+                v += dv
+                red += dr
+                green += dg
+                blue += db
+                x += 1
+            spans[y, 1] = max(spans[y, 1], x - 1)
+
+
+@numba.njit(
+    "void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+)
+def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
+    """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``; a fourth
+    channel is the opacity, by which the others are premultiplied. spans: as
+    ``draw_arm`` leaves it."""
+    height = samples.shape[0] // sampling
+    scale = np.int64(opacity * 65536.0 + 0.5) // (sampling * sampling)
+    for y in range(height):
+        first, last = spans[y * sampling, 0], spans[y * sampling, 1]
+        for j in range(y * sampling + 1, (y + 1) * sampling):
+            first, last = min(first, spans[j, 0]), max(last, spans[j, 1])
+        for x in range(first // sampling, last // sampling + 1):
+            count, red, green, blue = 0, 0, 0, 0
+            for j in range(y * sampling, (y + 1) * sampling):
+                for i in range(x * sampling, (x + 1) * sampling):
+                    if touched[j, i]:
+                        count += 1
+                        red += samples[j, i, 0]
+                        green += samples[j, i, 1]
+                        blue += samples[j, i, 2]
+            if count:
+                pixel = target[y0 + y, x0 + x]
+                pixel[0] = (pixel[0] * 65536 + (red - count * np.int64(pixel[0])) * scale + 32768) >> 16
+                pixel[1] = (pixel[1] * 65536 + (green - count * np.int64(pixel[1])) * scale + 32768) >> 16
+                pixel[2] = (pixel[2] * 65536 + (blue - count * np.int64(pixel[2])) * scale + 32768) >> 16
+                if target.shape[2] == 4:
+                    pixel[3] = (pixel[3] * 65536 + count * (255 - np.int64(pixel[3])) * scale + 32768) >> 16
+
+
+@numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)
+def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyped-def]
+    """Mark in ``grid`` (h, w), a cell of ``cell`` pixels each, what vertices (N, 3 int16) cover, moved by a shift in pixels."""
+    for i in range(vertices.shape[0]):
+        if lit[i, 3] < 0.5:
+            continue
+        x = (vertices[i, 0] // 32 + shift_x) // cell
+        y = (vertices[i, 1] // 32 + shift_y) // cell
+        if 0 <= x < grid.shape[1] and 0 <= y < grid.shape[0]:
+            grid[y, x] = 1.0
+
+
+@numba.njit(
+    "void(uint8[:,:,::1], float32[:,::1], int64, int64, int64, float64, float64)", cache=True, nogil=True, boundscheck=False,
+    error_model="numpy",
+)  # fmt: skip
+def darken(target, grid, cell, left, top, scale, strength):  # type: ignore[no-untyped-def]
+    """Darken ``target`` (h, w, 3 or 4) by the bilinear value of ``grid``, whose cells are ``cell`` pixels of the 512x768 picture wide.
+    left, top, scale: as in ``video.view.View``."""
+    rows, columns = grid.shape
+    wide = cell * scale
+    for gy in range(-1, rows):
+        up, low = max(gy, 0), min(gy + 1, rows - 1)
+        y0, y1 = int(np.ceil((gy + 0.5) * wide - top * scale - 0.5)), int(np.ceil((gy + 1.5) * wide - top * scale - 0.5))
+        y0, y1 = max(y0, 0), min(y1, target.shape[0])
+        if y0 >= y1:
+            continue
+        for gx in range(-1, columns):
+            near, far = max(gx, 0), min(gx + 1, columns - 1)
+            a, b, c, d = grid[up, near], grid[up, far], grid[low, near], grid[low, far]
+            if a + b + c + d < 0.01:
+                continue
+            x0, x1 = int(np.ceil((gx + 0.5) * wide - left * scale - 0.5)), int(np.ceil((gx + 1.5) * wide - left * scale - 0.5))
+            x0, x1 = max(x0, 0), min(x1, target.shape[1])
+            for y in range(y0, y1):
+                v = np.float32((y + 0.5 + top * scale) / wide - 0.5 - gy)
+                begin, end = a + (c - a) * v, b + (d - b) * v
+                for x in range(x0, x1):
+                    u = np.float32((x + 0.5 + left * scale) / wide - 0.5 - gx)
+                    keep = np.int64(256.0 * (1.0 - strength * (begin + (end - begin) * u)))
+                    target[y, x, 0] = (target[y, x, 0] * keep + 128) >> 8
+                    target[y, x, 1] = (target[y, x, 1] * keep + 128) >> 8
+                    target[y, x, 2] = (target[y, x, 2] * keep + 128) >> 8

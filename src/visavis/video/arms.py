@@ -1,0 +1,180 @@
+"""Draws arms and hands over the person: the shadow they throw on the body, then upper arm, sleeve, forearm and hand."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
+from visavis.video import arm_kernels, raster
+from visavis.video.ground import halved, person_texture
+from visavis.video.view import View
+
+SIDES = ("right", "left")
+ARM_LAYERS = ("own_arm_right", "own_arm_left")
+SAMPLING = 2
+CELL = 8
+"""Pixels of a cell of the shadow's grid."""
+SHADOW, SHADOW_DROP = 0.34, 0.16
+"""How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
+
+
+class ArmDrawer:
+    """Draws the arms of one portrait; knows nothing of frames before.
+
+    own_triangles: for those sides whose arm was lifted out of the photo, under names of ``ARM_LAYERS``, the triangles of the person that
+    show it. without: for a choice of these names, the triangles of the person that show none of these arms, and the others. bare, own_arms:
+    textures of the person without these arms, and of these arms alone (where there are any).
+    """
+
+    def __init__(self, rig: PortraitRig, view: View, uv: NDArray[np.float32]) -> None:
+        """uv: float32 (V, 2), texels of the person's texture as ``ground.person_texture`` gives it for the view."""
+        arms = rig.arms
+        self._arms, self._view, self._uv = arms, view, uv
+        self._focal, self._principal = rig.focal, rig.principal
+        count = arms.points.shape[1]
+        mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
+        self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
+        cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
+        self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
+        self._part_corners = tuple(
+            np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles)))
+        )
+        self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
+        self._grain_at = np.ascontiguousarray(arms.grain_at)
+        self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
+        self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
+        self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
+        self._lit = np.empty((count, 4), np.float32)
+        self._positions = np.empty((count, 2), np.int32)
+        self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
+        self._seen = np.empty((count, 3), np.int32)
+        self._no_touch = np.zeros((1, 1), np.uint8)
+        self.own_triangles: dict[str, NDArray[np.int32]] = {}
+        self.without: dict[tuple[str, ...], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
+        self._sleeve_triangles: dict[int, NDArray[np.int32]] = {}
+        seen = rig.textures["person"]
+        if arms.own[:, 2].any():
+            seen = self._lift(rig)
+        small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
+        margin = (seen.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
+        body = seen[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
+        self._person = np.ascontiguousarray(cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA))
+
+    def _lift(self, rig: PortraitRig) -> NDArray[np.uint8]:
+        """Prepare what is drawn of the photo where its arms are lifted out; the person's texture without them."""
+        arms, coarse = rig.arms, rig.textures["person"]
+        person, share = person_texture(rig, self._view)
+        if share < 1:
+            person = coarse
+        bare, own, sleeve = person.copy(), np.zeros_like(person), np.zeros_like(person)
+        triangles = rig.triangles["person"]
+        low, high = rig.uv[triangles].min(1), rig.uv[triangles].max(1)
+        reached = {}
+        for row, (side, name) in enumerate(zip(SIDES, ARM_LAYERS, strict=True)):
+            x, y, width, height = arms.own[row].tolist()
+            if width == 0:
+                continue
+            area = slice(y, y + height), slice(x, x + width)
+            # Only what the arm covered differs from the photo, of which a larger picture shows more than the rig's own texture.
+            changed = (arms.bare[side] != coarse[area]).any(-1, keepdims=True)
+            bare[area] = np.where(changed, arms.bare[side], bare[area])
+            for texture, patch in ((own, arms.arm[side]), (sleeve, arms.sleeve[side])):
+                texture[area] = np.where(patch[..., 3:] > 0, np.dstack([person[area][..., :3], patch[..., 3]]), patch)
+
+            def near(alpha: NDArray[np.uint8], corner: tuple[int, int] = (x, y)) -> NDArray[np.bool_]:
+                rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+                first = np.array([columns[0], rows[0]]) + corner - 2
+                last = np.array([columns[-1], rows[-1]]) + corner + 2
+                return np.asarray(((high >= first) & (low <= last)).all(1))
+
+            reached[name] = near(arms.arm[side][..., 3])
+            self.own_triangles[name] = np.ascontiguousarray(triangles[reached[name]])
+            self._sleeve_triangles[row] = np.ascontiguousarray(triangles[near(arms.sleeve[side][..., 3])])
+        for lifted in (ARM_LAYERS[:1], ARM_LAYERS[1:], ARM_LAYERS):
+            if all(name in reached for name in lifted):
+                gone = np.any([reached[name] for name in lifted], axis=0)
+                self.without[lifted] = np.ascontiguousarray(triangles[~gone]), np.ascontiguousarray(triangles[gone])
+        fitting = []
+        for texture in (bare, own, sleeve):
+            reduced, left = texture, share
+            while left < 1:
+                reduced, left = halved(reduced), left * 2
+            fitting.append(raster.as_texture(reduced))
+        self.bare, self.own_arms, self._sleeve = fitting
+        return bare
+
+    def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], sheet: NDArray[np.int32], shown: tuple[float, float]) -> None:
+        """Draw both sides over ``image``, the one that is further away first. arms: as in ``ControlFrame``; sheet: int32
+        (V, 3), the vertices of the person in the view; shown: by side."""
+        count = self._arms.points.shape[1]
+        halves = [np.ascontiguousarray(arms[side * count : (side + 1) * count]) for side in (0, 1)]
+        for side in sorted((0, 1), key=lambda side: -float(halves[side][:, 2].mean())):
+            if shown[side] > 0.0:
+                # One fades in over the other before that fades out, so that nothing is seen through both.
+                self._side(image, halves[side], sheet, side, min(2.0 * shown[side], 1.0))
+
+    def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
+        arm_kernels.light_arm(
+            mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
+            self._points, self._normals, self._lit,
+        )  # fmt: skip
+        raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
+        self._shadow(image, mine, opacity)
+        upper, rest, cloth = self._parts[side]
+        skin, weave = self._grain
+        self._part(image, mine, self._seen[self._part_corners[0]], ((upper, skin),), opacity)
+        if side in self._sleeve_triangles:
+            raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
+            raster.draw_triangles(
+                image,
+                self._no_touch,
+                -1,
+                -1,
+                self._sheet_positions,
+                self._sleeve_triangles[side],
+                self._uv,
+                self._sleeve,
+                raster.NO_TINT,
+                256,
+            )
+        self._part(image, mine, self._seen[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
+
+    def _part(
+        self,
+        image: NDArray[np.uint8],
+        mine: NDArray[np.int16],
+        corners: NDArray[np.int32],
+        parts: tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...],
+        opacity: float,
+    ) -> None:
+        """Triangles, each with its grain, in one depth buffer."""
+        x0, y0 = np.maximum(corners[:, :2].min(0).astype(int) // 32 - 1, 0)
+        x1, y1 = np.minimum(corners[:, :2].max(0).astype(int) // 32 + 2, image.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            return
+        shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
+        samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        spans = np.empty((shape[0], 2), np.int32)
+        spans[:] = shape[1], -1
+        raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
+        for triangles, grain in parts:
+            arm_kernels.draw_arm(
+                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0,
+                spans,
+            )  # fmt: skip
+        arm_kernels.resolve_arm(samples, touched, spans, SAMPLING, x0, y0, opacity, image)
+
+    def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
+        body = float(self._arms.shoulders[:, 2].mean()) - 0.10
+        apart = max(body - float(np.percentile(mine[::16, 2], 15)) * 1e-4, 0.0)
+        pixels = self._focal / body
+        light = self._arms.light[1]
+        grid = np.zeros(self._person.shape, np.float32)
+        down = round((0.012 + SHADOW_DROP * apart) * pixels)
+        aside = round(-float(np.clip(light[1] / max(float(light[0]), 0.1), -0.5, 0.5)) * 0.5 * apart * pixels)
+        arm_kernels.splat(mine, self._lit, CELL, aside, down, grid)
+        soft = 0.8 + 4.0 * apart * pixels / 100 / CELL * 2
+        grid = cv2.GaussianBlur(grid, (0, 0), soft)
+        grid = np.ascontiguousarray(grid * self._person)
+        view = self._view
+        arm_kernels.darken(image, grid, CELL, view.left, view.top, view.scale, SHADOW * opacity / (1 + 3 * apart))

@@ -1,0 +1,202 @@
+"""Arms and hands on real photos: hands close and point as MANO poses say, an independent tracker sees hands, the photo's own arms make
+room, and nothing else changes. Needs `visavis assets fetch`."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import mediapipe
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visavis.control.pose import ControlConfig, ControlStage
+from visavis.data.arms import mirrored, pose_arm
+from visavis.data.gesture_kinds import CODE, KIND_INDEX, KINDS, PLACE, REST, SHAPE, Aim
+from visavis.motion.hands import to_mano
+from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, neutral_motion, rotation_to_6d
+from visavis.motion.skeleton import joints_of
+from visavis.portrait.arm_asset import ARM_PATH, BONES, load_arm_asset
+from visavis.portrait.cache import load_portrait
+from visavis.store import asset_path
+from visavis.types import ControlFrame, MotionChunk
+from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, PortraitRig
+from visavis.video.renderer import VideoStage
+
+STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
+CONFIDENT = 0.7
+FRAMES = 45
+
+CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=8.0)
+GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=6.0)
+RAISED = {name: (KINDS[KIND_INDEX[name]].right, KINDS[KIND_INDEX[name]].left) for name in ("palm_both", "beat_both", "waist")} | {
+    "hand before the chest": (CHEST, None),
+    "greeting": (GREETING, None),
+}
+
+
+def motion_of(right: Aim | None, left: Aim | None, share: float = 1.0, shape: str = "") -> NDArray[np.float32]:
+    """One frame (MOTION_DIM,) in which arms have gone ``share`` of the way from rest to a gesture."""
+    motion = neutral_motion(1)[0]
+    rest = REST.at(0.5, 1.0, np.zeros(CODE))
+    for side, aim in (("right", right), ("left", left)):
+        values = rest + share * ((aim or REST).at(0.5, 1.0, np.zeros(CODE)) - rest)
+        swivel, twist, flex, deviate = (values[[i]] for i in range(3, 7))
+        turns = pose_arm(values[None, PLACE], swivel, twist, flex, deviate)
+        for name, turn in zip(("upper_arm", "lower_arm", "wrist"), turns, strict=True):
+            begin = BODY.start + 6 * BODY_JOINTS.index(f"{side}_{name}")
+            motion[begin : begin + 6] = rotation_to_6d((mirrored(turn) if side == "right" else turn)[0])
+        motion[RIGHT_HAND if side == "right" else LEFT_HAND] = to_mano(values[SHAPE], side)
+    return motion
+
+
+def posed(portrait: PortraitRig, *motions: NDArray[np.float32], config: ControlConfig = STILL) -> list[ControlFrame]:
+    stage = ControlStage(portrait, config)
+    return stage.step(MotionChunk(1, 0, np.stack(motions)), stage.initial_state())[0]
+
+
+def picture(portrait: PortraitRig, motion: NDArray[np.float32], config: ControlConfig = STILL) -> NDArray[np.uint8]:
+    stage = VideoStage(portrait)
+    return stage.step(posed(portrait, motion, config=config)[0], stage.initial_state())[0].image
+
+
+def bones_of(portrait: PortraitRig, frame: ControlFrame, side: int) -> dict[str, NDArray[np.float64]]:
+    """Where the skin around each bone is, camera space: the mean of the vertices that follow it most."""
+    arms = portrait.arms
+    count = arms.points.shape[1]
+    vertices = frame.arms[side * count : (side + 1) * count].astype(np.float64)
+    depth = vertices[:, 2] * 1e-4
+    places = np.c_[(vertices[:, :2] / 32 - portrait.principal) / portrait.focal * depth[:, None], depth]
+    asset = len(load_arm_asset().points)
+    sure = arms.weights[:asset, 0] > 0.6
+    return {name: places[:asset][sure & (arms.bones[:asset, 0] == bone)].mean(0) for bone, name in enumerate(BONES)}
+
+
+@pytest.fixture(scope="module")
+def held_out() -> PortraitRig:
+    return load_portrait(asset_path("openpeople") / "P009" / "assets" / "studio_posture.jpg")
+
+
+@pytest.fixture(scope="module")
+def tracker() -> Iterator[mediapipe.tasks.vision.HandLandmarker]:
+    vision = mediapipe.tasks.vision
+    options = vision.HandLandmarkerOptions(
+        base_options=mediapipe.tasks.BaseOptions(model_asset_path=str(asset_path("hand_landmarker.task"))), num_hands=2
+    )
+    with vision.HandLandmarker.create_from_options(options) as landmarker:
+        yield landmarker
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_fist_closes_and_a_pointing_finger_points(portrait: PortraitRig, side: int) -> None:
+    flat, fist, pointing = (motion_of(GREETING, GREETING) for _ in range(3))
+    hand, name = (RIGHT_HAND, "right") if side == 0 else (LEFT_HAND, "left")
+    values = np.zeros(16)
+    flat[hand] = to_mano(values, name)
+    values[[0, 1, 3, 4, 6, 7, 9, 10]] = np.radians(85)  # knuckles and middle joints of index, middle, pinky, ring
+    fist[hand] = to_mano(values, name)
+    values[[0, 1]] = 0
+    pointing[hand] = to_mano(values, name)
+    reach = {}
+    for pose, frame in zip(("flat", "fist", "pointing"), posed(portrait, flat, fist, pointing), strict=True):
+        bones = bones_of(portrait, frame, side)
+        reach[pose] = {finger: np.linalg.norm(bones[f"{finger}_2"] - bones["hand"]) for finger in ("index", "middle", "pinky", "ring")}
+    for finger, length in reach["flat"].items():
+        assert reach["fist"][finger] < 0.66 * length, finger
+        assert (reach["pointing"][finger] > 0.97 * length) == (finger == "index"), finger
+
+
+@pytest.mark.parametrize("name", ["palm_both", "beat_both", "greeting"])
+def test_the_hand_points_where_the_motion_says(portrait: PortraitRig, name: str) -> None:
+    """Against the bones that the motion model learnt with: the angle between forearm and fingers, and the way the thumb lies."""
+    right, left = RAISED[name]
+    motion = motion_of(right, left or right)
+    joints = joints_of(motion[None])
+    for side, row in (("right", 0), ("left", 1)):
+        bones = bones_of(portrait, posed(portrait, motion)[0], row)
+        forearm, fingers = bones["fore_3"] - bones["fore_1"], bones["middle_2"] - bones["hand"]
+        thumb = bones["thumb_2"] - bones["hand"]
+        wanted_forearm = joints[f"{side}_wrist"][0] - joints[f"{side}_elbow"][0]
+        hand = joints[f"{side}_hand"][0]
+        wanted_fingers, wanted_thumb = hand[1, 3] - joints[f"{side}_wrist"][0], hand[4, 2] - joints[f"{side}_wrist"][0]
+        for seen, wanted, most in (
+            (angle(forearm, fingers), angle(wanted_forearm, wanted_fingers), 15),
+            (angle(fingers, thumb), angle(wanted_fingers, wanted_thumb), 25),  # the middle of the palm stands for the wrist
+        ):
+            assert abs(seen - wanted) < most, f"degrees, {side}"
+        # mirror images would have the same angles
+        assert np.sign(np.cross(fingers, thumb) @ np.cross(wanted_fingers, wanted_thumb)) == 1
+
+
+def angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.degrees(np.arccos(a @ b / np.linalg.norm(a) / np.linalg.norm(b))))
+
+
+@pytest.mark.parametrize("who", ["portrait", "held_out"])
+def test_an_independent_tracker_sees_the_hands(
+    who: str, request: pytest.FixtureRequest, tracker: mediapipe.tasks.vision.HandLandmarker
+) -> None:
+    rig = request.getfixturevalue(who)
+    for name, (right, left) in RAISED.items():
+        if who == "held_out" and name == "waist":
+            continue  # below the lower edge of this photo
+        image = picture(rig, motion_of(right, left))
+        found = tracker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image))
+        scores = [hand[0].score for hand in found.handedness]
+        assert scores and max(scores) >= CONFIDENT, f"{name}: {scores}"
+
+
+def test_at_rest_the_photo_shows_its_own_arms(portrait: PortraitRig) -> None:
+    rest = motion_of(None, None)
+    assert len(posed(portrait, rest)[0].arms) == 0
+    np.testing.assert_array_equal(picture(portrait, rest), picture(portrait, rest, ControlConfig(breath=0, sway=0, arms=False)))
+
+
+def test_arms_change_nothing_far_from_them_and_leave_the_background_behind(portrait: PortraitRig) -> None:
+    assert portrait.arms.kinds.tolist() == [ARM_REPLACED] * 2
+    motion = motion_of(CHEST, None)
+    gesturing, still = picture(portrait, motion), picture(portrait, motion, ControlConfig(breath=0, sway=0, crossfade=0, arms=False))
+    np.testing.assert_array_equal(gesturing[:290], still[:290])  # head and neck
+    np.testing.assert_array_equal(gesturing[:, 400:], still[:, 400:])  # the other arm
+    hung = np.s_[640:740, 90:115]  # the forearm in the photo
+    assert (np.abs(still[hung].astype(int) - portrait.plate[hung]).max(-1) > 20).mean() > 0.95
+    np.testing.assert_array_equal(gesturing[hung], portrait.plate[hung])
+
+
+def test_arms_come_and_go_without_a_jump(portrait: PortraitRig) -> None:
+    """Slowly from rest to a gesture: no picture differs from the one before by much more than the others do. Chunks do not matter."""
+    ways = np.linspace(0.0, 0.22, FRAMES)
+    motions = [motion_of(GREETING, KINDS[KIND_INDEX["beat_both"]].left, share) for share in ways]
+    frames = posed(portrait, *motions)
+    stage = ControlStage(portrait, STILL)
+    state, chunked = stage.initial_state(), []
+    for begin in range(0, FRAMES, 10):
+        some, state = stage.step(MotionChunk(1, begin, np.stack(motions[begin : begin + 10])), state)
+        chunked += some
+    for one, other in zip(frames, chunked, strict=True):
+        np.testing.assert_array_equal(one.arms, other.arms)
+    video = VideoStage(portrait)
+    pictures = [video.draw(frame.vertices, frame.shading, frame.arms).astype(np.int16) for frame in frames]
+    np.testing.assert_array_equal(pictures[-1], video.draw(frames[-1].vertices, frames[-1].shading, frames[-1].arms))
+    steps = np.array([np.abs(b - a).mean() for a, b in pairwise(pictures)])
+    moving = steps[steps > 0]
+    assert len(moving) > 10 and moving.max() < 3.5 * np.median(moving), steps.round(2)
+
+
+def test_hands_that_do_something_else_in_the_photo_are_left_alone() -> None:
+    selfie = load_portrait(asset_path("openpeople") / "P004" / "assets" / "amateur_selfie.jpg")
+    assert selfie.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
+    assert len(posed(selfie, motion_of(GREETING, GREETING))[0].arms) == 0
+
+
+def test_a_damaged_arm_says_what_to_do(tmp_path: Path) -> None:
+    broken = tmp_path / "arm.npz"
+    broken.write_bytes(ARM_PATH.read_bytes()[:5000])
+    with pytest.raises(ValueError, match="visavis rig arms"):
+        load_arm_asset(broken)
+
+
+def test_arms_of_another_rig_are_refused(portrait: PortraitRig) -> None:
+    frame = posed(portrait, motion_of(GREETING, None))[0]
+    with pytest.raises(ValueError, match=r"arms must be .* rows or none"):
+        VideoStage(portrait).draw(frame.vertices, frame.shading, frame.arms[:-1])
