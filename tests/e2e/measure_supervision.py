@@ -21,7 +21,7 @@ from visavis.types import IDLE_UTTERANCE
 
 NODES = ("motion_diffusion", "video_generation", "control_render", "audio_capture")
 TOPICS = ("audio_out", "control", "image_raw/compressed")
-PLAYOUT_NS = 400_000_000
+PLAYOUT_NS = 430_000_000
 """The playout delay of the launch file."""
 
 

@@ -84,7 +84,7 @@ def test_speech_becomes_pictures_and_sound_in_step(ros: Graph) -> None:
     heard = [msg for msg in sound if msg.utterance_id == utterance]
     assert np.concatenate([np.frombuffer(msg.samples, np.int16) for msg in heard]).tolist() == samples.tolist()
     delay = {msg_to_stamp(out.header.stamp) - msg_to_stamp(source.header.stamp) for out, source in zip(heard, audio, strict=True)}
-    assert max(delay) - min(delay) <= 1 and abs(min(delay) - 400_000_000) <= FRAME_NS // 1000
+    assert max(delay) - min(delay) <= 1 and abs(min(delay) - 430_000_000) <= FRAME_NS // 1000
 
     both = {msg_to_stamp(msg.header.stamp): msg for msg in jpegs}
     common = [msg for msg in pictures if msg_to_stamp(msg.header.stamp) in both]
