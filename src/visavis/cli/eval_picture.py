@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from visavis.evaluation.reenact import Reenactor, Score, Source, Target
 
 LEFT_OUT = (
-    "Left out: LPIPS, FID and an identity embedding: no package with a permissive licence brings the weights of their networks. "
+    "Left out: LPIPS, FID and an identity embedding, whose networks visavis has no weights of. "
     "'shape' compares landmarks only, and turns of the head count in it."
 )
 SHEET_WIDTH = 8
