@@ -139,11 +139,15 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
                 fu, fv = (u >> 12) & 255, (v >> 12) & 255
                 u += du
                 v += dv
+                if within >= 0 and touched[y, x] != within:
+                    continue
+                p, q = np.uint64(texture[iv, iu]), np.uint64(texture[iv, iu + 1])
+                r, s = np.uint64(texture[iv + 1, iu]), np.uint64(texture[iv + 1, iu + 1])
+                if (p | q | r | s) < np.uint64(0x02000000):  # nothing visible: much of a layer is
+                    continue
                 w11 = (fu * fv) >> 8
                 w01, w10 = np.uint64(fu - w11), np.uint64(fv - w11)
                 w00 = np.uint64(256 - fu - fv + w11)
-                p, q = np.uint64(texture[iv, iu]), np.uint64(texture[iv, iu + 1])
-                r, s = np.uint64(texture[iv + 1, iu]), np.uint64(texture[iv + 1, iu + 1])
                 total = ((p & lanes) | (((p >> np.uint64(8)) & lanes) << np.uint64(32))) * w00
                 total += ((q & lanes) | (((q >> np.uint64(8)) & lanes) << np.uint64(32))) * w01
                 total += ((r & lanes) | (((r >> np.uint64(8)) & lanes) << np.uint64(32))) * w10
@@ -151,8 +155,6 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
                 total += half
                 alpha = np.int64((total >> np.uint64(56)) & low)
                 if alpha < 2:
-                    continue
-                if within >= 0 and touched[y, x] != within:
                     continue
                 red = np.int64((total >> np.uint64(8)) & low)
                 blue = np.int64((total >> np.uint64(24)) & low)
