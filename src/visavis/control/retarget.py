@@ -33,8 +33,8 @@ SMILING_JAW = 0.09
 """jawOpen that a broad smile has in itself: the chin goes down a little."""
 
 PRESSED, ROLLED, CLOSED = (0.20, 0.45), (0.10, 0.30), (0.02, 0.08)
-"""mouthPress, mouthRollUpper with mouthRollLower, and mouthClose where it takes back the jaw, that let a smile part the lips less and less, and not
-at all: P, B and M."""
+"""mouthPress, mouthRollUpper with mouthRollLower, and mouthClose where it takes back the jaw, that let a smile part the lips less and less,
+and not at all: P, B and M."""
 
 _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 _ROLL, _ROLL_UPPER = ARKIT_INDEX["mouthRollLower"], ARKIT_INDEX["mouthRollUpper"]
