@@ -58,7 +58,9 @@ class ArmDrawer:
         small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
         margin = (seen.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
         body = seen[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
-        self._person = np.ascontiguousarray(cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA))
+        covered = cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+        # Between cells the shadow is linear: only a cell whose neighbours are covered throws none on the background.
+        self._person = np.ascontiguousarray(cv2.erode(covered, np.ones((3, 3), np.uint8)))
 
     def _lift(self, rig: PortraitRig) -> NDArray[np.uint8]:
         """Prepare what is drawn of the photo where its arms are lifted out; the person's texture without them."""
@@ -153,7 +155,7 @@ class ArmDrawer:
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
-        samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        samples, depth, touched = np.empty((*shape, image.shape[2]), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
         raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
