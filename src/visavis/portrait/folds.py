@@ -75,7 +75,7 @@ def _strokes(landmarks: NDArray[np.float64], eyes: float, axis: NDArray[np.float
         # From the nose down, the cheek is on the left of the way on the left side.
         cheek = 1.0 if side == "left" else -1.0
         strokes[f"smile_{side}"] = [
-            Stroke(line, 0.016 * eyes, 0.50, cheek * 0.30, cheek * 0.22, 0.060 * eyes, (0.12, 0.35)),
+            Stroke(line, 0.020 * eyes, 0.44, cheek * 0.30, cheek * 0.24, 0.060 * eyes, (0.15, 0.35)),
         ]
         corner, inner = (landmarks[number] for number in _OUTER_CORNER[side])
         width = float(np.linalg.norm(corner - inner))
