@@ -13,6 +13,8 @@ corpus; or, with ``--clip``, what the clip and the model do of each measure.
 ``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
 what they look like then; beside the photo as it is.
 
+``sheet``: pictures of what a portrait must be able to do (blink, smile, vowels, turned head, hands), to be looked at.
+
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """
 
@@ -74,7 +76,14 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        measures = {"lips": _lips, "motion": _motion, "style": _style, "picture": eval_picture.picture, "robust": eval_picture.robust}
+        measures = {
+            "lips": _lips,
+            "motion": _motion,
+            "style": _style,
+            "picture": eval_picture.picture,
+            "robust": eval_picture.robust,
+            "sheet": eval_picture.sheet,
+        }
         return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
