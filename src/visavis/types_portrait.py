@@ -149,7 +149,7 @@ class EyeRig:
     """One eye. Column i of N runs from the outer corner to the inner one.
 
     upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera
-    space.
+    space. glint: int32 (E,), the same of the highlights, which stay with the light.
     lid: int32 (P,), vertices that go along when the upper lid closes, its edge, the skin above it, lashes and shadow; column: float32 (P,);
     travel: float32 (P,), share of the way from the open edge to the closed line. under: int32 (Q,), under_column, under_travel: the same
     for the skin of the lower lid, which rises.
@@ -158,6 +158,7 @@ class EyeRig:
     upper: NDArray[np.int32]
     lower: NDArray[np.int32]
     eyeball: NDArray[np.int32]
+    glint: NDArray[np.int32]
     centre: NDArray[np.float32]
     lid: NDArray[np.int32]
     column: NDArray[np.float32]

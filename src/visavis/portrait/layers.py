@@ -103,6 +103,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         ("left", left_parts, sheet.left_upper, sheet.left_lower),
     ):
         join(f"eyeball_{side}", parts.eyeball)
+        join(f"glint_{side}", parts.eyeball)
+        textures[f"glint_{side}"] = parts.glint_texture
         # Lid, lashes and shadow hang on the upper edge: brows, squint and widening carry them as they carry the skin.
         for name, card, texture, column in (
             ("shade", parts.shade, parts.shade_texture, parts.edge_column),
@@ -154,7 +156,17 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
 
     def eyes_of(side: str, parts: EyeParts, upper: NDArray[np.int32], lower: NDArray[np.int32], brow: tuple[int, ...]) -> EyeRig:
         hanging = starts[f"shade_{side}"], starts[f"lash_{side}"]
-        return eye_rig(parts, starts[f"eyeball_{side}"], hanging, starts[f"lid_{side}"], upper, lower, pixels, landmarks[list(brow)])
+        return eye_rig(
+            parts,
+            starts[f"eyeball_{side}"],
+            starts[f"glint_{side}"],
+            hanging,
+            starts[f"lid_{side}"],
+            upper,
+            lower,
+            pixels,
+            landmarks[list(brow)],
+        )
 
     breathing = BreathField(pixels, breath[: len(pixels)], float(camera.focal), (float(camera.principal[0]), float(camera.principal[1])))
     arms = fit_arms(fitted, mesh, seen, load_arm_asset(), plate, textures["person"], np.asarray(head_pivot, np.float64), breathing)

@@ -174,6 +174,7 @@ class VideoStage:
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
         shown = _smoothstep(closure / 0.35)
         layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
+        layers.append(_Layer(f"glint_{side}", f"glint_{side}", within=1))
         if closure > 0.0:
             layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
         layers.append(_Layer(f"skin_{side}", "person", mark=0))
