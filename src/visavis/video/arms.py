@@ -34,11 +34,13 @@ class ArmDrawer:
         count = arms.points.shape[1]
         mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
-        cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
-        self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
-        self._part_corners = tuple(
-            np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles)))
-        )
+        every = np.arange(len(arms.triangles))
+        upper, rest, cloth = np.split(every, (arms.upper, arms.cloth))
+        # The upper arm goes on a little under what is drawn over it: two soft edges side by side would let the background through.
+        for _ in range(2):
+            upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
+        self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
+        self._part_corners = np.unique(arms.triangles[upper]), np.unique(arms.triangles[arms.upper :])
         self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
