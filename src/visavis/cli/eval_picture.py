@@ -64,8 +64,7 @@ def sheet(args: argparse.Namespace) -> int:
     for photo in args.photos or [default_portrait()]:
         rig = load_portrait(photo)
         control, video = ControlStage(rig, config), VideoStage(rig)
-        # Photos are named by their own folders where these tell more than "portrait.jpg" does.
-        title = "-".join([*[part for part in photo.parts[-3:-1] if part.startswith("P0")], photo.stem])
+        title = _title(photo)
         pictures = []
         for name in names:
             frame = control.step(MotionChunk(1, 0, motion_of(POSES[name])[None]), control.initial_state())[0][0]
@@ -78,6 +77,11 @@ def sheet(args: argparse.Namespace) -> int:
         cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
         print(path)
     return 0
+
+
+def _title(photo: Path) -> str:
+    """A name for a photo's pictures: in the folders of openpeople only the folder tells people apart."""
+    return "-".join([*[part for part in photo.parts[-3:-1] if part.startswith("P0")], photo.stem])
 
 
 def picture(args: argparse.Namespace) -> int:
@@ -210,7 +214,7 @@ def robust(args: argparse.Namespace) -> int:
             ) -> None:
                 tick()
                 if names and args.keep is not None:
-                    _keep_finding(args.keep / f"{photo.stem}_{index}_{'_'.join(names)}.png", image)
+                    _keep_finding(args.keep / f"{_title(photo)}_{index}_{'_'.join(names)}.png", image)
 
             found[str(photo)] = check_robust(rig, args.motions, args.seed, on_motion)
     if args.json:
