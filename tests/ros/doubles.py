@@ -27,9 +27,12 @@ from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.robot_inputs import RobotInputs
 from visavis.nodes.screen import Screen, ScreenConfig
+from visavis.nodes.speech_synthesis import SpeechSynthesis, SynthesisConfig
 from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
 from visavis.nodes.web_bridge import WebBridge
+from visavis.say.text import sentences
+from visavis.say.voice import Piece
 from visavis.screen.window import DisplayError, Window, WindowConfig
 from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
@@ -152,6 +155,28 @@ def _portrait(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()
 
 
+class ToneVoice:
+    """A voice that speaks a tenth of a second of loud tone for each letter of a sentence; it is missing while a file says so."""
+
+    names: tuple[str, ...] = ("tone", "other")
+    usual = "tone"
+
+    def prepare(self, text: str, name: str) -> list[Piece]:
+        return [Piece(sentence.written, sentence.words, 0.1) for sentence in sentences(text)]
+
+    def speak(self, piece: Piece, name: str, speed: float) -> NDArray[np.int16]:
+        if "stumble" in piece.symbols:
+            raise ArithmeticError("this voice stumbled")
+        time_s = np.arange(int(1600 * len(piece.symbols) / speed)) / 16_000
+        return (12_000 * np.sign(np.sin(2 * np.pi * 300 * time_s))).astype(np.int16)
+
+
+def load_tone(config: SynthesisConfig) -> ToneVoice:
+    if (FAULTS / "no_voice").exists():
+        raise ValueError(f"{FAULTS / 'no_voice'} is there: take it away")
+    return ToneVoice()
+
+
 class ProbedWindow(Window):
     """The real window, which also writes down when it showed how bright a picture; its display is gone while a file says so."""
 
@@ -212,6 +237,7 @@ NODES = {
     "web_bridge": WebBridge,
     "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
+    "speech_synthesis": lambda: SpeechSynthesis(load_tone),
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }
 
