@@ -62,6 +62,14 @@ class KeptGraph:
         self.asked.append((x, y, z))
         return Outcome(True)
 
+    def use_photo(self, path: Path) -> Outcome:
+        self.asked.append(path)
+        return Outcome(True)
+
+    def say(self, text: str, voice: str, speed: float, told: Callable[[dict[str, Any]], None]) -> "asyncio.Future[Outcome]":
+        told({"state": "speaking", "sentence": text, "seconds": 0.0, "text": ""})
+        return self._later((text, voice, speed))
+
     def interrupt(self) -> "asyncio.Future[Outcome]":
         return self._later("interrupt")
 

@@ -56,9 +56,8 @@ class Sayer(Node):
         elif self._asked and now - self._seen > GONE_SECONDS:
             self._end(f"the node that spoke is gone{self._trouble}")
         elif not self._asked and now - self._begun > self._config.wait:
-            self._end(
-                f"nobody serves the action {self._client._action_name} within {self._config.wait:g} s: run `visavis launch avatar say:=true`"
-            )
+            name, wait = self.get_namespace().rstrip("/") + "/say", self._config.wait
+            self._end(f"nobody serves the action {name} (waited {wait:g} s): run `visavis launch avatar say:=true`")
 
     def finish(self) -> int:
         """Cancel what is still spoken."""

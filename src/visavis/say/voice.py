@@ -60,29 +60,33 @@ class KokoroVoice:
         self._kokoro = Kokoro(model, voices, threads)
 
     def prepare(self, text: str, name: str) -> list[Piece]:
-        british = name.startswith("b")
-        known = cache(lambda word: word_symbols(word, british))
-        found = sentences(text)
-        check_english([word for sentence in found for word in re.findall(r"[A-Za-z']+", sentence.words)], known)
-
-        def symbols(words: str) -> str:
-            return text_to_symbols(words, british, lambda word: sound_out(word, known))
-
-        pieces: list[Piece] = []
-        for sentence in found:
-            early = first_clause(sentence.words, SHORTEST) if not pieces and len(symbols(sentence.words)) > EARLY else [sentence.words]
-            for part in early:
-                for words in clauses(part, LONGEST, lambda words: len(symbols(words))):
-                    spoken = symbols(words)
-                    if any(symbol not in PAUSE_SECONDS and symbol != " " for symbol in spoken):
-                        pieces.append(Piece(sentence.written, spoken, PAUSE_SECONDS.get(words[-1], 0.0)))
-            if pieces:
-                last = pieces[-1]
-                pieces[-1] = Piece(last.sentence, last.symbols, max(last.pause, PAUSE_SECONDS["."]))
-        return pieces
+        return pieces_of(text, british=name.startswith("b"))
 
     def speak(self, piece: Piece, name: str, speed: float) -> NDArray[np.int16]:
         return self._kokoro.sound(piece.symbols, name, speed)
+
+
+def pieces_of(text: str, british: bool) -> list[Piece]:
+    """The pieces of a text: its sentences, the first cut early, long ones cut between their parts. Raises TextError."""
+    known = cache(lambda word: word_symbols(word, british))
+    found = sentences(text)
+    check_english([word for sentence in found for word in re.findall(r"[A-Za-z']+", sentence.words)], known)
+
+    def symbols(words: str) -> str:
+        return text_to_symbols(words, british, lambda word: sound_out(word, known))
+
+    pieces: list[Piece] = []
+    for sentence in found:
+        early = first_clause(sentence.words, SHORTEST) if not pieces and len(symbols(sentence.words)) > EARLY else [sentence.words]
+        for part in early:
+            for words in clauses(part, LONGEST, lambda words: len(symbols(words))):
+                spoken = symbols(words)
+                if any(symbol not in PAUSE_SECONDS and symbol != " " for symbol in spoken):
+                    pieces.append(Piece(sentence.written, spoken, PAUSE_SECONDS.get(words[-1], 0.0)))
+        if pieces:
+            last = pieces[-1]
+            pieces[-1] = Piece(last.sentence, last.symbols, max(last.pause, PAUSE_SECONDS["."]))
+    return pieces
 
 
 def check_english(words: list[str], known: Callable[[str], str | None]) -> None:
