@@ -158,8 +158,7 @@ def _portrait(path: str) -> str:
 class ToneVoice:
     """A voice that speaks a tenth of a second of loud tone for each letter of a sentence; it is missing while a file says so."""
 
-    names: tuple[str, ...] = ("tone", "other")
-    usual = "tone"
+    names: tuple[str, ...] = ("af_heart", "bm_tone")
 
     def prepare(self, text: str, name: str) -> list[Piece]:
         return [Piece(sentence.written, sentence.words, 0.1) for sentence in sentences(text)]
@@ -168,7 +167,7 @@ class ToneVoice:
         if "stumble" in piece.symbols:
             raise ArithmeticError("this voice stumbled")
         time_s = np.arange(int(1600 * len(piece.symbols) / speed)) / 16_000
-        return (12_000 * np.sign(np.sin(2 * np.pi * 300 * time_s))).astype(np.int16)
+        return np.where(np.sin(2 * np.pi * 300 * time_s) >= 0, 12_000, -12_000).astype(np.int16)
 
 
 def load_tone(config: SynthesisConfig) -> ToneVoice:

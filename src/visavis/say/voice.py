@@ -39,7 +39,6 @@ class Voice(Protocol):
     """What speaks."""
 
     names: tuple[str, ...]
-    usual: str
 
     def prepare(self, text: str, name: str) -> list[Piece]:
         """The pieces of a text for the voice ``name``. Raises TextError, with what to do."""
@@ -52,7 +51,6 @@ class KokoroVoice:
     """See the module. Loads files of the store: raises AssetError where one is missing, RuntimeError where a package is."""
 
     names = AMERICAN_VOICES + BRITISH_VOICES
-    usual = "af_heart"
 
     def __init__(self, threads: int = 1) -> None:
         model, voices = asset_path("kokoro.onnx"), asset_path("kokoro_voices")
