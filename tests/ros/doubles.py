@@ -11,14 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.errors import SpeakerLostError
 from visavis.audio.speaker import Fill
+from visavis.control.pose import SHADING_NAMES
 from visavis.motion.layout import neutral_motion
 from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
@@ -30,6 +32,7 @@ from visavis.nodes.screen import Screen, ScreenConfig
 from visavis.nodes.speech_synthesis import SpeechSynthesis, SynthesisConfig
 from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
+from visavis.nodes.video_generation import load_drawing as load_drawing_of_the_node
 from visavis.nodes.web_bridge import WebBridge
 from visavis.say.text import sentences
 from visavis.say.voice import Piece
@@ -40,6 +43,10 @@ from visavis.types import ControlFrame, MotionChunk, VideoFrame
 VERTICES = 2000
 HOP_FRAMES = 4
 LOOK_AHEAD_FRAMES = 3
+BURST_NS, BURST_PERIOD_NS = 300_000_000, 800_000_000
+SQUARE = 48
+WIDE_GAP = 0.3
+"""Eye distances."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,32 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     return Drawing(BrightnessStage(config.video.size), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
 
 
+class MarkedStage:
+    """The real stage, whose pictures carry three grey squares at the top left: white while the media time lies within a burst of
+    ``measure_page.py``, the gap of the mouth, white while idle."""
+
+    def __init__(self, stage: Any) -> None:
+        self._stage = stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage, name)
+
+    def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]:
+        drawn, state = self._stage.step(frame, state)
+        image = drawn.image.copy()
+        gap = float(frame.shading[SHADING_NAMES.index("mouth_gap")])
+        in_burst = frame.utterance_id != 0 and frame.stamp_ns % BURST_PERIOD_NS < BURST_NS
+        for index, shade in enumerate((255 * in_burst, min(255, gap / WIDE_GAP * 255), 255 * (frame.utterance_id == 0))):
+            image[0:SQUARE, index * SQUARE : (index + 1) * SQUARE] = int(shade)
+        return replace(drawn, image=image), state
+
+
+def load_marked(config: VideoNodeConfig) -> Drawing:
+    """The real portrait, drawn for real and marked."""
+    drawing = load_drawing_of_the_node(config)
+    return replace(drawing, stage=MarkedStage(drawing.stage))
+
+
 def _portrait(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()
 
@@ -233,6 +266,7 @@ NODES = {
     "motion_diffusion": lambda: MotionDiffusion(load_motion),
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
+    "marked_video_generation": lambda: VideoGeneration(load_marked),
     "web_bridge": WebBridge,
     "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
