@@ -16,7 +16,8 @@ sync: pictures carry a square that is white while the media time lies within a b
     of it. What was damaged is counted, not paired. Quantised to a picture (33 ms), whose half is in the median; what the screen and the
     loudspeaker add is not in it.
 interrupt: a second square says how wide the mouth is open, a third whether the motion is idle. While the avatar speaks, the button of
-    the page is pressed: until the first picture of the motion that closes the mouth, and until the mouth is open by less than a quarter of what it was.
+    the page is pressed: until the first picture of the motion that closes the mouth, and until the mouth is open by less than a quarter
+    of what it was.
 """
 
 import argparse

@@ -81,5 +81,8 @@ class GraphPort(Protocol):
     def want_key(self) -> None:
         """Somebody needs a key frame."""
 
+    def want_rate(self, bits: int) -> None:
+        """The picture may have so many bits a second."""
+
     def trouble(self, key: str, text: str) -> None:
         """Something that the one who runs the graph should know."""

@@ -19,6 +19,7 @@ from visavis.bridge.graph import GraphPort
 from visavis.bridge.limits import Bucket
 from visavis.bridge.peers import IceConfig, Peer
 from visavis.bridge.photo_check import PhotoError
+from visavis.bridge.rate import RateFollower
 from visavis.bridge.session import Session
 from visavis.bridge.speech import SpeechStream, new_utterance_id
 from visavis.bridge.uploads import UploadConfig, Uploads
@@ -54,6 +55,8 @@ MAX_MESSAGE = 128 * 1024
 HEARTBEAT_SECONDS = 20.0
 START_SECONDS = 10.0
 STOP_SECONDS = 1.0
+RATE_SECONDS = 0.9
+"""How often the picture's bit rate is looked at; the node has the state sent once a second."""
 UPLOAD_SECONDS = 120.0
 """A photo that has not arrived so long after its first byte is given up."""
 UPLOADS_A_SECOND, UPLOADS_AT_ONCE = 0.1, 5.0
@@ -67,7 +70,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(frozen=True)
 class ServerConfig:
     """port 0 takes a free one. max_speech_seconds: of one stream of a microphone or file. buffer_ns: see ``speech``. uploads: None for no
-    photos from visitors."""
+    photos from visitors. most_bits, least_bits: of the picture a second, between which it follows the viewers' networks."""
 
     access: Access
     port: int
@@ -79,6 +82,8 @@ class ServerConfig:
     max_speech_seconds: int = 600
     buffer_ns: int = 60_000_000
     uploads: UploadConfig | None = None
+    most_bits: int = 2_000_000
+    least_bits: int = 300_000
 
 
 class Server:
@@ -98,6 +103,8 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._on_error)
         self._thread = threading.Thread(target=self._loop.run_forever, name="web", daemon=True)
+        self._rate = RateFollower(config.most_bits, config.least_bits)
+        self._sent_bytes, self._rated_at = 0, time.monotonic()
         self._runner: web.AppRunner | None = None
         page = resources.files("visavis.bridge") / "page"
         self._files = {name: (page / name).read_bytes() for name in FILES}
@@ -125,6 +132,7 @@ class Server:
             self._loop.close()
 
     def send_video(self, packet: Encoded) -> None:
+        self._sent_bytes += len(packet.data)
         self._to_all(lambda session: session.offer_video(packet))
 
     def send_audio(self, packet: Encoded) -> None:
@@ -159,7 +167,21 @@ class Server:
     # What sessions need.
 
     def make_peer(self, on_state: Callable[[str], None]) -> Peer:
-        return Peer(self.config.ice, self.config.codec, self.graph.want_key, on_state)
+        key = object()
+
+        def state(state: str) -> None:
+            if state in ("closed", "failed"):
+                self._rate.forget(key)
+            on_state(state)
+
+        return Peer(
+            self.config.ice,
+            self.config.codec,
+            self.graph.want_key,
+            state,
+            lambda bits: self._rate.hear_estimate(key, bits, time.monotonic()),
+            lambda share: self._rate.hear_loss(key, share, time.monotonic()),
+        )
 
     def begin_speech(self, session: Session, live: bool) -> SpeechStream:
         """One speaks at a time, and the last who began does."""
@@ -385,7 +407,16 @@ class Server:
     def _answer(self, status: int, text: str) -> web.Response:
         return web.json_response({"ok": status == 200, "text": text}, status=status, headers=HEADERS)
 
+    def _follow_network(self) -> None:
+        now = time.monotonic()
+        seconds, sent = now - self._rated_at, self._sent_bytes
+        if seconds < RATE_SECONDS:
+            return
+        self._rated_at, self._sent_bytes = now, 0
+        self.graph.want_rate(self._rate.tick(8 * sent / seconds, now))
+
     def _send_state(self) -> None:
+        self._follow_network()
         if self.sessions:
             state = self._state()
             for session in list(self.sessions):

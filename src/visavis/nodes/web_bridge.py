@@ -91,7 +91,10 @@ class WebBridgeConfig(NodeConfig):
     )
     compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a bridge on another machine")
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
-    bit_rate: int = parameter(2_000_000, "of the picture, bits a second", low=100_000, high=20_000_000)
+    bit_rate: int = parameter(2_000_000, "of the picture, bits a second, at most", low=100_000, high=20_000_000)
+    bit_rate_least: int = parameter(
+        300_000, "to which it goes down for the slowest viewer's network; bit_rate or more: never", low=100_000, high=20_000_000
+    )
     keyframe_seconds: float = parameter(10.0, "a key frame comes at least so often; also whenever a browser asks", low=0.5, high=600)
     jpeg_quality: int = parameter(80, "of pictures for viewers without WebRTC", low=1, high=100)
     stun_servers: tuple[str, ...] = parameter((), "URLs such as stun:stun.example.org:3478, for viewers behind a router")
@@ -128,6 +131,7 @@ class WebBridge(AvatarNode):
         self._server: Any = None
         self._key_wanted = True
         self._key_at = 0.0
+        self._rate_wanted = 0
         self._reports: dict[str, tuple[float, dict[str, Any]]] = {}
         self._steering: dict[str, Any] = {}
         self._asked = False
@@ -138,7 +142,7 @@ class WebBridge(AvatarNode):
         self._photo_state = {"state": "", "text": ""}
         self._old_refusal = ""
         self._saying: Any = None
-        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances"):
+        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances", "rate_changes"):
             self.health.count(name, 0)
         self.create_timer(0.1, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -181,6 +185,8 @@ class WebBridge(AvatarNode):
                 config.max_speech_seconds,
                 int(config.speech_buffer * NANOSECONDS),
                 uploads,
+                config.bit_rate,
+                min(config.bit_rate_least, config.bit_rate),
             ),
             self,
         )
@@ -195,6 +201,7 @@ class WebBridge(AvatarNode):
         self._media = self._media_clock.MediaClock(self.now_ns())
         self._picture_encoder = self._encoders.PictureEncoder(self.config.video_codec, self.config.bit_rate, self.config.keyframe_seconds)
         self._sound_encoder = self._encoders.SoundEncoder()
+        self._rate_wanted = self.config.bit_rate
         self._inbox.clear()
         self._heard.clear()
         self._reports.clear()
@@ -369,6 +376,8 @@ class WebBridge(AvatarNode):
         media_ns = self._media.media_ns(shown_ns)
         if webrtc:
             key = self._take_key()
+            if self._picture_encoder.follow(self._rate_wanted, self.config.bit_rate):
+                self.health.count("rate_changes")
             packet = self._picture_encoder.encode(picture, self._media_clock.video_ticks(media_ns), media_ns, key)
             if packet is not None:
                 server.send_video(packet)
@@ -523,6 +532,9 @@ class WebBridge(AvatarNode):
     def want_key(self) -> None:
         self._key_wanted = True
 
+    def want_rate(self, bits: int) -> None:
+        self._rate_wanted = bits
+
     def trouble(self, key: str, text: str) -> None:
         self.health.count("errors")
         self.tell(text, key=f"server {key}")
@@ -562,6 +574,8 @@ class WebBridge(AvatarNode):
         webrtc, ready = self._viewers
         self.health.gauge("viewers_webrtc", webrtc)
         self.health.gauge("viewers_pictures", ready)
+        if self._server is not None:
+            self.health.gauge("bit_rate", self._picture_encoder.bit_rate)
         self.health.gauge("queue_depth", len(self._inbox))
         self.health.set_counter("drops", self._inbox.dropped + self._heard.dropped + self.health.counter("skipped"))
         sound = self._sound
