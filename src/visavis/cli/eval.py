@@ -13,6 +13,8 @@ corpus; or, with ``--clip``, what the clip and the model do of each measure.
 ``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
 what they look like then; beside the photo as it is.
 
+``sheet``: pictures of what a portrait must be able to do (blink, smile, vowels, turned head, hands), to be looked at.
+
 ``endurance``: an hour of speech as one stream: whether it keeps time, stays as small as it began and joins its chunks unseen.
 
 ``phones``: how well the speech encoder names what real people say, in quiet and in noise.
@@ -88,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             "style": _style,
             "picture": eval_picture.picture,
             "robust": eval_picture.robust,
+            "sheet": eval_picture.sheet,
             "endurance": eval_endurance.endurance,
             "phones": eval_phones.phones,
         }
