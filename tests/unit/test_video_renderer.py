@@ -68,7 +68,8 @@ def test_the_unmoved_face_is_the_photo(portrait: PortraitRig) -> None:
         np.eye(3, dtype=np.float32),
     )
     vertices, gap = Poser(portrait).pose(unmoved, seal=False)
-    image = VideoStage(portrait).draw(vertices, np.float32([0, 0, gap, 1])).astype(float)
+    shading = np.array([{"mouth_gap": gap, "mouth_light": 1}.get(name, 0) for name in SHADING_NAMES], np.float32)
+    image = VideoStage(portrait).draw(vertices, shading).astype(float)
     texture = portrait.textures["person"][48:-50:2, 48:-50:2].astype(float)
     alpha = texture[..., 3:] / 255
     photo = texture[..., :3] * alpha + portrait.plate * (1 - alpha)
@@ -247,7 +248,9 @@ def test_closed_lids_leave_no_outline(portrait: PortraitRig) -> None:
 
 def test_vertices_of_another_portrait_are_refused(portrait: PortraitRig) -> None:
     with pytest.raises(ValueError, match="same photo"):
-        VideoStage(portrait).draw(np.zeros((10, 3), np.int16), np.zeros(4, np.float32))
+        VideoStage(portrait).draw(np.zeros((10, 3), np.int16), np.zeros(len(SHADING_NAMES), np.float32))
+    with pytest.raises(ValueError, match="same version"):
+        VideoStage(portrait).draw(np.zeros(portrait.vertices.shape, np.int16), np.zeros(4, np.float32))
 
 
 def test_sampling_must_divide_the_pixel() -> None:

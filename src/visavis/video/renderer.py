@@ -110,6 +110,10 @@ class VideoStage:
                 f"vertices must be int16 with shape {rig.vertices.shape} for this portrait, got {vertices.dtype} with shape "
                 f"{vertices.shape}: control and video must be given the same photo"
             )
+        if len(shading) != FIRST_FOLD + len(FOLDS):
+            raise ValueError(
+                f"shading must be {FIRST_FOLD + len(FOLDS)} numbers, got {len(shading)}: control and video must be of the same version"
+            )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
             raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
         image = self._ground.copy()
