@@ -14,13 +14,13 @@ UNSEEN = 0.12
 """So much of what makes a fold shows nothing of it: a face at rest, and lids and brows that move a little, have none."""
 
 _SHARES: Mapping[str, Mapping[str, float]] = {
-    "smile": {"mouthSmile": 0.75, "noseSneer": 0.55, "cheekSquint": 0.20, "mouthUpperUp": 0.20, "mouthDimple": 0.10},
+    "smile": {"mouthSmile": 0.55, "noseSneer": 0.55, "cheekSquint": 0.20, "mouthUpperUp": 0.20, "mouthDimple": 0.10},
     "eye": {"cheekSquint": 0.55, "eyeSquint": 0.45, "mouthSmile": 0.25, "eyeBlink": 0.10},
     "forehead": {"browInnerUp": 0.60, "browOuterUp": 0.55},
     "frown": {"browDown": 0.95, "noseSneer": 0.15},
 }
 """What makes each fold; names without a side stand for the fold's own side, or for the mean of both."""
-_BROAD = {"smile": 0.30, "eye": 0.35}
+_BROAD = {"smile": 0.45, "eye": 0.35}
 """What a broad smile adds."""
 
 
