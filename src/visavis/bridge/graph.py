@@ -27,12 +27,23 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Person:
+    """How large the person is in the pictures. eyes: the pixel between the eyes; pixels_per_metre: there. cut_out: the pictures hold
+    opacity."""
+
+    eyes: tuple[float, float]
+    pixels_per_metre: float
+    cut_out: bool
+
+
+@dataclass(frozen=True)
 class GraphState:
     """A look at the graph, once a second. nodes: name -> level, message and figures of /diagnostics. steering: what is asked for now."""
 
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     steering: dict[str, Any] = field(default_factory=dict)
     pictures: bool = False
+    person: Person | None = None
 
 
 class GraphPort(Protocol):
@@ -60,11 +71,11 @@ class GraphPort(Protocol):
 
     def state(self) -> GraphState: ...
 
-    def watched(self, webrtc: int, pictures: int) -> None:
-        """So many look on by WebRTC, so many get ready pictures."""
+    def watched(self, webrtc: int, pictures: int, cutouts: int) -> None:
+        """So many look on by WebRTC, so many get ready pictures, so many get pictures with opacity by WebRTC."""
 
-    def want_key(self) -> None:
-        """Somebody needs a key frame."""
+    def want_key(self, cutout: bool) -> None:
+        """Somebody needs a key frame of the plain pictures, or of those with opacity."""
 
     def trouble(self, key: str, text: str) -> None:
         """Something that the one who runs the graph should know."""

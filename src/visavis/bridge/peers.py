@@ -43,9 +43,13 @@ class IceConfig:
 
 
 class Peer:
-    """Sends the packets of ``offer_video`` and ``offer_audio`` to one browser. Used in the event loop only."""
+    """Sends the packets of ``offer_video`` and ``offer_audio`` to one browser. Used in the event loop only. cutout: it wants those with
+    opacity."""
 
-    def __init__(self, ice: IceConfig, codec: str, want_key: Callable[[], None], on_state: Callable[[str], None]) -> None:
+    def __init__(
+        self, ice: IceConfig, codec: str, want_key: Callable[[], None], on_state: Callable[[str], None], cutout: bool = False
+    ) -> None:
+        self.cutout = cutout
         self._ice, self._codec, self._want_key, self._on_state = ice, codec, want_key, on_state
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.servers()))
         self._connection.on("connectionstatechange", self._changed)

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -28,6 +28,9 @@ FILES = {
     "media.js": "text/javascript",
     "speech.js": "text/javascript",
     "figures.js": "text/javascript",
+    "headset.js": "text/javascript",
+    "cutout.js": "text/javascript",
+    "place.js": "text/javascript",
     "resample.worklet.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "login.html": "text/html",
@@ -41,7 +44,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers send the form of the login with the origin "null"
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), xr-spatial-tracking=(self)",
     "Cache-Control": "no-cache",
 }
 MAX_BODY = 4096
@@ -112,8 +115,9 @@ class Server:
         if not self._thread.is_alive():
             self._loop.close()
 
-    def send_video(self, packet: Encoded) -> None:
-        self._to_all(lambda session: session.offer_video(packet))
+    def send_video(self, packet: Encoded, cutout: bool) -> None:
+        """A picture for those who look on by WebRTC, or for those of them who want opacity."""
+        self._to_all(lambda session: session.offer_video(packet, cutout))
 
     def send_audio(self, packet: Encoded) -> None:
         self._to_all(lambda session: session.offer_audio(packet))
@@ -146,8 +150,8 @@ class Server:
 
     # What sessions need.
 
-    def make_peer(self, on_state: Callable[[str], None]) -> Peer:
-        return Peer(self.config.ice, self.config.codec, self.graph.want_key, on_state)
+    def make_peer(self, on_state: Callable[[str], None], cutout: bool) -> Peer:
+        return Peer(self.config.ice, self.config.codec, lambda: self.graph.want_key(cutout), on_state, cutout)
 
     def begin_speech(self, session: Session, live: bool) -> SpeechStream:
         """One speaks at a time, and the last who began does."""
@@ -159,8 +163,9 @@ class Server:
         return SpeechStream(self._last_id, live, self.config.buffer_ns, self.config.max_speech_seconds * SAMPLE_RATE)
 
     def count_watchers(self) -> None:
-        webrtc = sum(session.peer is not None for session in self.sessions)
-        self.graph.watched(webrtc, sum(session.pictures for session in self.sessions) + len(self._streams))
+        peers = [session.peer.cutout for session in self.sessions if session.peer is not None]
+        pictures = sum(session.pictures for session in self.sessions) + len(self._streams)
+        self.graph.watched(peers.count(False), pictures, peers.count(True))
 
     # The loop.
 
@@ -339,6 +344,7 @@ class Server:
             "nodes": state.nodes,
             "steering": state.steering,
             "pictures": state.pictures,
+            "person": state.person and asdict(state.person),
             "viewers": len(self.sessions) + len(self._streams),
             "time": self.graph.now_ns() / NANOSECONDS,
         }

@@ -58,6 +58,14 @@ def msg_to_image(msg: Image) -> NDArray[np.uint8]:
     return check_image(_read(msg))
 
 
+def msg_to_picture(msg: Image) -> NDArray[np.uint8]:
+    """``msg_to_image``, but straight RGBA (height, width, 4) where the sender gave opacity (``MATTE_ENCODINGS``)."""
+    if msg.encoding not in MATTE_ENCODINGS:
+        return msg_to_image(msg)
+    pixels = _rows(msg)
+    return pixels.copy() if msg.encoding == "rgba8" else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGRA2RGBA)
+
+
 def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
     """``msg_to_image`` without cv_bridge: the encodings of ``ENCODINGS``, with or without padding at the ends of rows."""
     if msg.encoding not in ENCODINGS:
@@ -65,15 +73,21 @@ def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
             f'a picture encoded as "{msg.encoding}": without cv_bridge only {", ".join(ENCODINGS)} can be read; '
             "publish one of these, or run under an apt ROS"
         )
-    channels, _, to_rgb = ENCODINGS[msg.encoding]
+    _, _, to_rgb = ENCODINGS[msg.encoding]
+    pixels = _rows(msg)
+    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
+
+
+def _rows(msg: Image) -> NDArray[np.uint8]:
+    """The pixels of a message (height, width, channels), without the padding at the ends of rows."""
+    channels = ENCODINGS[msg.encoding][0]
     if msg.step < msg.width * channels or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ValueError(
             f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes "
             f"must have {msg.step * msg.height} bytes, got {len(msg.data)}"
         )
     rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : msg.width * channels]
-    pixels = rows.reshape(msg.height, msg.width, channels)
-    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
+    return rows.reshape(msg.height, msg.width, channels)
 
 
 def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str, mark: bytes = b"") -> CompressedImage:
