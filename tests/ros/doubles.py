@@ -23,6 +23,7 @@ from visavis.motion.layout import neutral_motion
 from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
+from visavis.nodes.livelink import LiveLink
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.robot_inputs import RobotInputs
@@ -224,6 +225,7 @@ NODES = {
     "web_bridge": WebBridge,
     "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
+    "livelink": LiveLink,
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }
 

@@ -80,6 +80,7 @@ NODES = {
     "web_bridge",
     "screen",
     "video_encoder",
+    "livelink",
 }
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 

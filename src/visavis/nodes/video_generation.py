@@ -151,7 +151,7 @@ class VideoGeneration(AvatarNode):
         self._load_drawing = load_drawing
         self._inbox: BoundedQueue[ControlFrameMsg] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
-        self._playout: PlayoutQueue | None = None
+        self._playout: PlayoutQueue[ControlFrame] | None = None
         self._sound: SoundPlayout | None = None
         self._shown = 0
         self._asked: tuple[str, str] | None = None
@@ -260,7 +260,7 @@ class VideoGeneration(AvatarNode):
         if slot is not None:
             self._draw(slot)
 
-    def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue, sound: SoundPlayout) -> None:
+    def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue[ControlFrame], sound: SoundPlayout) -> None:
         face = self._faces.get(msg.portrait)
         if face is None and msg.portrait == self._wanted != self._answered:
             self.health.count("before_portrait")  # it is on its way: this node was started anew after the portrait was changed
@@ -294,7 +294,7 @@ class VideoGeneration(AvatarNode):
     def _watched(self) -> bool:
         return self._image.get_subscription_count() > 0 or self._compressed.get_subscription_count() > 0
 
-    def _draw(self, slot: Slot) -> None:
+    def _draw(self, slot: Slot[ControlFrame]) -> None:
         """Draw one picture ahead of its time. A frame that cannot be drawn leaves the queue, so that the next one can be shown."""
         assert self._playout is not None
         slot.ready = True
@@ -310,7 +310,7 @@ class VideoGeneration(AvatarNode):
         slot.picture = draw_visible_mark(frame.image) if self.config.visible_mark else frame.image
         self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
 
-    def _show(self, slot: Slot, sound: SoundPlayout) -> None:
+    def _show(self, slot: Slot[ControlFrame], sound: SoundPlayout) -> None:
         shown_ns = self.now_ns()
         self._shown += 1
         if slot.frame.portrait != self._stated:
@@ -324,7 +324,7 @@ class VideoGeneration(AvatarNode):
             if offset_ns is not None:
                 self.health.gauge("av_offset_ms", offset_ns / 1e6)
 
-    def _publish(self, slot: Slot) -> None:
+    def _publish(self, slot: Slot[ControlFrame]) -> None:
         raw, compressed = self._image.get_subscription_count() > 0, self._compressed.get_subscription_count() > 0
         picture = slot.picture
         if (raw or compressed) and picture is not None:
