@@ -98,6 +98,8 @@ def load_motion(config: MotionNodeConfig) -> LoudnessStage:
 class VertexStage:
     """One control frame a frame of motion: the first vertex carries loudness and frame index."""
 
+    frames = None
+
     def initial_state(self) -> int:
         return 0
 
