@@ -54,7 +54,12 @@ def test_what_cannot_be_is_said() -> None:
     with pytest.raises(TransformError, match="in a circle"):
         tree.bring((0, 0, 0), "hand", "visavis", 0)
     before = len(tree)
-    nonsense = [link("a", "a", (0, 0, 0)), link("", "b", (0, 0, 0)), link("c", "d", (np.nan, 0, 0)), link("e", "f", (0, 0, 0), (0, 0, 0, 0))]
+    nonsense = [
+        link("a", "a", (0, 0, 0)),
+        link("", "b", (0, 0, 0)),
+        link("c", "d", (np.nan, 0, 0)),
+        link("e", "f", (0, 0, 0), (0, 0, 0, 0)),
+    ]
     tree.hear(Said(*nonsense), False, 0)
     assert (tree.refused, len(tree)) == (4, before)
     tree.hear(Said(*(link(f"frame{n}", "map", (0, 0, 0)) for n in range(2 * MOST_FRAMES))), False, 0)
