@@ -79,7 +79,7 @@ def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
 
 
 def _rows(msg: Image, used: int) -> NDArray[np.uint8]:
-    """The first ``used`` bytes of each row, (height, used): the rest is padding. Raises ValueError for sizes that contradict each other."""
+    """The first `used` bytes of each row, (height, used): the rest is padding. ValueError for sizes that contradict each other."""
     if msg.step < used or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ValueError(
             f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes (at least {used}) "
