@@ -183,7 +183,7 @@ def breaks_a_node_apart(item: Import) -> bool:
 def leaves_its_place(item: Import) -> bool:
     library = item.name.split(".")[0]
     allowed = KEPT_IN.get(library)
-    if allowed is None and re.fullmatch(r"[a-z_]+_(msgs|srvs|interfaces)", library):
+    if allowed is None and re.fullmatch(r"[a-z0-9_]+_(msgs|srvs|interfaces)", library):
         allowed = ROS
     return allowed is not None and not any(inside(item.module, place) for place in allowed)
 
@@ -251,7 +251,7 @@ def test_every_library_is_declared() -> None:
         library = item.name.split(".")[0]
         if library in sys.stdlib_module_names | NOT_FROM_AN_INDEX | {"visavis"}:
             continue
-        if re.fullmatch(r"[a-z_]+_(msgs|srvs|interfaces)", library):
+        if re.fullmatch(r"[a-z0-9_]+_(msgs|srvs|interfaces)", library):
             continue  # the wheels of the messages bring those that they hold
         names = {canonical(name) for name in [library, *brought_by.get(library, [])]} | {also_named.get(library, library)}
         if not any(name in declared or f"ros-jazzy-{name.removeprefix('ros-')}" in declared for name in names):
