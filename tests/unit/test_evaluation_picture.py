@@ -1,11 +1,13 @@
 """Measures of the picture: they see what they are for, on pictures made to have it and on portraits. Needs `visavis assets fetch`."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from visavis.cli.main import main
 from visavis.evaluation.picture_score import halo, landmark_distance, psnr, shape_distance, ssim
 from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
 from visavis.evaluation.robust import check_robust
@@ -69,3 +71,15 @@ def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
             still, moved = (reenactor.score(image, target, source) for image in (source.picture, picture))
             assert moved.landmarks < 0.75 * still.landmarks
             assert moved.face_ssim > still.face_ssim - 0.02
+
+
+def test_the_sheet_shows_each_pose_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "sheet", "--poses", "rest, broad smile, hands raised", "--keep", str(tmp_path)]) == 0
+    rest, smile, hands = (cv2.imread(str(tmp_path / f"default {name}.png")) for name in ("rest", "broad smile", "hands raised"))
+    assert rest.shape == (768, 512, 3) and str(tmp_path / "default.png") in capsys.readouterr().out
+    moved = [np.abs(image.astype(int) - rest).max(-1) > 24 for image in (smile, hands)]
+    face = np.s_[:300]
+    assert moved[0][face].sum() > 100 and moved[0][300:].sum() == 0, "a smile moves the face alone"
+    assert moved[1][300:].sum() > 10_000
+    assert main(["eval", "sheet", "--poses", "handstand", "--keep", str(tmp_path)]) == 1
+    assert "broad smile" in capsys.readouterr().err
