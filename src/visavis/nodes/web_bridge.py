@@ -74,7 +74,8 @@ FIGURES = (
     "av_offset_ms", "idle", "voices", "voice", "speaking",
 )  # fmt: skip
 COUNTERS = (
-    "refused", "pictures_encoded", "cutouts_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances", "rate_changes",
+    "refused", "pictures_encoded", "cutouts_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances",
+    "rate_changes",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
     f"{name}_scale": f"{name}_scale" for name in SCALE_NAMES
