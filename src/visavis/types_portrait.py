@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 PICTURE_WIDTH = 512
 PICTURE_HEIGHT = 768
 
+EYE_DISTANCE_M = 0.063
+"""Metres between the pupils of a grown person, by which pictures become life-size (mean of Dodgson, SPIE 5291, 2004)."""
+
 LANDMARKS = 478
 """Points of the face mesh of MediaPipe's FaceLandmarker: 468 on the skin, then 5 for the iris of the right eye and 5 for the left."""
 

@@ -25,6 +25,7 @@ from visavis.motion.layout import neutral_motion
 from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
+from visavis.nodes.livelink import LiveLink
 from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.robot_inputs import RobotInputs
@@ -43,6 +44,7 @@ from visavis.types import ControlFrame, MotionChunk, VideoFrame
 VERTICES = 2000
 HOP_FRAMES = 4
 LOOK_AHEAD_FRAMES = 3
+EYES, PIXELS_PER_METRE = (255.5, 230.0), 1300.0
 BURST_NS, BURST_PERIOD_NS = 300_000_000, 800_000_000
 SQUARE = 48
 WIDE_GAP = 0.3
@@ -106,6 +108,8 @@ def load_motion(config: MotionNodeConfig) -> LoudnessStage:
 class VertexStage:
     """One control frame a frame of motion: the first vertex carries loudness and frame index."""
 
+    frames = None
+
     def initial_state(self) -> int:
         return 0
 
@@ -134,28 +138,39 @@ def load_control(config: ControlNodeConfig) -> tuple[VertexStage, str]:
     return VertexStage(), _portrait(config.portrait)
 
 
-class BrightnessStage:
-    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame
-    index (low and high byte) and whether it is idle."""
+def silhouette(width: int, height: int) -> NDArray[np.uint8]:
+    """Opacity of somebody: a round head about ``EYES``, a column for a body."""
+    y, x = np.mgrid[:height, :width]
+    head = np.hypot((x - EYES[0]) / 90, (y - EYES[1]) / 120) < 1
+    return np.where(head | ((np.abs(x - EYES[0]) < 150) & (y > 380)), 255, 0).astype(np.uint8)
 
-    def __init__(self, size: tuple[int, int] = (512, 768)) -> None:
+
+class BrightnessStage:
+    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame index (low and high byte) and
+    whether it is idle. With ``matte`` they show somebody alone."""
+
+    def __init__(self, size: tuple[int, int] = (512, 768), matte: bool = False) -> None:
         self.size = size
+        self.opacity = silhouette(*size) if matte else None
 
     def initial_state(self) -> None:
         return None
 
     def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return image
+        return np.ascontiguousarray(image[..., :3])
 
     def step(self, frame: ControlFrame, state: None) -> tuple[VideoFrame, None]:
         image = np.full((self.size[1], self.size[0], 3), int(frame.vertices[0, 0]) // 128, np.uint8)
         image[0, 0] = frame.frame_index % 256, frame.frame_index // 256 % 256, frame.utterance_id == 0
+        if self.opacity is not None:
+            image = np.dstack([image, self.opacity])
         time.sleep(0.004)
         return VideoFrame(frame.utterance_id, frame.frame_index, image, frame.stamp_ns), None
 
 
 def load_drawing(config: VideoNodeConfig) -> Drawing:
-    return Drawing(BrightnessStage(config.video.size), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
+    stage = BrightnessStage(config.video.size, config.video.matte)
+    return Drawing(stage, _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5), 0, EYES, PIXELS_PER_METRE)
 
 
 class MarkedStage:
@@ -270,6 +285,7 @@ NODES = {
     "web_bridge": WebBridge,
     "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
+    "livelink": LiveLink,
     "speech_synthesis": lambda: SpeechSynthesis(load_tone),
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }

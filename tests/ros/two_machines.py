@@ -66,12 +66,16 @@ class TwoMachines:
         self._thread.join()
         self._end()
 
-    def environment(self, side: int, domain: int, profile: Path) -> dict[str, str]:
-        """For a process on one of the machines, which knows the other by its address: no multicast is needed."""
+    def environment(self, side: int, domain: int, profile: Path, server: bool = False) -> dict[str, str]:
+        """For a process on one of the machines, which knows the other by its address, or the discovery server on the first one: no
+        multicast is needed."""
         found = dict(os.environ) | {
             "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_STATIC_PEERS": ADDRESSES[1 - side],
             "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
+        if server:
+            del found["ROS_STATIC_PEERS"]
+            found["ROS_DISCOVERY_SERVER"] = f"{ADDRESSES[0]}:11811"
         return found
 
     def command(self, side: int, *command: str) -> list[str]:
@@ -148,12 +152,13 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, default=ROOT / "config" / "fastdds_network.xml")
     parser.add_argument("--topics", default="image_raw/compressed,audio_out")
     parser.add_argument("--h264", action="store_true", help="with the video encoder; see --topics")
+    parser.add_argument("--server", action="store_true", help="the machines know a discovery server, not each other")
     arguments = parser.parse_args()
     from visavis.cli.defaults import default_speech
 
     with TwoMachines(arguments.delay, arguments.loss) as machines, tempfile.TemporaryDirectory() as folder:
         python, result = sys.executable, Path(folder) / "result"
-        environments = [machines.environment(side, 71, arguments.profile) for side in (0, 1)]
+        environments = [machines.environment(side, 71, arguments.profile, arguments.server) for side in (0, 1)]
         launch = [
             "-m",
             "visavis.cli.main",
@@ -164,6 +169,8 @@ def main() -> None:
             f"h264:={str(arguments.h264).lower()}",
         ]
         voice = ["-m", "visavis.nodes.audio_capture", "--ros-args", "-p", "autostart:=true", "-p", "source:=file", "-p", "loop:=true"]
+        server = ["-m", "visavis.cli.main", "discovery", "--address", ADDRESSES[0]]
+        servers = [subprocess.Popen(machines.command(0, python, *server), env=environments[0])] if arguments.server else []
         graph = subprocess.Popen(machines.command(0, python, *launch), env=environments[0])
         voice = subprocess.Popen(machines.command(1, python, *voice, "-p", f"audio:={default_speech()}"), env=environments[1])
         listener = subprocess.Popen(
@@ -185,9 +192,9 @@ def main() -> None:
                     print(f"{topic}: {len(late) / seconds:.2f} a second, p50 {p50:.0f} ms, p99 {p99:.0f} ms after the stamp")
             print(f"{machines.lost} packets lost")
         finally:
-            for process in (listener, voice, graph):
+            for process in (listener, voice, graph, *servers):
                 process.terminate()
-            for process in (listener, voice, graph):
+            for process in (listener, voice, graph, *servers):
                 process.wait()
 
 

@@ -35,6 +35,7 @@ from visavis.bridge.commands import (
     ("message", "command"),
     [
         ({"type": "watch", "mode": "webrtc", "sdp": "v=0"}, Watch("webrtc", "v=0")),
+        ({"type": "watch", "mode": "webrtc", "sdp": "v=0", "cutout": True}, Watch("webrtc", "v=0", True)),
         ({"type": "watch", "mode": "pictures"}, Watch("pictures")),
         ({"type": "unwatch"}, Unwatch()),
         ({"type": "begin", "stream": 4, "source": "microphone"}, BeginSpeech(4, "microphone")),
@@ -68,6 +69,7 @@ def test_every_command(message: dict[str, object], command: object) -> None:
         ('{"id": -1, "type": "ping"}', "id"),
         ('{"id": 1, "type": "watch", "mode": "telepathy"}', "mode must be one of webrtc, pictures"),
         ('{"id": 1, "type": "watch", "mode": "webrtc", "sdp": 5}', "sdp"),
+        ('{"id": 1, "type": "watch", "mode": "webrtc", "sdp": "v=0", "cutout": 1}', "cutout"),
         ('{"id": 1, "type": "express", "emotion": "happy", "intensity": NaN}', "intensity"),
         ('{"id": 1, "type": "express", "emotion": "happy", "intensity": 1e999}', "intensity"),
         ('{"id": 1, "type": "express", "emotion": "happy", "intensity": 1.01}', "from 0 to 1"),

@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from visavis.bridge.encoders import PictureEncoder, SoundEncoder, jpeg
+from visavis.bridge.encoders import GROUND, PictureEncoder, SoundEncoder, cutout_sheet, jpeg, over_ground
 from visavis.bridge.sound_blocks import BLOCK_SAMPLES
 
 
@@ -76,3 +76,14 @@ def test_sound_is_where_its_time_says() -> None:
 def test_jpeg() -> None:
     data = jpeg(picture(3), 80)
     assert data[:2] == b"\xff\xd8" and data[-2:] == b"\xff\xd9"
+
+
+def test_opacity_travels_beside_the_colours_or_shows_a_ground() -> None:
+    rgba = np.random.default_rng(0).integers(0, 256, (50, 40, 4), np.uint8)
+    sheet = cutout_sheet(rgba)
+    assert sheet.shape == (96, 32, 3), "whole blocks"
+    assert np.array_equal(sheet[:48], rgba[:48, :32, :3]) and np.array_equal(sheet[48:], np.repeat(rgba[:48, :32, 3:], 3, 2))
+    assert (cutout_sheet(rgba[..., :3])[48:] == 255).all(), "a picture without opacity is opaque"
+    share = rgba[..., 3:] / 255
+    assert np.abs(over_ground(rgba) - (rgba[..., :3] * share + np.array(GROUND) * (1 - share))).max() < 1.01
+    assert np.array_equal(over_ground(rgba[..., :3]), rgba[..., :3])

@@ -39,7 +39,7 @@ class KeptGraph:
         self.asked: list[Any] = []
         self.keys = 0
         self.rate = 0
-        self.watchers = (0, 0)
+        self.watchers = (0, 0, 0)
         self.troubles: list[str] = []
 
     def now_ns(self) -> int:
@@ -87,10 +87,10 @@ class KeptGraph:
     def state(self) -> GraphState:
         return GraphState({"video_generation": {"fps": 30.0}}, {"style": "warm"}, True)
 
-    def watched(self, webrtc: int, pictures: int) -> None:
-        self.watchers = (webrtc, pictures)
+    def watched(self, webrtc: int, pictures: int, cutouts: int) -> None:
+        self.watchers = (webrtc, pictures, cutouts)
 
-    def want_key(self) -> None:
+    def want_key(self, cutout: bool) -> None:
         self.keys += 1
 
     def want_rate(self, bits: int) -> None:
@@ -297,7 +297,7 @@ def test_nonsense_costs_only_its_sender() -> None:
 
     with serving() as server:
         graph = talk(server, conversation)
-        assert graph.troubles == [] and graph.watchers == (0, 0)
+        assert graph.troubles == [] and graph.watchers == (0, 0, 0)
 
 
 def test_who_floods_is_slowed_down_and_then_sent_away() -> None:
@@ -337,7 +337,7 @@ def test_plain_pictures_and_sound_for_pages_and_programs_without_webrtc() -> Non
         page = Page(await client.ws_connect(url + "/socket"))
         assert (await page.say(type="watch", mode="pictures"))["ok"]
         async with client.get(url + "/stream.mjpg") as stream:
-            await until(lambda: graph.watchers == (0, 2))
+            await until(lambda: graph.watchers == (0, 2, 0))
             server.send_picture(b"\xff\xd8 a picture \xff\xd9", 40_000_000)
             server.send_samples(b"\x01\x00\x02\x00", 60_000_000)
             part = await stream.content.readuntil(b"\xff\xd9\r\n")
@@ -348,7 +348,7 @@ def test_plain_pictures_and_sound_for_pages_and_programs_without_webrtc() -> Non
             if message.type is aiohttp.WSMsgType.BINARY:
                 heard[message.data[0]] = struct.unpack_from("<d", message.data, 8)[0], message.data[16:]
         assert heard == {1: (40.0, b"\xff\xd8 a picture \xff\xd9"), 2: (60.0, b"\x01\x00\x02\x00")}
-        await until(lambda: graph.watchers == (0, 1))
+        await until(lambda: graph.watchers == (0, 1, 0))
 
     with serving() as server:
         talk(server, conversation)
@@ -378,14 +378,14 @@ def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard
             await viewer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
             tracks.append({one.kind: one.receiver.track for one in viewer.getTransceivers()})
         await until(lambda: all(viewer.connectionState == "connected" for viewer in viewers) and graph.keys >= 2)
-        assert graph.watchers == (2, 0)
+        assert graph.watchers == (2, 0, 0)
 
         async def feed() -> None:
             for index in range(10_000):
                 picture = np.full((96, 64, 3), 100 + index % 50, np.uint8)
                 packet = encoder.encode(picture, 3000 * index, index * 33_333_333, key=index % 30 == 0)
                 assert packet is not None
-                server.send_video(packet)
+                server.send_video(packet, False)
                 block = sound.encode(np.full(BLOCK_SAMPLES, 500, np.int16), 960 * index, index * 20_000_000)
                 assert block is not None
                 server.send_audio(block)

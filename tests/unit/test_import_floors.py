@@ -20,6 +20,7 @@ FLOORS = {
     "visavis.types": 0,
     "visavis.types_portrait": 0,
     "visavis.timing": 0,
+    "visavis.compiled": 0,
     "visavis.store": 0,
     "visavis.motion.layout": 0,
     "visavis.motion.skeleton": 0,
@@ -85,6 +86,7 @@ NODES = {
     "sayer",
     "screen",
     "video_encoder",
+    "livelink",
 }
 """Modules of visavis.nodes that are programs; what nodes share lies in other modules of that folder."""
 
@@ -188,7 +190,7 @@ def breaks_a_node_apart(item: Import) -> bool:
 def leaves_its_place(item: Import) -> bool:
     library = item.name.split(".")[0]
     allowed = KEPT_IN.get(library)
-    if allowed is None and re.fullmatch(r"[a-z_]+_(msgs|srvs|interfaces)", library):
+    if allowed is None and re.fullmatch(r"[a-z0-9_]+_(msgs|srvs|interfaces)", library):
         allowed = ROS
     return allowed is not None and not any(inside(item.module, place) for place in allowed)
 
@@ -256,7 +258,7 @@ def test_every_library_is_declared() -> None:
         library = item.name.split(".")[0]
         if library in sys.stdlib_module_names | NOT_FROM_AN_INDEX | {"visavis"}:
             continue
-        if re.fullmatch(r"[a-z_]+_(msgs|srvs|interfaces)", library):
+        if re.fullmatch(r"[a-z0-9_]+_(msgs|srvs|interfaces)", library):
             continue  # the wheels of the messages bring those that they hold
         names = {canonical(name) for name in [library, *brought_by.get(library, [])]} | {also_named.get(library, library)}
         if not any(name in declared or f"ros-jazzy-{name.removeprefix('ros-')}" in declared for name in names):

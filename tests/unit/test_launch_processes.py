@@ -209,3 +209,34 @@ def test_launch_ends_with_the_reason_where_a_node_refuses_its_arguments(graph: G
     )
     assert done.returncode == 2
     assert "refuses cannot run with these arguments: seed must not be negative" in done.stderr
+
+
+def test_a_node_that_dies_is_followed_by_one_that_stood_by(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("visavis.launcher.processes.STANDBY_AFTER", 0.1)
+    waits = "if os.environ.pop('VISAVIS_STANDBY', '') == 'wait' and not sys.stdin.readline(): sys.exit(0)\n"
+    says = "print('ready', os.getpid(), flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    pass\n"
+    file = graph.write(respawn=True, video_generation=waits + says)
+    (graph.folder / "lib" / "robot").rename(graph.folder / "lib" / "visavis")
+    file.write_text(file.read_text().replace("robot", "visavis"))
+    launcher = Launcher(file, env=graph.env, on_line=lambda name, line: graph.lines.append((name, line)))
+    graph.started.append(launcher)
+    launcher.start()
+
+    def ready() -> list[int]:
+        return [int(line.split()[1]) for name, line in graph.lines if line.startswith("ready")]
+
+    def standing_by() -> list[int]:
+        """Those that have become the program, and have said nothing."""
+        program = str(graph.folder / "lib" / "visavis" / "video_generation")
+        return [one.pid for one in psutil.Process().children() if one.pid not in ready() and one.cmdline()[1:2] == [program]]
+
+    for ends in (1, 2):
+        graph.wait_for(lambda ends=ends: len(ready()) == ends and bool(standing_by()))
+        time.sleep(0.2)  # until it is old enough
+        (standby,) = standing_by()
+        os.kill(ready()[-1], signal.SIGKILL)
+        graph.wait_for(lambda ends=ends: len(ready()) == ends + 1)
+        assert ready()[-1] == standby
+    assert launcher.processes[0].restarts == 2
+    assert launcher.stop() == 0
+    assert not standing_by() and not psutil.pid_exists(standby), "nothing is left"

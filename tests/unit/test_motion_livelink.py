@@ -3,6 +3,7 @@
 import io
 import itertools
 import math
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from visavis.motion.livelink import (
     read_livelink,
     write_livelink,
 )
+from visavis.motion.livelink_packet import livelink_packet
 
 LOOKS = [name for name in ARKIT_NAMES if name.startswith("eyeLook")]
 
@@ -331,3 +333,21 @@ def test_what_cannot_be_written_or_asked_for() -> None:
 def test_the_time_of_day_goes_on_past_midnight() -> None:
     rows = list(itertools.islice(livelink_rows(neutral_motion(4), 30, 86_400 - 1 / 30), 4))
     assert [row[0] for row in rows] == ["23:59:59:29.000", "00:00:00:00.000", "00:00:00:01.000", "00:00:00:02.000"]
+
+
+def test_a_packet_says_what_the_file_says() -> None:
+    motion = neutral_motion(1)
+    motion[0, FACE] = np.random.default_rng(3).random(52)
+    motion[0, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(20.0, -10.0, 5.0))
+    data = livelink_packet(motion[0], "Ada", "D" * 36, 3661.51, 60)
+    assert data[:1] == b"\x06" and data[1:5] == (36).to_bytes(4, "big") and data[5:41] == b"D" * 36
+    assert data[41:48] == (3).to_bytes(4, "big") + b"Ada"
+    frame, part, rate, one, count = struct.unpack_from("!ifiiB", data, 48)
+    assert (frame, rate, one, count) == (219_690, 60, 1, 61) and part == pytest.approx(0.6, abs=1e-4)
+    values = struct.unpack_from("!61f", data, 65)
+    assert len(data) == 65 + 4 * 61
+    row = dict(zip(COLUMNS, next(livelink_rows(motion)), strict=True))
+    names = [name[0].upper() + name[1:] for name in ARKIT_NAMES] + list(COLUMNS[-9:])
+    assert np.allclose(values, [float(row[name]) for name in names], atol=1e-6), "Apple's order, the file's units"
+    with pytest.raises(ValueError, match="1 to 255"):
+        livelink_packet(motion[0], "", "D" * 36, 0.0, 60)

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
-from visavis.ros.pictures import ENCODINGS, image_to_msg, image_with_numpy, jpeg_to_msg, msg_to_image, msg_to_jpeg_image
+from visavis.ros.pictures import (
+    ENCODINGS,
+    MATTE_ENCODINGS,
+    image_to_msg,
+    image_with_numpy,
+    jpeg_to_msg,
+    msg_to_image,
+    msg_to_jpeg_image,
+    msg_to_picture,
+)
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 
@@ -77,3 +86,10 @@ def test_bytes_that_are_no_picture_are_refused(data: bytes) -> None:
 
 def test_messages_are_of_the_ros_types() -> None:
     assert isinstance(image_to_msg(COLOURS, "rgb8", 0, ""), Image)
+
+
+@pytest.mark.parametrize("encoding", MATTE_ENCODINGS)
+def test_opacity_survives_the_round_trip(encoding: str) -> None:
+    picture = np.dstack([COLOURS, COLOURS[..., 0] // 2])
+    assert np.array_equal(msg_to_picture(image_to_msg(picture, encoding, 0, "")), picture)
+    assert msg_to_picture(image_to_msg(COLOURS, "bgr8", 0, "")).shape[2] == 3

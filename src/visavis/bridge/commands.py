@@ -34,10 +34,12 @@ class CommandError(ValueError):
 
 @dataclass(frozen=True)
 class Watch:
-    """Send picture and sound: by WebRTC with this offer, or as ready pictures and samples on the socket."""
+    """Send picture and sound: by WebRTC with this offer, or as ready pictures and samples on the socket. cutout: the pictures of WebRTC
+    hold opacity too, see ``encoders.cutout_sheet``."""
 
     mode: str
     sdp: str = ""
+    cutout: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,8 +139,9 @@ def parse_command(text: str) -> tuple[int, Command]:
     kind = message.get("type")
     if kind == "watch":
         mode = _choice(message, "mode", MODES)
-        sdp = _text(message, "sdp", MAX_TEXT) if mode == "webrtc" else ""
-        return number, Watch(mode, sdp)
+        if mode == "pictures":
+            return number, Watch(mode)
+        return number, Watch(mode, _text(message, "sdp", MAX_TEXT), _flag(message, "cutout"))
     if kind == "unwatch":
         return number, Unwatch()
     if kind == "begin":
@@ -182,6 +185,13 @@ def _text(message: dict[str, Any], name: str, longest: int) -> str:
     value = message.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= longest:
         raise CommandError(f"{name} must be a text of 1 to {longest} characters")
+    return value
+
+
+def _flag(message: dict[str, Any], name: str) -> bool:
+    value = message.get(name, False)
+    if not isinstance(value, bool):
+        raise CommandError(f"{name} must be true or false")
     return value
 
 

@@ -21,6 +21,10 @@ VIDEO_CODECS = ("vp8", "h264")
 VIDEO_TIME_BASE = fractions.Fraction(1, VIDEO_CLOCK)
 AUDIO_TIME_BASE = fractions.Fraction(1, AUDIO_CLOCK)
 OPUS_BIT_RATE = 32_000
+GROUND = (58, 62, 68)
+"""What is behind a person without background, on pages."""
+_SHINES_THROUGH = (np.arange(255, -1, -1)[None, :, None] * np.array(GROUND) / 255).round().astype(np.uint8)
+"""(1, 256, 3): how much of it is seen through each opacity."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,24 @@ class Encoded:
     pts: int
     media_ns: int
     key: bool = True
+
+
+def cutout_sheet(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB or straight RGBA (height, width, 3 or 4) as one picture that holds both colour and opacity, since no codec of WebRTC has
+    opacity: uint8 (2 height, width, 3) RGB, the opacity as grey below the colours. Sides are cut to whole blocks of 16, in which codecs
+    work, so that neither half leaks into the other."""
+    picture = np.ascontiguousarray(picture[: picture.shape[0] // 16 * 16, : picture.shape[1] // 16 * 16])
+    if picture.shape[2] == 3:
+        return cv2.vconcat([picture, np.full_like(picture, 255)])
+    return cv2.vconcat([cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB), cv2.merge([cv2.extractChannel(picture, 3)] * 3)])
+
+
+def over_ground(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB as it is; straight RGBA laid over ``GROUND``, for those who see no opacity."""
+    if picture.shape[2] == 3:
+        return picture
+    opacity = cv2.merge([cv2.extractChannel(picture, 3)] * 3)
+    return cv2.add(cv2.multiply(cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB), opacity, scale=1 / 255), cv2.LUT(opacity, _SHINES_THROUGH))
 
 
 class PictureEncoder:

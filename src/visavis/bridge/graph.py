@@ -29,6 +29,16 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Person:
+    """How large the person is in the pictures. eyes: the pixel between the eyes; pixels_per_metre: there. cut_out: the pictures hold
+    opacity."""
+
+    eyes: tuple[float, float]
+    pixels_per_metre: float
+    cut_out: bool
+
+
+@dataclass(frozen=True)
 class GraphState:
     """A look at the graph, once a second. nodes: name -> level, message and figures of /diagnostics. steering: what is asked for now.
 
@@ -39,6 +49,7 @@ class GraphState:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     steering: dict[str, Any] = field(default_factory=dict)
     pictures: bool = False
+    person: Person | None = None
     say: dict[str, Any] = field(default_factory=dict)
     portrait: dict[str, str] = field(default_factory=dict)
 
@@ -75,11 +86,11 @@ class GraphPort(Protocol):
 
     def state(self) -> GraphState: ...
 
-    def watched(self, webrtc: int, pictures: int) -> None:
-        """So many look on by WebRTC, so many get ready pictures."""
+    def watched(self, webrtc: int, pictures: int, cutouts: int) -> None:
+        """So many look on by WebRTC, so many get ready pictures, so many get pictures with opacity by WebRTC."""
 
-    def want_key(self) -> None:
-        """Somebody needs a key frame."""
+    def want_key(self, cutout: bool) -> None:
+        """Somebody needs a key frame of the plain pictures, or of those with opacity."""
 
     def want_rate(self, bits: int) -> None:
         """The picture may have so many bits a second."""

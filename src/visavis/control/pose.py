@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from visavis.control.arms import NO_ARMS, ArmPoser, Carrier
 from visavis.control.folds import FOLD_NAMES, folds_in
+from visavis.control.frames import HeadFrames
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
 from visavis.control.torso import TorsoPose, Turn, follow, leaning, torso_at
@@ -114,6 +115,7 @@ class ControlStage:
         self.config = config or ControlConfig()
         self._rig = portrait
         self._poser = Poser(portrait)
+        self.frames = HeadFrames(portrait)
         self._arm_poser = ArmPoser(portrait.arms, portrait.focal, portrait.principal)
         if (*portrait.keypoint_names, "head_pivot") != KEYPOINT_NAMES:
             raise ValueError(

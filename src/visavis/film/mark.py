@@ -30,8 +30,9 @@ def mark_text(**facts: object) -> str:
 STATEMENT = "Generated picture, not a recording of a person"
 
 
-def facts_json(portrait: str) -> str:
-    """What every stream of pictures says of itself, as JSON: generator, version, the portrait's content hash, kind of source (IPTC)."""
+def facts_json(portrait: str, eyes: tuple[float, float], pixels_per_metre: float) -> str:
+    """What every stream of pictures says of itself, as JSON: generator, version, the portrait's content hash, kind of source (IPTC); and,
+    for whoever shows it life-size, the pixel between the eyes at rest and how many pixels a metre has there."""
     facts = {
         "generator": "visavis",
         "version": __version__,
@@ -39,6 +40,8 @@ def facts_json(portrait: str) -> str:
         "synthetic_media": True,
         "digitalSourceType": SOURCE_TYPE,
         "statement": STATEMENT,
+        "eyes": [round(place, 2) for place in eyes],
+        "pixels_per_metre": round(pixels_per_metre, 2),
     }
     return json.dumps(facts)
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from visavis.launcher.errors import LaunchError
-from visavis.launcher.share import executable_command, process_environment, share_directory
+from visavis.launcher.share import PACKAGE, executable_command, process_environment, share_directory
 from visavis.launcher.substitution import expand, expand_words, parse_template
 
 Parameters = Path | dict[str, Any]
@@ -33,6 +33,8 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
     | CONDITIONS,
 }
 """Action -> the attributes that are understood."""
+STANDBY = {"video_generation"}
+"""Executables of visavis for which a stand-by is kept."""
 OUTPUTS = ("screen", "both", "log")
 """`output` is understood and has no effect: whatever a process prints is shown."""
 
@@ -52,7 +54,8 @@ class ProcessSpec:
     """One process of a graph.
 
     ``command`` lacks the parameters: ``parameters`` are handed over as files, in this order, before ``ros_arguments``.
-    ``env`` is the whole environment of the process. ``respawn_delay`` is in seconds.
+    ``env`` is the whole environment of the process. ``respawn_delay`` is in seconds. ``standby``: a second process is
+    kept ready to take its place, see ``processes``.
     """
 
     name: str
@@ -62,6 +65,7 @@ class ProcessSpec:
     ros_arguments: tuple[str, ...] = ()
     respawn: bool = False
     respawn_delay: float = 0.0
+    standby: bool = False
 
 
 @dataclass
@@ -249,6 +253,7 @@ def _node(attributes: Mapping[str, Any], scope: _Scope) -> ProcessSpec:
         ros_arguments=tuple(ros_arguments),
         respawn=_boolean(attributes.get("respawn", False), where),
         respawn_delay=float(delay),
+        standby=package == PACKAGE and executable in STANDBY and scope.env.get("VISAVIS_STANDBY") != "0",
     )
 
 

@@ -1,5 +1,10 @@
 """Runs the processes of a launch file: each in a process group of its own, its output line by line, restarted where the file says so,
-and all brought down together."""
+and all brought down together.
+
+For a node without which there is no picture a stand-by is kept: the same program, which has imported everything, most of what a start
+costs, and waits for a line on its standard input (``nodes.process`` keeps the other end of this). When the node dies it goes on in its
+place. ``VISAVIS_STANDBY=0`` in the environment does without.
+"""
 
 import contextlib
 import ctypes
@@ -33,6 +38,11 @@ RUNNER = "launch"
 """Name under which the runner itself reports to ``on_line``."""
 WRONG_USE = 2
 """Exit status of a process that cannot run as it was told: it would not do better another time."""
+
+STANDBY_VARIABLE = "VISAVIS_STANDBY"
+"""In the environment of a stand-by: "wait". In that of the runner: "0" for none."""
+STANDBY_AFTER = 5.0
+"""Seconds after the start of a node at which its stand-by is started, so that it does not take the time of the others' start."""
 
 OnLine = Callable[[str, str], None]
 """Called with the name of a process and one line of its output, from the thread that reads that process."""
@@ -193,6 +203,8 @@ class _Supervised:
         self._process: subprocess.Popen[str] | None = None
         self._exit_code: int | None = None
         self._starts = 0
+        self._standby: subprocess.Popen[str] | None = None
+        self._standby_since = 0.0
         self.refused = False
         self.last_line = ""
         self._last_signal: signal.Signals | None = None
@@ -226,8 +238,52 @@ class _Supervised:
         return 128 - code if code < 0 else max(1, code)
 
     def _run(self) -> None:
-        while self._run_once() and not self._stopping.wait(self.spec.respawn_delay):
-            self._on_line(RUNNER, f"starting {self.spec.name} again")
+        try:
+            while self._run_once() and not self._stopping.wait(self.spec.respawn_delay):
+                self._on_line(RUNNER, f"starting {self.spec.name} again")
+        finally:
+            self._dismiss()
+
+    def _begin(self, standby: bool = False) -> "subprocess.Popen[str]":
+        """Start a process; it ends with the thread that calls this."""
+        return subprocess.Popen(
+            ["/bin/sh", "-c", f'sleep {STANDBY_AFTER}; exec "$0" "$@"', *self._command] if standby else self._command,
+            env=dict(self.spec.env) | ({STANDBY_VARIABLE: "wait"} if standby else {}),
+            stdin=subprocess.PIPE if standby else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            bufsize=1,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, nothing that could wait for a lock
+        )
+
+    def _call_standby(self) -> "subprocess.Popen[str] | None":
+        """The stand-by, now the node itself; None where there is none that lives."""
+        standby = self._standby
+        if standby is None or standby.poll() is not None or time.monotonic() - self._standby_since < STANDBY_AFTER:
+            return None
+        self._standby = None
+        assert standby.stdin is not None
+        try:
+            standby.stdin.write("go\n")
+            standby.stdin.close()
+        except OSError:
+            return None
+        return standby
+
+    def _dismiss(self) -> None:
+        """End the stand-by, if there is one."""
+        with self._lock:
+            standby, self._standby = self._standby, None
+        if standby is not None:
+            _kill_group(standby.pid)
+            standby.wait()
+            for pipe in (standby.stdin, standby.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
 
     def _run_once(self) -> bool:
         """Start the process, pass its output on, wait for its end. True where it is to be started again."""
@@ -236,18 +292,9 @@ class _Supervised:
                 self._exit_code = 0 if self._exit_code is None else self._exit_code
                 return False
             try:
-                self._process = process = subprocess.Popen(
-                    self._command,
-                    env=dict(self.spec.env),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    bufsize=1,
-                    start_new_session=True,
-                    preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, nothing that could wait for a lock
-                )
+                self._process = process = self._call_standby() or self._begin()
+                if self.spec.standby and self._respawn and (self._standby is None or self._standby.poll() is not None):
+                    self._standby, self._standby_since = self._begin(standby=True), time.monotonic()
             except OSError as error:
                 self._exit_code = 127
                 self._on_line(RUNNER, f"cannot start {self.spec.name}: {error.strerror}: {self._command[0]}")

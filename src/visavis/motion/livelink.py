@@ -129,7 +129,7 @@ def livelink_rows(motion: Array, rate: int = APP_RATE, start_s: float = 0.0) -> 
     if not len(motion):
         raise ValueError("there is no motion to write: not a single frame")
     steps = rate // FRAME_RATE
-    rotations = rotation_from_6d(motion[:, _NECK]) @ rotation_from_6d(motion[:, HEAD_ROTATION])
+    rotations = head_turns(motion)
     start = round(start_s * rate)
     order = [ARKIT_INDEX[name[0].lower() + name[1:]] for name in COLUMNS[2:-9]]
     for line in range((len(motion) - 1) * steps + 1):
@@ -140,9 +140,19 @@ def livelink_rows(motion: Array, rate: int = APP_RATE, start_s: float = 0.0) -> 
             face = face + share * (motion[frame + 1, FACE] - face)
             rotation = rotation_from_6d(rotation_to_6d(rotation + share * (rotations[frame + 1] - rotation)))
         weights = np.clip(face, 0.0, 1.0)
-        head = np.radians(-head_euler_from_rotation(rotation).astype(np.float64))
-        values = [*weights[order].tolist(), *head.tolist(), *eye_angles(weights, "Left"), *eye_angles(weights, "Right")]
+        values = [*weights[order].tolist(), *nine_angles(weights, rotation)]
         yield [_timecode(start + line, rate), str(BLENDSHAPE_COUNT), *(f"{value + 0.0:.10f}" for value in values)]
+
+
+def head_turns(motion: Array) -> Array:
+    """How the head is turned by itself and by the neck: motion (..., MOTION_DIM) to matrices (..., 3, 3)."""
+    return np.asarray(rotation_from_6d(motion[..., _NECK]) @ rotation_from_6d(motion[..., HEAD_ROTATION]))
+
+
+def nine_angles(face: Array, rotation: Array) -> list[float]:
+    """The app's yaw, pitch and roll (radians) of head, left eye and right eye for face weights (52,) and a turn of the head (3, 3)."""
+    head = np.radians(-head_euler_from_rotation(rotation).astype(np.float64))
+    return [*head.tolist(), *eye_angles(face, "Left"), *eye_angles(face, "Right")]
 
 
 def eye_angles(face: Array, side: str) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""The node that poses the portrait's rig: ``motion`` in, ``control`` out, one message a frame; ``keypoints`` for RViz.
+"""The node that poses the portrait's rig: ``motion`` in, ``control`` out, one message a frame; ``keypoints`` and TF frames for RViz.
 
 The parameter ``portrait`` or the topic of that name gives the avatar another face while it runs: the photo is fitted beside the stream,
 ``portrait/wanted`` tells the node that draws, and the next chunk of motion after it has answered on ``portrait/ready`` is posed with it.
@@ -18,6 +18,7 @@ from std_msgs.msg import String
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
+from visavis.control.frames import HeadFrames
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.nodes.avatar import load_avatar, photo_bytes
 from visavis.nodes.base import AvatarNode, NodeConfig
@@ -29,6 +30,7 @@ from visavis.ros import qos
 from visavis.ros.convert import control_frame_to_msg, msg_to_motion_chunk
 from visavis.ros.parameters import parameter
 from visavis.ros.points import keypoints_to_msg
+from visavis.ros.transforms import NO_MESSAGES, STATIC_TOPIC, TF_DEPTH, TF_TOPIC, TFMessage, poses_to_msg
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitError
 
@@ -37,7 +39,10 @@ INBOX = 200
 
 
 class ControlStageLike(Protocol):
-    """What the node needs of ``control.pose.ControlStage``."""
+    """What the node needs of ``control.pose.ControlStage``. frames: None where nothing is known of them."""
+
+    @property
+    def frames(self) -> HeadFrames | None: ...
 
     def initial_state(self) -> Any: ...
 
@@ -50,6 +55,7 @@ class ControlNodeConfig(NodeConfig):
 
     portrait: str = parameter("", "the photo; empty for the one that comes with visavis; another one may be set while it runs", live=True)
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
+    tf: bool = parameter(True, "say on /tf and /tf_static where camera, head and eyes are; frame_id is the root's name")
     arms: bool = parameter(True, "arms and hands gesture in the picture; otherwise they stay as the photo shows them")
 
 
@@ -83,6 +89,11 @@ class ControlRender(AvatarNode):
         self._control = self.publisher(ControlFrameMsg, "control", qos.CONTROL_DEPTH)
         self._keypoints = self.publisher(PointCloud2, "keypoints", qos.CONTROL_DEPTH)
         self._wanted = self.publisher(KeyValue, "portrait/wanted", 1, latched=True)
+        tf = self.config.tf and TFMessage is not None
+        self._tf = self.publisher(TFMessage, TF_TOPIC, TF_DEPTH) if tf else None
+        self._static_tf = self.publisher(TFMessage, STATIC_TOPIC, 1, latched=True) if tf else None
+        if self.config.tf and not tf:
+            self.get_logger().warning(f"no frames of reference: {NO_MESSAGES}")
         self._stage, self._portrait = self._load_stage(self.config)
         self._photo = self.config.portrait
 
@@ -93,7 +104,7 @@ class ControlRender(AvatarNode):
         self._portraits = PortraitLoader(lambda photo: self._load_stage(replace(self.config, portrait=photo)), self.config.portrait_cache)
         self._next: tuple[str, ControlStageLike, str] | None = None
         self._asked, self._latest = None, self._photo
-        self._announced = ""
+        self._announced = self._placed = ""
         self._ready: dict[str, str] = {}
         self.subscribe(String, "portrait", lambda msg: self._ask(msg.data), qos.STEERING_DEPTH)
         self.subscribe(KeyValue, "portrait/ready", self._on_ready, 1, latched=True)
@@ -173,8 +184,17 @@ class ControlRender(AvatarNode):
             self._show_parameter(photo)
             self.get_logger().info(f"the portrait is now {photo or 'the one that comes with visavis'}")
 
+    def _place(self) -> None:
+        """Say where the camera of the portrait is, once for each."""
+        if self._static_tf is None or self._placed == self._portrait:
+            return
+        self._placed = self._portrait
+        if self._stage.frames is not None:
+            self._static_tf.publish(poses_to_msg([self._stage.frames.camera], self.config.frame_id, self.now_ns()))
+
     def work(self) -> None:
         self._follow_wishes()
+        self._place()
         messages = self._inbox.drain(0.1)
         flushes = [index for index, msg in enumerate(messages) if msg.flush]
         for msg in messages[flushes[-1] if flushes else 0 :]:
@@ -193,11 +213,14 @@ class ControlRender(AvatarNode):
         if frames:
             self.health.computed((time.perf_counter() - wall) / len(frames), (time.thread_time() - cpu) / len(frames))
         watched = self._keypoints.get_subscription_count() > 0
+        heads = self._stage.frames if self._tf is not None and self._tf.get_subscription_count() > 0 else None
         for frame in frames:
             self._control.publish(control_frame_to_msg(frame, self._portrait, self.config.frame_id))
             self.health.published(self.now_ns() - frame.stamp_ns)
             if watched:
                 self._keypoints.publish(keypoints_to_msg(frame.keypoints, frame.stamp_ns, self.config.frame_id))
+            if heads is not None and self._tf is not None:
+                self._tf.publish(poses_to_msg(heads.moving(frame), self.config.frame_id, frame.stamp_ns))
 
     def _count_lost(self, chunk: MotionChunk) -> None:
         lost = lost_frames(self._expected, chunk.utterance_id, chunk.first_frame)

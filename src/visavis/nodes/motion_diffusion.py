@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from geometry_msgs.msg import PointStamped
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -23,6 +25,7 @@ from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 from visavis.motion.stage import MotionConfig
 from visavis.motion.styles import STYLES, Style
 from visavis.nodes.base import AvatarNode
+from visavis.nodes.frame_listener import FrameListener
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.nodes.schedule import MotionSchedule, MotionStageLike, ScheduleConfig
@@ -85,6 +88,8 @@ class MotionDiffusion(AvatarNode):
         self._interrupt = threading.Event()
         self._schedule: MotionSchedule[Any] | None = None
         self._inputs: SteeringInputs | None = None
+        self._frames: FrameListener | None = None
+        self.create_timer(0.1, lambda: self._frames and self._frames.look_after(), clock=Clock(clock_type=ClockType.STEADY_TIME))
         for name in ("refused", "steering_refused"):
             self.health.count(name, 0)
         self.add_post_set_parameters_callback(self._on_parameters)
@@ -117,7 +122,8 @@ class MotionDiffusion(AvatarNode):
         self._schedule = MotionSchedule(self._stage, limits, self.now_ns(), lambda key, message: self.tell(message, key=key))
         config, style_of = read_parameters(self, MotionNodeConfig), partial(load_style, self.config)
         reference = None if config.style in STYLES else style_of(Path(config.style))
-        self._inputs = inputs = SteeringInputs(config, self._refuse_steering, style_of, reference)
+        self._frames = FrameListener(self, self.now_ns)
+        self._inputs = inputs = SteeringInputs(config, self._refuse_steering, style_of, reference, self._frames)
         self.subscribe(String, "style", inputs.on_style, qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", inputs.on_expression, qos.STEERING_DEPTH)
         self.subscribe(PointStamped, "look_at", lambda msg: inputs.on_look_at(msg, self.now_ns()), qos.STEERING_DEPTH)
@@ -128,6 +134,9 @@ class MotionDiffusion(AvatarNode):
     def close(self) -> None:
         if self._schedule is not None:
             self.destroy_service(self._service)
+        if self._frames is not None:
+            self._frames.close()
+        self._frames = None
         self._schedule = self._inputs = None
 
     def wake(self) -> None:

@@ -13,13 +13,14 @@ in.
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.nodes.continuity import lost_frames
 from visavis.timing import FRAME_RATE, NANOSECONDS, frame_to_ns
-from visavis.types import IDLE_UTTERANCE, ControlFrame
+from visavis.types import IDLE_UTTERANCE
 
 FRAME_NS = NANOSECONDS // FRAME_RATE
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
@@ -27,15 +28,34 @@ HOLD_AFTER_NS = 3 * FRAME_NS
 """How long the stream waits at least for a picture that should have been there before it shows the last one again."""
 
 
+class TimedFrame(Protocol):
+    """What is known of a frame, whatever it holds; see ``types.ControlFrame``."""
+
+    @property
+    def utterance_id(self) -> int: ...
+
+    @property
+    def frame_index(self) -> int: ...
+
+    @property
+    def stamp_ns(self) -> int: ...
+
+    @property
+    def flush(self) -> bool: ...
+
+
+Frame = TypeVar("Frame", bound=TimedFrame)
+
+
 @dataclass(eq=False)
-class Slot:
+class Slot(Generic[Frame]):
     """A frame on its way to the screen. ``stamp_ns`` is its media time on this graph's clock. ``picture``: uint8 RGB, None if nobody
     wants it.
 
     ``ready``: the picture is drawn, or need not be.
     """
 
-    frame: ControlFrame
+    frame: Frame
     stamp_ns: int
     picture: NDArray[np.uint8] | None = None
     ready: bool = False
@@ -43,7 +63,7 @@ class Slot:
 
 
 @dataclass
-class PlayoutQueue:
+class PlayoutQueue(Generic[Frame]):
     """See the module. delay_ns, late_limit_ns: nanoseconds. render_ahead: pictures drawn before their time. capacity: frames held at most.
 
     counters: drops (late_drops + lost + overflow), repeated, replaced, ... since the beginning.
@@ -56,10 +76,10 @@ class PlayoutQueue:
     counters: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._slots: deque[Slot] = deque()
+        self._slots: deque[Slot[Frame]] = deque()
         self._expected: tuple[int, int] | None = None
         self._shift_ns = 0
-        self._last: Slot | None = None
+        self._last: Slot[Frame] | None = None
         self._last_shown_ns = 0
         self._hold_after_ns = max(HOLD_AFTER_NS, self.late_limit_ns)
         for name in ("drops", "late_drops", "lost", "overflow", "repeated", "replaced", "anchored"):
@@ -68,7 +88,12 @@ class PlayoutQueue:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def offer(self, frame: ControlFrame, now_ns: int) -> Slot | None:
+    @property
+    def next(self) -> Slot[Frame] | None:
+        """The frame that is shown next, where it has come already."""
+        return self._slots[0] if self._slots else None
+
+    def offer(self, frame: Frame, now_ns: int) -> Slot[Frame] | None:
         """Queue a frame; the slot it got, or None if the queue is full."""
         if not frame.flush and (lost := lost_frames(self._expected, frame.utterance_id, frame.frame_index)):
             self._drop("lost", lost)
@@ -91,7 +116,7 @@ class PlayoutQueue:
         self._slots.append(slot)
         return slot
 
-    def next_to_draw(self, now_ns: int) -> Slot | None:
+    def next_to_draw(self, now_ns: int) -> Slot[Frame] | None:
         """The first frame without a picture, unless enough pictures are ready. Frames that are too late are skipped."""
         self._skip_late(now_ns)
         for index, slot in enumerate(self._slots):
@@ -101,13 +126,13 @@ class PlayoutQueue:
                 return slot
         return None
 
-    def give_up(self, slot: Slot) -> None:
+    def give_up(self, slot: Slot[Frame]) -> None:
         """Take out a frame that could not be drawn; counted as a drop."""
         if slot in self._slots:
             self._slots.remove(slot)
             self._drop("undrawable")
 
-    def take_due(self, now_ns: int) -> Slot | None:
+    def take_due(self, now_ns: int) -> Slot[Frame] | None:
         """The picture that must be shown now, once; None if none is due. The last one again if motion has stopped coming."""
         if self._slots and self._slots[0].ready and self._slots[0].stamp_ns + self.delay_ns <= now_ns:
             return self._show(self._slots.popleft(), now_ns)
@@ -126,11 +151,11 @@ class PlayoutQueue:
             times.append(self._hold_ns())
         return min(times, default=now_ns + NANOSECONDS)
 
-    def _next_is_missing(self, last: Slot) -> bool:
+    def _next_is_missing(self, last: Slot[Frame]) -> bool:
         """There is no frame for the time after the last picture."""
         return not self._slots or self._slots[0].stamp_ns > last.stamp_ns + 3 * FRAME_NS // 2
 
-    def _show(self, slot: Slot, now_ns: int) -> Slot:
+    def _show(self, slot: Slot[Frame], now_ns: int) -> Slot[Frame]:
         self._last, self._last_shown_ns = slot, now_ns
         return slot
 
@@ -168,7 +193,7 @@ class PlayoutQueue:
         return stamp_ns + self._shift_ns
 
 
-def utterance_start_ns(slot: Slot) -> int | None:
+def utterance_start_ns(slot: Slot[Frame]) -> int | None:
     """Media time of the first sample of the utterance a frame belongs to; None for idle, which belongs to none."""
     if slot.frame.utterance_id == IDLE_UTTERANCE:
         return None

@@ -67,6 +67,8 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
     sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
     status = 0
     try:
+        if _is_standby() and not sys.stdin.readline():
+            return status  # nobody needs it any more
         rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
         node = make_node()
         # Of rclpy's executors this one has the least jitter; its spin() would not notice signals.
@@ -91,6 +93,11 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         rclpy.try_shutdown()
     gc.collect()
     return status
+
+
+def _is_standby() -> bool:
+    """Whether this process is to wait, with everything imported, until the one for which it stands by has died (``launcher.processes``)."""
+    return os.environ.pop("VISAVIS_STANDBY", "") == "wait"
 
 
 def end_process(status: int) -> NoReturn:

@@ -14,6 +14,7 @@ from visavis_msgs.msg import Expression
 from visavis.motion.steering import EMOTIONS, MAX_SCALE, SCALE_NAMES, Steering
 from visavis.motion.styles import STYLES, Style
 from visavis.nodes.base import NodeConfig
+from visavis.nodes.frame_listener import FrameListener
 from visavis.ros.parameters import parameter
 from visavis.timing import NANOSECONDS
 
@@ -46,7 +47,8 @@ STEERED: dict[str, str] = {"style": "style", "emotion": "emotion", "emotion_inte
 
 class SteeringInputs:
     """Collects what is asked for from any thread. ``refuse`` is told in one line what cannot be done. ``style_of`` measures the style of a
-    clip; its errors are ValueError, RuntimeError and OSError. reference: that of the clip that ``config`` names as style."""
+    clip; its errors are ValueError, RuntimeError and OSError. reference: that of the clip that ``config`` names as style. frames: brings
+    points of other frames to the avatar's."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class SteeringInputs:
         refuse: Callable[[str], None],
         style_of: Callable[[Path], Style],
         reference: Style | None = None,
+        frames: FrameListener | None = None,
     ) -> None:
         self._frame_id = config.frame_id
         self._look_seconds = config.look_at_seconds
@@ -66,13 +69,36 @@ class SteeringInputs:
         self._wanted = Steering(**values)
         self._style_asked = 0
         self._look_until_ns: int | None = None
+        self._frames = frames
+        self._look_in: tuple[tuple[float, float, float], str] | None = None
 
     def wanted(self, now_ns: int) -> Steering:
         """What is asked for at ``now_ns``."""
         with self._lock:
             if self._look_until_ns is not None and now_ns > self._look_until_ns:
-                self._wanted, self._look_until_ns = replace(self._wanted, look_at=None), None
-            return self._wanted
+                self._wanted, self._look_until_ns, self._look_in = replace(self._wanted, look_at=None), None, None
+            failure = self._follow_point(now_ns)
+            wanted = self._wanted
+        if failure:
+            self._refuse(failure)
+        return wanted
+
+    def _follow_point(self, now_ns: int) -> str:
+        """Keep looking at a point of another frame, which may move against the avatar's. What cannot be done, in one line."""
+        if self._look_in is None or self._frames is None:
+            return ""
+        point, frame = self._look_in
+        try:
+            place = self._frames.bring(point, frame, self._frame_id)
+            if place is not None:
+                self._wanted = replace(self._wanted, look_at=place)
+        except ValueError as error:
+            self._look_in, self._look_until_ns = None, None
+            self._wanted = replace(self._wanted, look_at=None)
+            return f'look_at came in the frame "{frame}", and {error}'
+        if place is not None and self._look_until_ns is None and self._look_seconds:
+            self._look_until_ns = now_ns + int(self._look_seconds * NANOSECONDS)
+        return ""
 
     def on_style(self, msg: String) -> None:
         self._change_style(msg.data)
@@ -81,14 +107,17 @@ class SteeringInputs:
         self._change(emotion=msg.emotion, intensity=msg.intensity)
 
     def on_look_at(self, msg: PointStamped, now_ns: int) -> None:
-        """A point in the frame of the avatar: x out of the screen, y to the avatar's left, z up, metres, from between the eyes."""
-        if msg.header.frame_id not in ("", self._frame_id):
-            self._refuse(
-                f'look_at came in the frame "{msg.header.frame_id}": transform it to "{self._frame_id}" '
-                "(origin between the eyes, x out of the screen, y to the avatar's left, z up)"
-            )
+        """A point in any frame that TF knows, or in that of the avatar: x out of the screen, y to the avatar's left, z up, metres, from
+        between the eyes."""
+        point = (msg.point.x, msg.point.y, msg.point.z)
+        frame = msg.header.frame_id.lstrip("/")
+        if frame not in ("", self._frame_id):
+            with self._lock:
+                self._look_in, self._look_until_ns = (point, frame), None
             return
-        if self._change(look_at=(msg.point.x, msg.point.y, msg.point.z)):
+        with self._lock:
+            self._look_in = None
+        if self._change(look_at=point):
             with self._lock:
                 self._look_until_ns = now_ns + int(self._look_seconds * NANOSECONDS) if self._look_seconds else None
 

@@ -21,7 +21,7 @@ from std_msgs.msg import String
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import ControlFrame as ControlFrameMsg
 
-from visavis.control.pose import ControlConfig, ControlStage
+from visavis.control.pose import KEYPOINT_NAMES, ControlConfig, ControlStage
 from visavis.film.mark import draw_visible_mark, facts_json, jpeg_segment, mark_text
 from visavis.motion.layout import neutral_motion
 from visavis.nodes.avatar import load_avatar
@@ -38,10 +38,12 @@ from visavis.ros.parameters import parameter
 from visavis.ros.pictures import ENCODINGS, MATTE_ENCODINGS, image_to_msg, jpeg_to_msg
 from visavis.timing import FRAME_RATE, NANOSECONDS
 from visavis.types import IDLE_UTTERANCE, AudioChunk, ControlFrame, MotionChunk, VideoFrame
+from visavis.types_portrait import EYE_DISTANCE_M
 from visavis.video.renderer import VideoConfig, VideoStage
 from visavis.video.view import FRAMINGS, picture_size
 
 INBOX = 300
+_EYES = [index for index, name in enumerate(KEYPOINT_NAMES) if "_eye_" in name]
 AUDIO_INBOX = 6000
 
 
@@ -58,7 +60,7 @@ class VideoStageLike(Protocol):
 @dataclass(frozen=True)
 class Drawing:
     """A stage, and the portrait it draws: content hash, number of vertices, focal length and principal point of its camera in pixels of the
-    pictures, number of vertices of its arms."""
+    pictures, number of vertices of its arms; the pixel between the eyes at rest, and how many pixels a metre has there."""
 
     stage: VideoStageLike
     portrait: str
@@ -66,6 +68,8 @@ class Drawing:
     focal: float
     principal: tuple[float, float]
     arms: int = 0
+    eyes: tuple[float, float] = (255.5, 230.0)
+    pixels_per_metre: float = 1300.0
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,9 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())
     stage.step(frames[0], stage.initial_state())
     camera = stage.view.camera(portrait.focal, portrait.principal)
-    return Drawing(stage, portrait.content_hash, len(portrait.vertices), *camera, portrait.arms.vertices)
+    eyes = stage.view.pixel(*frames[0].keypoints[_EYES, :2].mean(0).tolist())
+    scale = portrait.eye_distance / EYE_DISTANCE_M * stage.view.scale
+    return Drawing(stage, portrait.content_hash, len(portrait.vertices), *camera, portrait.arms.vertices, eyes, scale)
 
 
 @dataclass
@@ -145,7 +151,7 @@ class VideoGeneration(AvatarNode):
         self._load_drawing = load_drawing
         self._inbox: BoundedQueue[ControlFrameMsg] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
-        self._playout: PlayoutQueue | None = None
+        self._playout: PlayoutQueue[ControlFrame] | None = None
         self._sound: SoundPlayout | None = None
         self._shown = 0
         self._asked: tuple[str, str] | None = None
@@ -225,7 +231,8 @@ class VideoGeneration(AvatarNode):
 
     def _state_provenance(self, portrait: str) -> None:
         self._stated = portrait
-        self._provenance.publish(String(data=facts_json(portrait)))
+        drawing = self._faces[portrait].drawing
+        self._provenance.publish(String(data=facts_json(portrait, drawing.eyes, drawing.pixels_per_metre)))
 
     def wake(self) -> None:
         self._inbox.wake()
@@ -253,7 +260,7 @@ class VideoGeneration(AvatarNode):
         if slot is not None:
             self._draw(slot)
 
-    def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue, sound: SoundPlayout) -> None:
+    def _receive(self, msg: ControlFrameMsg, playout: PlayoutQueue[ControlFrame], sound: SoundPlayout) -> None:
         face = self._faces.get(msg.portrait)
         if face is None and msg.portrait == self._wanted != self._answered:
             self.health.count("before_portrait")  # it is on its way: this node was started anew after the portrait was changed
@@ -287,7 +294,7 @@ class VideoGeneration(AvatarNode):
     def _watched(self) -> bool:
         return self._image.get_subscription_count() > 0 or self._compressed.get_subscription_count() > 0
 
-    def _draw(self, slot: Slot) -> None:
+    def _draw(self, slot: Slot[ControlFrame]) -> None:
         """Draw one picture ahead of its time. A frame that cannot be drawn leaves the queue, so that the next one can be shown."""
         assert self._playout is not None
         slot.ready = True
@@ -303,7 +310,7 @@ class VideoGeneration(AvatarNode):
         slot.picture = draw_visible_mark(frame.image) if self.config.visible_mark else frame.image
         self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
 
-    def _show(self, slot: Slot, sound: SoundPlayout) -> None:
+    def _show(self, slot: Slot[ControlFrame], sound: SoundPlayout) -> None:
         shown_ns = self.now_ns()
         self._shown += 1
         if slot.frame.portrait != self._stated:
@@ -317,7 +324,7 @@ class VideoGeneration(AvatarNode):
             if offset_ns is not None:
                 self.health.gauge("av_offset_ms", offset_ns / 1e6)
 
-    def _publish(self, slot: Slot) -> None:
+    def _publish(self, slot: Slot[ControlFrame]) -> None:
         raw, compressed = self._image.get_subscription_count() > 0, self._compressed.get_subscription_count() > 0
         picture = slot.picture
         if (raw or compressed) and picture is not None:

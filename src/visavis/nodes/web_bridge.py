@@ -7,6 +7,7 @@ loop in a thread of its own (``visavis.bridge``), and this node is its ``GraphPo
 
 import asyncio
 import contextlib
+import json
 import os
 import threading
 import time
@@ -15,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import numpy as np
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from geometry_msgs.msg import Point, PointStamped
+from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
@@ -40,7 +43,7 @@ from visavis.nodes.queue import BoundedQueue, DropPolicy
 from visavis.ros import qos
 from visavis.ros.convert import audio_chunk_to_msg, header, msg_to_audio_chunk, msg_to_stamp
 from visavis.ros.parameters import parameter
-from visavis.ros.pictures import msg_to_image, msg_to_jpeg_image
+from visavis.ros.pictures import msg_to_jpeg_image, msg_to_picture
 from visavis.timing import NANOSECONDS
 from visavis.types import AudioChunk
 
@@ -69,6 +72,10 @@ MAX_LATE_NS = NANOSECONDS // 5
 FIGURES = (
     "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated",
     "av_offset_ms", "idle", "voices", "voice", "speaking",
+)  # fmt: skip
+COUNTERS = (
+    "refused", "pictures_encoded", "cutouts_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances",
+    "rate_changes",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
     f"{name}_scale": f"{name}_scale" for name in SCALE_NAMES
@@ -124,13 +131,14 @@ class WebBridge(AvatarNode):
         self._inbox: BoundedQueue[Image | CompressedImage] = BoundedQueue(INBOX, DropPolicy.OLDEST)
         self._heard: BoundedQueue[AudioChunkMsg] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
         self._lock = threading.Lock()
-        self._viewers = (0, 0)
+        self._viewers = (0, 0, 0)
         self._left_at: float | None = None
         self._image: Subscription | None = None
         self._sound: Any = None
         self._server: Any = None
-        self._key_wanted = True
-        self._key_at = 0.0
+        self._keys = (_KeyWish(), _KeyWish())
+        self._person: tuple[tuple[float, float], float] | None = None
+        self._cut_out = False
         self._rate_wanted = 0
         self._reports: dict[str, tuple[float, dict[str, Any]]] = {}
         self._steering: dict[str, Any] = {}
@@ -142,7 +150,7 @@ class WebBridge(AvatarNode):
         self._photo_state = {"state": "", "text": ""}
         self._old_refusal = ""
         self._saying: Any = None
-        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances", "rate_changes"):
+        for name in COUNTERS:
             self.health.count(name, 0)
         self.create_timer(0.1, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -164,7 +172,7 @@ class WebBridge(AvatarNode):
         offered = tuple(self._portraits) + ((ORIGINAL,) if config.uploads and ORIGINAL not in self._portraits else ())
         self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE, offered)
         self._outcome = graph.Outcome
-        self._state_type = graph.GraphState
+        self._state_type, self._person_type = graph.GraphState, graph.Person
         self._encoders, self._media_clock, self._sound_blocks = encoders, media_clock, sound_blocks
         access = Access(config.host, config.token, config.host_names, bool(config.tls_certificate and config.tls_key))
         if bool(config.tls_certificate) != bool(config.tls_key):
@@ -199,7 +207,10 @@ class WebBridge(AvatarNode):
     def open(self) -> None:
         self._delay_ns = int(self.config.playout_delay * NANOSECONDS)
         self._media = self._media_clock.MediaClock(self.now_ns())
-        self._picture_encoder = self._encoders.PictureEncoder(self.config.video_codec, self.config.bit_rate, self.config.keyframe_seconds)
+        config = self.config
+        self._picture_encoders = [
+            self._encoders.PictureEncoder(config.video_codec, config.bit_rate, config.keyframe_seconds) for _ in self._keys
+        ]
         self._sound_encoder = self._encoders.SoundEncoder()
         self._rate_wanted = self.config.bit_rate
         self._inbox.clear()
@@ -213,6 +224,7 @@ class WebBridge(AvatarNode):
         self.subscribe(String, "style", lambda msg: self._steering.update(style=msg.data), qos.STEERING_DEPTH)
         self.subscribe(Expression, "expression", self._on_expression, qos.STEERING_DEPTH)
         self.subscribe(KeyValue, "portrait/wanted", self._on_portrait, 1, latched=True)
+        self.subscribe(String, "provenance", self._on_provenance, 1, latched=True)
         self._interrupt = self.create_client(Trigger, "interrupt")
         self._set = self.create_client(SetParameters, "motion_diffusion/set_parameters")
         self._get = self.create_client(GetParameters, "motion_diffusion/get_parameters")
@@ -230,7 +242,7 @@ class WebBridge(AvatarNode):
             for client in self._clients_made:
                 self.destroy_client(client)
             self._say.destroy()
-        self._viewers, self._left_at = (0, 0), None
+        self._viewers, self._left_at = (0, 0, 0), None
         self._subscribe_pictures(False)
         self._sound = None
 
@@ -280,6 +292,15 @@ class WebBridge(AvatarNode):
             if self._photo_asked is not None:
                 reason = message.removeprefix(KEPT).replace(self._photo_asked, "the photo")
                 self._photo_asked, self._photo_state = None, {"state": "refused", "text": reason}
+
+    def _on_provenance(self, msg: String) -> None:
+        """How large the person is in the pictures."""
+        try:
+            facts = json.loads(msg.data)
+            x, y = map(float, facts["eyes"])
+            self._person = (x, y), float(facts["pixels_per_metre"])
+        except (ValueError, KeyError, TypeError):
+            self._person = None  # of another version
 
     def _look_after(self) -> None:
         """Ten times a second: pictures are subscribed to while somebody looks; the pages hear how the graph is."""
@@ -345,10 +366,10 @@ class WebBridge(AvatarNode):
                 self._send_sound(sound, server)
 
     def _send_sound(self, sound: Any, server: Any) -> None:
-        webrtc, ready = self._viewers
+        webrtc, ready, cutouts = self._viewers
         for heard_ns, samples in sound.take(self.now_ns()):
             media_ns = self._media.media_ns(heard_ns)
-            if webrtc:
+            if webrtc or cutouts:
                 packet = self._sound_encoder.encode(samples, self._media_clock.audio_ticks(media_ns), media_ns)
                 if packet is not None:
                     server.send_audio(packet)
@@ -356,11 +377,11 @@ class WebBridge(AvatarNode):
                 server.send_samples(samples.astype("<i2").tobytes(), media_ns)
 
     def _send_picture(self, msg: Image | CompressedImage, server: Any) -> None:
-        webrtc, ready = self._viewers
-        if not webrtc and not ready:
+        webrtc, ready, cutouts = self._viewers
+        if not sum(self._viewers):
             return
         try:
-            picture = msg_to_jpeg_image(msg) if isinstance(msg, CompressedImage) else msg_to_image(msg)
+            picture = msg_to_jpeg_image(msg) if isinstance(msg, CompressedImage) else msg_to_picture(msg)
         except ValueError as error:
             self.refuse("image_raw", error)
             return
@@ -374,17 +395,13 @@ class WebBridge(AvatarNode):
             shown_ns = now_ns - MAX_LATE_NS
             self.health.count("late_pictures")
         media_ns = self._media.media_ns(shown_ns)
+        self._cut_out = picture.shape[2] == 4
+        if cutouts:
+            self._send_video(self._encoders.cutout_sheet(picture), media_ns, True, server)
+        if webrtc or ready:
+            picture = self._encoders.over_ground(picture)
         if webrtc:
-            key = self._take_key()
-            if self._picture_encoder.follow(self._rate_wanted, self.config.bit_rate):
-                self.health.count("rate_changes")
-            packet = self._picture_encoder.encode(picture, self._media_clock.video_ticks(media_ns), media_ns, key)
-            if packet is not None:
-                server.send_video(packet)
-                self.health.count("pictures_encoded")
-                self.health.count("keyframes", int(packet.key))
-            elif key:
-                self._key_wanted = True
+            self._send_video(picture, media_ns, False, server)
         if ready:
             server.send_picture(self._encoders.jpeg(picture, self.config.jpeg_quality), media_ns)
             self.health.count("jpegs_encoded")
@@ -392,13 +409,19 @@ class WebBridge(AvatarNode):
         self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
         self.health.published(self.now_ns() - msg_to_stamp(msg.header.stamp))
 
-    def _take_key(self) -> bool:
-        """Whether this picture must be a key frame. Several viewers who ask at once get one."""
-        now = time.monotonic()
-        if not self._key_wanted or now - self._key_at < MIN_KEY_SECONDS:
-            return False
-        self._key_wanted, self._key_at = False, now
-        return True
+    def _send_video(self, picture: NDArray[np.uint8], media_ns: int, cutout: bool, server: Any) -> None:
+        wish = self._keys[cutout]
+        key = wish.take()
+        encoder = self._picture_encoders[cutout]
+        if encoder.follow(self._rate_wanted, self.config.bit_rate):
+            self.health.count("rate_changes")
+        packet = encoder.encode(picture, self._media_clock.video_ticks(media_ns), media_ns, key)
+        if packet is not None:
+            server.send_video(packet, cutout)
+            self.health.count("cutouts_encoded" if cutout else "pictures_encoded")
+            self.health.count("keyframes", int(packet.key))
+        elif key:
+            wish.wanted = True
 
     # What the server asks, from its event loop.
 
@@ -518,19 +541,19 @@ class WebBridge(AvatarNode):
         return self._ask(self._set, request, outcome)
 
     def state(self) -> "GraphState":
-        return self._state_type(
-            self._running(), dict(self._steering), time.monotonic() - self._picture_at < STALE_SECONDS, self._say_state(), self._photo_state
-        )
+        person = self._person and self._person_type(*self._person, self._cut_out)
+        looked = time.monotonic() - self._picture_at < STALE_SECONDS
+        return self._state_type(self._running(), dict(self._steering), looked, person, self._say_state(), self._photo_state)
 
-    def watched(self, webrtc: int, pictures: int) -> None:
-        before, self._viewers = self._viewers, (webrtc, pictures)
-        if webrtc + pictures:
+    def watched(self, webrtc: int, pictures: int, cutouts: int) -> None:
+        before, self._viewers = self._viewers, (webrtc, pictures, cutouts)
+        if sum(self._viewers):
             self._left_at = None
         elif sum(before):
             self._left_at = time.monotonic()
 
-    def want_key(self) -> None:
-        self._key_wanted = True
+    def want_key(self, cutout: bool) -> None:
+        self._keys[cutout].wanted = True
 
     def want_rate(self, bits: int) -> None:
         self._rate_wanted = bits
@@ -571,11 +594,12 @@ class WebBridge(AvatarNode):
         return {name: report for name, (at, report) in list(self._reports.items()) if now - at < STALE_SECONDS}
 
     def gauges(self) -> None:
-        webrtc, ready = self._viewers
+        webrtc, ready, cutouts = self._viewers
         self.health.gauge("viewers_webrtc", webrtc)
+        self.health.gauge("viewers_headset", cutouts)
         self.health.gauge("viewers_pictures", ready)
         if self._server is not None:
-            self.health.gauge("bit_rate", self._picture_encoder.bit_rate)
+            self.health.gauge("bit_rate", self._picture_encoders[not webrtc and cutouts > 0].bit_rate)
         self.health.gauge("queue_depth", len(self._inbox))
         self.health.set_counter("drops", self._inbox.dropped + self._heard.dropped + self.health.counter("skipped"))
         sound = self._sound
@@ -584,6 +608,21 @@ class WebBridge(AvatarNode):
                 self.health.set_counter(name, number)
         if self._server is not None:
             self._server.send_state()
+
+
+class _KeyWish:
+    """Whether the next picture of a stream must be a key frame. Several viewers who ask at once get one."""
+
+    def __init__(self) -> None:
+        self.wanted = True
+        self._at = 0.0
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        if not self.wanted or now - self._at < MIN_KEY_SECONDS:
+            return False
+        self.wanted, self._at = False, now
+        return True
 
 
 def photos_in(folder: str) -> dict[str, Path]:

@@ -1,13 +1,14 @@
 """The fitted head as a surface seen from the photo's camera: depth and shape displacements at any point of the picture."""
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
+from visavis.compiled import njit
 
-@numba.njit("void(float64[:,::1], int32[:,::1], float32[:,::1])", cache=True, nogil=True)
+
+@njit("void(float64[:,::1], int32[:,::1], float32[:,::1])", cache=True, nogil=True)
 def depth_buffer(points, triangles, depth):  # type: ignore[no-untyped-def]
     """Lower ``depth`` (h, w) to the nearest surface at each pixel. points: (V, 3) pixel x, pixel y, depth. triangles: (T, 3)."""
     height, width = depth.shape

@@ -58,6 +58,14 @@ def msg_to_image(msg: Image) -> NDArray[np.uint8]:
     return check_image(_read(msg))
 
 
+def msg_to_picture(msg: Image) -> NDArray[np.uint8]:
+    """``msg_to_image``, but straight RGBA (height, width, 4) where the sender gave opacity (``MATTE_ENCODINGS``)."""
+    if msg.encoding not in MATTE_ENCODINGS:
+        return msg_to_image(msg)
+    pixels = _rows(msg, 4 * msg.width).reshape(msg.height, msg.width, 4)
+    return pixels.copy() if msg.encoding == "rgba8" else cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGRA2RGBA)
+
+
 def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
     """``msg_to_image`` without cv_bridge: the encodings of ``ENCODINGS``, with or without padding at the ends of rows."""
     if msg.encoding not in ENCODINGS:

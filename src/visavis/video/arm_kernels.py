@@ -1,11 +1,12 @@
 """What draws arms and hands, compiled: light on the vertices, a depth-buffered raster into a sampled region, the shadow they throw, and
 the averaging of samples into the picture. One thread, no randomness."""
 
-import numba
 import numpy as np
 
+from visavis.compiled import njit
 
-@numba.njit(
+
+@njit(
     "void(int16[:,::1], int32[:,::1], float32[:,::1], float32[::1], float32[:,::1], float64, float64, float64, float32[:,::1], "
     "float32[:,::1], float32[:,::1])",
     cache=True,
@@ -63,7 +64,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
         lit[i, 3] = colour[i, 3]
 
 
-@numba.njit(
+@njit(
     "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
     "float32[:,::1], uint8[:,:,::1], int64, int64, int64, int32[:,::1])",
     cache=True,
@@ -171,7 +172,7 @@ def draw_arm(  # type: ignore[no-untyped-def]
             spans[y, 1] = max(spans[y, 1], x - 1)
 
 
-@numba.njit(
+@njit(
     "void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])",
     cache=True,
     nogil=True,
@@ -207,7 +208,7 @@ def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # 
                     pixel[3] = (pixel[3] * 65536 + (solid - count * np.int64(pixel[3])) * scale + 32768) >> 16
 
 
-@numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)
 def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyped-def]
     """Mark in ``grid`` (h, w), a cell of ``cell`` pixels each, what vertices (N, 3 int16) cover, moved by a shift in pixels."""
     for i in range(vertices.shape[0]):
@@ -219,7 +220,7 @@ def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyp
             grid[y, x] = 1.0
 
 
-@numba.njit(
+@njit(
     "void(uint8[:,:,::1], float32[:,::1], int64, int64, int64, float64, float64)", cache=True, nogil=True, boundscheck=False,
     error_model="numpy",
 )  # fmt: skip

@@ -7,9 +7,10 @@ weights;
 all four channels of a texel are weighed at once as 16-bit lanes of one 64-bit word.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from visavis.compiled import njit
 
 SUBPIXEL = 32
 """Positions count in 1/32 pixel; pixel (x, y) has its centre at (32 x, 32 y)."""
@@ -22,7 +23,7 @@ _DRAW_SIGNATURE = (
 )
 
 
-@numba.njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
+@njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def draw_triangles(target, touched, mark, within, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
     """Draw triangles in the order given, later ones over earlier ones.
 
@@ -181,7 +182,7 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
                         target[y, x, 3] = (target[y, x, 3] * rest + 255 * alpha + 128) >> 8
 
 
-@numba.njit("void(int16[:,::1], int64, int64, float64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("void(int16[:,::1], int64, int64, float64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
 def to_view(vertices, left, top, scale, seen):  # type: ignore[no-untyped-def]
     """Vertices (V, 3 int16, x and y in 1/32 pixel of the 512x768 picture) to the same in a view of it, see ``video.view.View``."""
     for i in range(vertices.shape[0]):
@@ -190,7 +191,7 @@ def to_view(vertices, left, top, scale, seen):  # type: ignore[no-untyped-def]
         seen[i, 2] = vertices[i, 2]
 
 
-@numba.njit("void(int32[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("void(int32[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
 def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untyped-def]
     """Vertices (V, 3 int32, x and y in 1/32 pixel of the view) to positions in a region that starts at pixel (x0, y0) and has sampling x
     sampling samples a pixel."""
@@ -200,7 +201,7 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
         positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
 
 
-@numba.njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
 def resolve_region(samples, touched, sampling, x0, y0, target):  # type: ignore[no-untyped-def]
     """Average the samples of each pixel into ``target`` at (x0, y0), only where one of the pixel's samples is marked in ``touched``."""
     height, width, channels = samples.shape[0] // sampling, samples.shape[1] // sampling, samples.shape[2]
@@ -228,7 +229,7 @@ FAINT = 24
 """Below this opacity (of 255) eight bits no longer tell the colour: it fades into that of the surroundings."""
 
 
-@numba.njit("void(uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False, error_model="numpy")
+@njit("void(uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def to_straight(picture, around):  # type: ignore[no-untyped-def]
     """Premultiplied RGBA (h, w, 4) to straight RGBA, in place. Transparent pixels get the colour of ``around`` (h, w, 3)."""
     for y in range(picture.shape[0]):
@@ -242,7 +243,7 @@ def to_straight(picture, around):  # type: ignore[no-untyped-def]
                 picture[y, x, c] = (own * trust + around[y, x, c] * (FAINT - trust) + FAINT // 2) // FAINT
 
 
-@numba.njit("void(uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+@njit("void(uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
 def lay_over(picture, ground, result):  # type: ignore[no-untyped-def]
     """Straight RGBA (h, w, 4) over ``ground`` (h, w, 3) as RGB (h, w, 3)."""
     for y in range(picture.shape[0]):

@@ -31,8 +31,11 @@ class View:
 
     def camera(self, focal: float, principal: tuple[float, ...]) -> tuple[float, tuple[float, float]]:
         """Focal length and principal point (pixels of the 512x768 picture) in pixels of the view."""
-        x, y = principal
-        return focal * self.scale, ((x + 0.5 - self.left) * self.scale - 0.5, (y + 0.5 - self.top) * self.scale - 0.5)
+        return focal * self.scale, self.pixel(principal[0], principal[1])
+
+    def pixel(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the 512x768 picture is in the view."""
+        return (x + 0.5 - self.left) * self.scale - 0.5, (y + 0.5 - self.top) * self.scale - 0.5
 
 
 def picture_size(framing: str, width: int = 0, height: int = 0) -> tuple[int, int]:

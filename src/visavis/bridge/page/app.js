@@ -1,6 +1,7 @@
 // The page: one socket to the bridge, which opens again by itself; everything else hangs on it.
 
 import { Plot } from "./figures.js";
+import { Headset } from "./headset.js";
 import { Media } from "./media.js";
 import { setUpSay } from "./say.js";
 import { Speech, SpeechError } from "./speech.js";
@@ -91,6 +92,7 @@ function receive(message) {
     typed.state(message);
     upload.state(message);
     showFigures(message);
+    headset.show();
     update();
   } else if (message.type === "media") {
     if (message.state === "failed" && media.mode === "webrtc") media.failed("the bridge gave up");
@@ -434,8 +436,9 @@ document.addEventListener("keydown", (event) => {
 media.addEventListener("picture", () => { if (document.body.dataset.veil) update(); });
 media.addEventListener("mode", update);
 setInterval(update, 1000);
+const headset = new Headset({ button: $("headset"), note: $("headset-note"), media, graph: () => graph, complain });
 // For measurements and tests.
-window.visavis = { media, speech, socket };
+window.visavis = { media, speech, socket, headset };
 applySound();
 connect();
 update();

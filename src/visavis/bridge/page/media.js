@@ -18,6 +18,9 @@ export class Media extends EventTarget {
     this.ice = [];
     this.failures = 0;
     this.muted = true;
+    this.elsewhere = false; // what is heard comes out somewhere else
+    this.cutout = false; // ask for pictures with opacity, which only a headset can show
+    this.cutoutShown = false; // whether the pictures that come are those
     this.peer = null;
     this.pictures = new Pictures(canvas);
     this.forced = new URLSearchParams(location.search).get("media");
@@ -35,7 +38,8 @@ export class Media extends EventTarget {
   async start(ice = this.ice) {
     this.ice = ice;
     this.stop();
-    const webrtc = this.forced !== "pictures" && "RTCPeerConnection" in window && (this.failures < TRIES_BEFORE_PICTURES || this.forced === "webrtc");
+    const wanted = this.forced === "webrtc" || this.cutout || (this.failures < TRIES_BEFORE_PICTURES && this.forced !== "pictures");
+    const webrtc = wanted && "RTCPeerConnection" in window;
     try {
       await (webrtc ? this.startWebRTC() : this.startPictures());
     } catch (error) {
@@ -45,6 +49,7 @@ export class Media extends EventTarget {
 
   stop() {
     clearTimeout(this.timer);
+    this.cutoutShown = false;
     this.peer?.close();
     this.peer = null;
     this.pictures.stop();
@@ -58,12 +63,15 @@ export class Media extends EventTarget {
   }
 
   async startWebRTC() {
+    const { cutout } = this;
     const peer = (this.peer = new RTCPeerConnection({ iceServers: this.ice, bundlePolicy: "max-bundle" }));
     for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
     const stream = new MediaStream();
     peer.ontrack = (event) => {
       stream.addTrack(event.track);
-      if (stream.getTracks().length === 2) this.show(event.streams[0] ?? stream);
+      if (stream.getTracks().length < 2) return;
+      this.cutoutShown = cutout;
+      this.show(event.streams[0] ?? stream);
     };
     let lost = null;
     peer.onconnectionstatechange = () => {
@@ -80,7 +88,7 @@ export class Media extends EventTarget {
       // Connected but no picture: the graph sends none, which is no fault of WebRTC.
       if (peer === this.peer && peer.connectionState !== "connected") this.failed("no connection");
     }, FIRST_PICTURE_MS);
-    const answer = await this.say({ type: "watch", mode: "webrtc", sdp: peer.localDescription.sdp });
+    const answer = await this.say({ type: "watch", mode: "webrtc", cutout, sdp: peer.localDescription.sdp });
     if (peer !== this.peer) return;
     if (!answer.ok) throw new Error(answer.text);
     await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
@@ -111,7 +119,8 @@ export class Media extends EventTarget {
 
   async show(stream) {
     this.video.srcObject = stream;
-    this.video.muted = this.muted;
+    this.setMuted(this.muted);
+    this.dispatchEvent(new Event("stream"));
     try {
       await this.video.play();
     } catch (error) {
@@ -124,8 +133,14 @@ export class Media extends EventTarget {
 
   setMuted(muted) {
     this.muted = muted;
-    this.video.muted = muted;
+    this.video.muted = muted || this.elsewhere;
     this.pictures.setMuted(muted);
+    this.dispatchEvent(new Event("muted"));
+  }
+
+  setElsewhere(elsewhere) {
+    this.elsewhere = elsewhere;
+    this.setMuted(this.muted);
   }
 
   // A binary message of the socket: kind, media time in milliseconds, payload.
