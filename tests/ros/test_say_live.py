@@ -98,7 +98,8 @@ def test_texts_are_spoken_replaced_cancelled_interrupted_and_refused(ros: Graph,
     motion = ros.listen(MotionChunk, "motion")
     ros.wait(lambda: motion, "motion")
     fourth = begin()
-    ros.call(Trigger, "interrupt", Trigger.Request())
+    # Until the nodes have found each other, nobody hears motion's word that it was interrupted.
+    ros.wait(lambda: ros.call(Trigger, "interrupt", Trigger.Request()) and (ros.spin(0.3) or fourth.result), "the end of the text")
     status, result = fourth.end()
     assert status == GoalStatus.STATUS_ABORTED and result.message == "interrupted"
 

@@ -1,6 +1,7 @@
 // The text field: Enter has the text spoken, Escape interrupts; where nobody speaks what is written it says why.
 
 const $ = (id) => document.getElementById(id);
+const HEARD_MS = 500; // from the word that a sentence is spoken to its sound
 const KINDS = { a: "American", b: "British" };
 
 // say(message) -> Promise of the answer; attempt(work): shows what goes wrong; interrupt(): silence.
@@ -8,6 +9,8 @@ export function setUpSay({ say, attempt, interrupt, complain }) {
   const [form, field, button, hint, caption, voice] = ["say", "say-text", "say-go", "say-hint", "caption", "voice"].map($);
   let last = ""; // the text before, which the up arrow brings back
   let offered = "";
+  let coming = 0;
+  let next = ""; // caption that is shown, or will be at once
   let ready = false;
 
   form.onsubmit = (event) => {
@@ -60,8 +63,16 @@ export function setUpSay({ say, attempt, interrupt, complain }) {
       voice.value = voices.includes(chosen) ? chosen : (state.voice ?? "");
     },
     told({ state, sentence, text }) {
-      caption.textContent = sentence ?? "";
-      caption.hidden = state !== "speaking" || !sentence;
+      const wanted = state === "speaking" ? sentence : "";
+      const show = () => { caption.textContent = wanted; caption.hidden = !wanted; };
+      if (state === "stopped") {
+        clearTimeout(coming);
+        show();
+      } else if (wanted !== next) {
+        clearTimeout(coming);
+        coming = setTimeout(show, HEARD_MS);
+      }
+      next = wanted;
       if (state === "stopped" && text && !/^(interrupted|cancelled)/.test(text)) complain(`The text was not spoken to its end: ${text}.`);
     },
     lost: () => show(false, ""),
