@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visavis.evaluation.reenact import Reenactor, Score, Source, Target
+    from visavis.video.refine import RefineEngines
 
 LEFT_OUT = (
     "Left out: LPIPS, FID and an identity embedding, whose networks visavis has no weights of. "
@@ -29,7 +30,16 @@ def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]")
     picture.add_argument("--sheets", default="P009,P010", help="people of openpeople, with commas (default P009,P010, which are held out)")
     picture.add_argument("--cells", type=int, default=15, help="how many expressions of each (default 15, all)")
     picture.add_argument("--no-clip", action="store_true", help="leave the real clip out")
-    picture.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="leave contact sheets: target, still photo, rig")
+    picture.add_argument(
+        "--keep", type=Path, default=None, metavar="FOLDER", help="leave contact sheets: target, still photo, rig, rig with network"
+    )
+    picture.add_argument(
+        "--picture-weights",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="trained weights of the picture; without it those that visavis brings",
+    )
     picture.add_argument("--json", action="store_true", help="print JSON instead of the table")
     robust = measures.add_parser("robust", help="borders, holes, halos and flicker in random motions")
     robust.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="portraits (default: the one that comes with visavis)")
@@ -42,8 +52,10 @@ def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def picture(args: argparse.Namespace) -> int:
     """Exit status 0 when it was measured, however good it is."""
     from visavis.evaluation.reenact import Reenactor, read_clip, sheet_cells, within_reach
+    from visavis.runtime.refine import PICTURE_WEIGHTS, load_refine
     from visavis.store import asset_path
 
+    refine = load_refine(args.picture_weights or PICTURE_WEIGHTS)
     if not 1 <= args.cells <= 15:
         raise ValueError(f"--cells must be 1 to 15, got {args.cells}")
     names = [name for name in args.sheets.split(",") if name]
@@ -61,7 +73,7 @@ def picture(args: argparse.Namespace) -> int:
             seen = [reenactor.target(frame, source, f"clip {index}", still_camera=True) for index, frame in enumerate(frames[1:], 1)]
             sets["clip"] = source, [target for target in seen if target is not None and within_reach(target, source)]
         for name, (source, targets) in sets.items():
-            results[name] = _reenact(reenactor, source, targets, args.keep)
+            results[name] = _reenact(reenactor, source, targets, refine, args.keep)
         cross = {
             f"{name} moved by {other}": _cross(reenactor, sets[name][0], *sets[other], args.keep)
             for name, other in zip(names, [*names[1:], *names[:1]], strict=True)
@@ -76,16 +88,19 @@ def picture(args: argparse.Namespace) -> int:
     return 0
 
 
-def _reenact(reenactor: "Reenactor", source: "Source", targets: "list[Target]", keep: Path | None) -> "dict[str, Score]":
+def _reenact(
+    reenactor: "Reenactor", source: "Source", targets: "list[Target]", refine: "RefineEngines", keep: Path | None
+) -> "dict[str, Score]":
     import numpy as np
 
     from visavis.evaluation.reenact import draw, mean_score, motion_of
 
-    pictures = list(draw(source.rig, np.stack([motion_of(target, source, source.rig) for target in targets])))
+    motions = np.stack([motion_of(target, source, source.rig) for target in targets])
+    pictures, refined = list(draw(source.rig, motions)), list(draw(source.rig, motions, refine))
     if keep is not None:
-        rows = [[target.picture for target in targets], [source.picture] * len(targets), pictures]
+        rows = [[target.picture for target in targets], [source.picture] * len(targets), pictures, refined]
         _save_sheet(keep / f"{source.name}.png", rows)
-    ways = {"photo": [source.picture] * len(targets), "rig": pictures}
+    ways = {"photo": [source.picture] * len(targets), "rig": pictures, "rig + network": refined}
     return {
         way: mean_score([reenactor.score(image, target, source) for image, target in zip(images, targets, strict=True)])
         for way, images in ways.items()

@@ -23,6 +23,7 @@ from visavis.portrait.photo import Frame, Photo, choose_frame, cut_frame
 from visavis.portrait.rig_asset import RigAsset, load_rig_asset
 from visavis.types import MotionChunk, check_image
 from visavis.types_portrait import Camera, PortraitRig
+from visavis.video.refine import RefineEngines
 from visavis.video.renderer import VideoStage
 
 HELD_OUT = ("P009", "P010")
@@ -159,9 +160,9 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
     return motion
 
 
-def draw(rig: PortraitRig, motions: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of (frames, MOTION_DIM) motion, each by itself."""
-    control, video = ControlStage(rig, CONFIG), VideoStage(rig)
+def draw(rig: PortraitRig, motions: NDArray[np.float32], refine: RefineEngines | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of (frames, MOTION_DIM) motion, each by itself. refine: as in ``VideoStage``."""
+    control, video = ControlStage(rig, CONFIG), VideoStage(rig, refine=refine)
     state = control.initial_state()
     for index, motion in enumerate(motions):
         frames, state = control.step(MotionChunk(1, index, motion[None]), state)

@@ -86,7 +86,7 @@ def expressions_of(source: Source, targets: list[Target], spec: RefineSpec) -> E
         if target.name == str(TONGUE_CELL):
             seen &= ~((frame_points()[..., 1] > lips[:, 1].min()) & (np.abs(frame_points()[..., 0] - SIDE / 2) < 0.7 * np.ptp(lips[:, 0])))
         tones.append(tone - smooth_light(tone - tones[0], skin * seen))
-        motion = motion_of(target, Target("", source.picture, source.landmarks, source.camera, source.scores), source.rig)
+        motion = motion_of(target, source, source.rig)
         frames, _ = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())
         motions.append(frame.motion(frames[0].vertices)[0])
         valid.append(seen)

@@ -125,10 +125,10 @@ class FaceFrame:
         self.to_photo = ThinPlate(spec.places, chosen)
         self.from_photo = ThinPlate(chosen, spec.places)
         self._focal, self._principal = np.float32(rig.focal), np.asarray(rig.principal, np.float32)
-        rest = rig.vertices[:, :2] / rig.vertices[:, 2:] * self._focal + self._principal
+        rest: Float = rig.vertices[:, :2] / rig.vertices[:, 2:] * self._focal + self._principal
         grid = self.to_photo(frame_points(GRID)).reshape(-1, 2)
-        self._corners, self._shares = _on_mesh(grid, rest, rig.triangles["person"])
-        self._shares = self._shares.astype(np.float32)[..., None]
+        self._corners, shares = _on_mesh(grid, rest, rig.triangles["person"])
+        self._shares: Float = shares.astype(np.float32)[..., None]
         self._rigid = _rigid_vertices(rig, rest, grid)
         self._rest_rigid = rig.vertices[self._rigid].astype(np.float32)
         self._rest = (rig.vertices[self._corners].astype(np.float32) * self._shares).sum(1)

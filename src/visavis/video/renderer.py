@@ -10,6 +10,7 @@ from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 from visavis.video.arms import ARM_LAYERS, ArmDrawer
 from visavis.video.ground import around_at, person_texture, plate_at
+from visavis.video.refine import FaceRefiner, RefineEngines
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT = range(6)
@@ -51,7 +52,8 @@ class VideoState:
 class VideoStage:
     """Draws a portrait. ``step`` is pure: the same control frame gives the same picture, bit for bit."""
 
-    def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None) -> None:
+    def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None, refine: RefineEngines | None = None) -> None:
+        """refine: networks that give the skin its folds; without them the rig draws alone."""
         self.config = config or VideoConfig()
         self._rig = portrait
         self.view = view_of(portrait, self.config.framing, *self.config.size)
@@ -59,6 +61,9 @@ class VideoStage:
         self._textures = {name: raster.as_texture(rgba) for name, rgba in ({**portrait.textures, "person": person}).items()}
         self._uv = np.array(portrait.uv, np.float32, order="C")
         self._uv[np.unique(portrait.triangles["person"])] *= np.float32(share)
+        self._refiner = FaceRefiner(portrait, refine, person, self._uv) if refine is not None else None
+        if self._refiner is not None:
+            self._textures["person"] = raster.as_texture(self._refiner.texture)
         self._arms = ArmDrawer(portrait, self.view, self._uv)
         self._own_arms = self._arms.own_triangles
         self.plate = plate_at(portrait, self.view)
@@ -103,6 +108,8 @@ class VideoStage:
             )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
             raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
+        if self._refiner is not None:
+            self._refiner.refine(vertices)
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
         seen = self._seen
