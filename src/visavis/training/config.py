@@ -137,7 +137,7 @@ class RefineTraining:
     features: int = 32
     width: int = 32
     moves: int = 3
-    neutral_share: float = 0.4
+    neutral_share: float = 0.6
     light: float = 0.1
     softness: float = 1.3
     noise: float = 0.03

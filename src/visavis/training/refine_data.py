@@ -8,11 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.video.refine import SIDE, RefineSpec
+from visavis.types_portrait import PortraitRig
+from visavis.video.refine import SIDE, RefineSpec, anchors_of
 
 SPEC_FILE = "spec.json"
 PEOPLE = tuple(f"P{number:03}" for number in range(1, 9))
 """Whom the networks may learn from; the last one is left out of training and chooses between models."""
+
+EYES_AT = (44.5, 82.5, 53.0)
+"""Where the middles of the eyes lie in the frame: x of the right, x of the left, y of both, pixels."""
 
 FOREHEAD = ((0.30, 0.92), (0.5, 1.02), (0.70, 0.92))
 """Where the face ends above the eyes: x between the ends of the jaw, y in distances between the eyes above them."""
@@ -50,6 +54,28 @@ def save_expressions(one: Expressions, path: Path) -> None:
 def load_expressions(path: Path) -> Expressions:
     with np.load(path) as stored:
         return Expressions(stored["tone"], stored["motion"], stored["valid"], tuple(str(name) for name in stored["names"]))
+
+
+def mean_spec(rigs: list[PortraitRig]) -> RefineSpec:
+    """Where the features of these people lie on average when their eyes lie at ``EYES_AT``, the same on both sides."""
+    names, _ = anchors_of(rigs[0])
+    right_x, left_x, eyes_y = EYES_AT
+    total = np.zeros((len(names), 2))
+    for rig in rigs:
+        own, places = anchors_of(rig)
+        places = places[[own.index(name) for name in names]]
+        right, left = (places[[name.startswith(f"{side}_eye") for name in names]].mean(0) for side in ("right", "left"))
+        across = complex(*(left - right))
+        turned = np.array([complex(*(place - right)) / across for place in places]) * (left_x - right_x)
+        total += np.stack([turned.real + right_x, turned.imag + eyes_y], 1)
+    mean = total / len(rigs)
+    twins = [names.index(twin_of(name)) for name in names]
+    mirrored = np.stack([SIDE - 1 - mean[twins, 0], mean[twins, 1]], 1)
+    # The frame's own middle is that of its pixels.
+    mirrored[:, 0] += right_x + left_x - (SIDE - 1)
+    mean = (mean + mirrored) / 2
+    mean[:, 0] += (SIDE - 1 - right_x - left_x) / 2
+    return RefineSpec(names, tuple((round(float(x), 2), round(float(y), 2)) for x, y in mean))
 
 
 def twin_of(name: str) -> str:

@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 
 from visavis.control.pose import ControlStage
 from visavis.evaluation.reenact import CONFIG, Reenactor, Source, Target, motion_of, sheet_cells
-from visavis.training.refine_data import Expressions, save_expressions, save_spec, skin_mask, twin_of
+from visavis.training.refine_data import Expressions, mean_spec, save_expressions, save_spec, skin_mask
 from visavis.types import MotionChunk
-from visavis.types_portrait import PortraitRig
-from visavis.video.refine import GRID, SIDE, FaceFrame, RefineSpec, ThinPlate, anchors_of, frame_points, photo_in_frame
-
-EYES_AT = (44.5, 82.5, 53.0)
-"""Where the middles of the eyes lie in the frame: x of the right, x of the left, y of both, pixels."""
+from visavis.video.refine import GRID, SIDE, FaceFrame, RefineSpec, ThinPlate, frame_points, photo_in_frame
 
 HAND_CELL, TONGUE_CELL = 10, 14
 """Cells in which a hand covers the chin, and the tongue the lower lip."""
@@ -45,28 +41,6 @@ def make_pairs(sheets: dict[str, Path], landmark_model: Path, output: Path, tell
         save_expressions(expressions_of(source, targets, spec), output / f"{name}.npz")
         tell(f"{name}: {len(targets)} pairs")
     return spec
-
-
-def mean_spec(rigs: list[PortraitRig]) -> RefineSpec:
-    """Where the features of these people lie on average when their eyes lie at ``EYES_AT``, the same on both sides."""
-    names, _ = anchors_of(rigs[0])
-    right_x, left_x, eyes_y = EYES_AT
-    total = np.zeros((len(names), 2))
-    for rig in rigs:
-        own, places = anchors_of(rig)
-        places = places[[own.index(name) for name in names]]
-        right, left = (places[[name.startswith(f"{side}_eye") for name in names]].mean(0) for side in ("right", "left"))
-        across = complex(*(left - right))
-        turned = np.array([complex(*(place - right)) / across for place in places]) * (left_x - right_x)
-        total += np.stack([turned.real + right_x, turned.imag + eyes_y], 1)
-    mean = total / len(rigs)
-    twins = [names.index(twin_of(name)) for name in names]
-    mirrored = np.stack([SIDE - 1 - mean[twins, 0], mean[twins, 1]], 1)
-    # The frame's own middle is that of its pixels.
-    mirrored[:, 0] += right_x + left_x - (SIDE - 1)
-    mean = (mean + mirrored) / 2
-    mean[:, 0] += (SIDE - 1 - right_x - left_x) / 2
-    return RefineSpec(names, tuple((round(float(x), 2), round(float(y), 2)) for x, y in mean))
 
 
 def expressions_of(source: Source, targets: list[Target], spec: RefineSpec) -> Expressions:
