@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from visavis.evaluation.picture_score import halo, landmark_distance, psnr, shape_distance, ssim
+from visavis.evaluation.picture_score import gradient_similarity, halo, landmark_distance, psnr, shape_distance, ssim
 from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
 from visavis.evaluation.robust import check_robust
 from visavis.store import asset_path
@@ -21,6 +21,9 @@ def test_psnr_and_ssim_fall_with_noise_and_blur() -> None:
     assert psnr(noisy, picture) == pytest.approx(20 * np.log10(255 / 10), abs=0.4)
     blurred = [cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.uint8) for sigma in (1, 3)]
     assert 0.5 < ssim(noisy, picture) < 0.9 and ssim(blurred[1], picture) < ssim(blurred[0], picture) < 1
+    assert gradient_similarity(noisy, picture) < 0.98 < gradient_similarity(picture, picture) == pytest.approx(1)
+    darker = (picture * 0.8).astype(np.uint8)
+    assert gradient_similarity(blurred[1], picture) < gradient_similarity(darker, picture)
     with pytest.raises(ValueError, match="one shape"):
         psnr(picture, picture[:10])
 

@@ -151,11 +151,17 @@ def _print(results: "dict[str, dict[str, Score]]", counts: dict[str, int], cross
     from rich.table import Table
 
     table = Table(title="Reenactment, means; distances in shares of the eyes' distance")
-    for column in ("", "pictures", "shown", "PSNR", "SSIM", "face PSNR", "face SSIM", "landmarks", "shape"):
+    for column in ("", "pictures", "shown", "PSNR", "SSIM", "face PSNR", "face SSIM", "face edges", "landmarks", "shape"):
         table.add_column(column, justify="left" if column in ("", "shown") else "right")
     for name, ways in results.items():
         for way, score in ways.items():
-            cells = (f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.face_psnr:.2f}", f"{score.face_ssim:.3f}")
+            cells = (
+                f"{score.psnr:.2f}",
+                f"{score.ssim:.3f}",
+                f"{score.face_psnr:.2f}",
+                f"{score.face_ssim:.3f}",
+                f"{score.face_edges:.3f}",
+            )
             far = (("-" if math.isnan(value) else f"{value:.3f}") for value in (score.landmarks, score.shape))
             table.add_row(name, str(counts[name]), way, *cells, *far)
     console = Console(width=120)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.pose import ControlConfig, ControlStage
-from visavis.evaluation.picture_score import RIGID, landmark_distance, psnr, shape_distance, ssim
+from visavis.evaluation.picture_score import RIGID, gradient_similarity, landmark_distance, psnr, shape_distance, ssim
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
 from visavis.portrait.fit import fit_face, fit_portrait
 from visavis.portrait.landmarks import Face, FaceFinder, find_face
@@ -69,13 +69,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Score:
-    """psnr (dB), ssim: whole picture; face_psnr, face_ssim: around the target's face. landmarks, shape: see ``picture_score``; NaN where no
-    face was found in the picture."""
+    """psnr (dB), ssim: whole picture; face_psnr, face_ssim, face_edges (``gradient_similarity``): around the target's face.
+    landmarks, shape: see ``picture_score``; NaN where no face was found in the picture."""
 
     psnr: float
     ssim: float
     face_psnr: float
     face_ssim: float
+    face_edges: float
     landmarks: float
     shape: float
 
@@ -134,6 +135,7 @@ class Reenactor:
             ssim(picture, target.picture),
             psnr(picture[area], target.picture[area]),
             ssim(picture[area], target.picture[area]),
+            gradient_similarity(picture[area], target.picture[area]),
             float("nan") if face is None else landmark_distance(face.landmarks, target.landmarks),
             float("nan") if face is None else shape_distance(face.landmarks, source.landmarks),
         )
