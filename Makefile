@@ -36,8 +36,8 @@ demo: setup ## set up, then let the graph speak ten seconds: out/demo.mp4, out/d
 test: setup $(stamps)/test ## set up (with torch, for training), then check style and types and run all tests
 	$(bin)/visavis assets fetch --use setup --use test
 	$(MAKE) --no-print-directory check
-	$(bin)/python -m pytest -n auto --maxprocesses 4 tests/unit tests/model
-	$(bin)/python -m pytest tests/ros tests/e2e
+	$(bin)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not live"
+	$(bin)/python -m pytest -m live
 
 .PHONY: lint
 lint: $(stamps)/test check ## check style (ruff) and types (mypy)

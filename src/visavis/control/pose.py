@@ -28,9 +28,10 @@ from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
-SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light", "arm_right", "arm_left")
+SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light", "arm_right", "arm_left", "broad_smile")
 """Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances,
-light that falls between the lips, 0..1, how much the posed arm takes the place of the photo's own, 0..1."""
+light that falls between the lips, 0..1, how much the posed arm takes the place of the photo's own, 0..1, how broadly the mouth smiles,
+0..1."""
 
 KEYPOINT_NAMES: tuple[str, ...] = (
     *(f"jaw_{i}" for i in range(17)),
@@ -186,7 +187,7 @@ class ControlStage:
         if config.arms:
             sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
             arms, shown = self._arm_poser.pose(motion, Carrier(sway, rig.hip_pivot, torso.shift, torso.breath))
-        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite), *shown], np.float32)
+        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite), *shown, sum(face.broad) / 2], np.float32)
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control import kernels
-from visavis.control.retarget import FacePose
+from visavis.control.retarget import FacePose, retarget_face
 from visavis.control.torso import TorsoPose
-from visavis.motion.layout import head_rotation_from_euler
+from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES, head_rotation_from_euler
 from visavis.types_portrait import EyeRig, PortraitRig
 
 STICKING = 0.020
@@ -23,6 +23,12 @@ LINING_BEYOND = 0.045
 
 BITE_COVERS, BITE_SHOWS = 0.030, 0.065
 """In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
+
+BROAD_SMILE = {"mouthSmile": 0.96, "mouthUpperUp": 0.79, "mouthStretch": 0.15}
+"""What MediaPipe sees in the broad smiles that ``PortraitRig.smile`` was measured on: so far the shapes of the rig go by themselves."""
+
+HALVES = 0.35
+"""The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class Poser:
         self._tuck = (0.02 * metres * behind).astype(np.float32)
         # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
         outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
+        self._broad = self._broad_smile()
         self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -71,6 +78,10 @@ class Poser:
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         gap = self._meet_lips(points, seal)
+        if seal and max(pose.face.broad) > 0.0:
+            right, left = pose.face.broad
+            points[rig.shape_vertices] += np.float32(right) * self._broad[0] + np.float32(left) * self._broad[1]
+            gap = float((points[rig.lips.lower, 1] - points[rig.lips.upper, 1]).max() / self._eye_distance)
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -98,6 +109,28 @@ class Poser:
             vertices,
         )
         return vertices, gap
+
+    def _broad_smile(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What is to be added to the shapes so that a broad smile is the measured one: its right and its left half, float32 (F, 3)."""
+        rig = self._rig
+
+        def shown(**weights: float) -> NDArray[np.float32]:
+            motion = np.array([weights.get(name.removesuffix("Left").removesuffix("Right"), 0.0) for name in ARKIT_NAMES], np.float32)
+            points = rig.vertices.copy()
+            face = retarget_face(motion, rig.photo_expression, rig.rest_expression)
+            kernels.add_shapes(points, rig.shape_vertices, rig.shapes, face.weights)
+            self._meet_lips(points, True)
+            return points[rig.shape_vertices]
+
+        smiles = [ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]]
+        left_over = np.float32(1 - rig.rest_expression[smiles].mean())  # a face that rests with a smile has less far to go
+        missing = left_over * rig.smile - (shown(**BROAD_SMILE) - shown())
+        missing[:, 2] = 0
+        mouth = rig.vertices[rig.lips.upper[[0, -1]], 0]
+        across = (rig.vertices[rig.shape_vertices, 0] - mouth.mean()) / (2 * HALVES * abs(float(mouth[1] - mouth[0]))) + 0.5
+        across = np.clip(across, 0, 1)[:, None]
+        left = across * across * (3 - 2 * across)
+        return ((1 - left) * missing).astype(np.float32), (left * missing).astype(np.float32)
 
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
         lips = self._rig.lips

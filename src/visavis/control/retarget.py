@@ -23,10 +23,27 @@ B and M, which roll both lips in, it is not."""
 PARTED = 0.07
 """jawOpen, less what mouthClose takes back, at which lips are surely meant to be apart."""
 
+SMILE_PARTS = (0.45, 0.90)
+"""mouthSmile from which on a smile may bare the teeth, and at which it may bare them all. Lips that smile shut reach 0.9 on real faces, as
+MediaPipe scores them: what parts them is a raised upper lip (a broad smile: mouthUpperUp 0.3 to 0.95), the jaw, or a smile beyond that."""
+LIP_BARES, JAW_BARES, BARES_ALONE = (0.10, 0.50), (0.04, 0.30), (0.92, 1.0)
+JAW_SHARE, ALONE_SHARE = 0.8, 0.85
+"""How much of a broad smile an opened jaw and mouthSmile alone make of a smile."""
+SMILING_JAW = 0.09
+"""jawOpen that a broad smile has in itself: the chin goes down a little."""
+
+PRESSED, ROLLED, CLOSED = (0.20, 0.45), (0.10, 0.30), (0.02, 0.08)
+"""mouthPress, mouthRollUpper with mouthRollLower, and mouthClose where it takes back the jaw, that let a smile part the lips less and less,
+and not at all: P, B and M."""
+
 _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 _ROLL, _ROLL_UPPER = ARKIT_INDEX["mouthRollLower"], ARKIT_INDEX["mouthRollUpper"]
 _RAISE = [ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["mouthUpperUpRight"]]
 _PRESS = [ARKIT_INDEX["mouthPressLeft"], ARKIT_INDEX["mouthPressRight"]]
+_ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
+_SMILE, _UPPER_UP, _STRETCH = (
+    [ARKIT_INDEX[f"{name}{side}"] for side in ("Right", "Left")] for name in ("mouthSmile", "mouthUpperUp", "mouthStretch")
+)
 _TONGUE = ARKIT_INDEX["tongueOut"]
 
 _LOOK = {side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")}
@@ -38,13 +55,14 @@ _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.
 @dataclass(frozen=True)
 class FacePose:
     """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right
-    and left (yaw, pitch), degrees,
-    with the signs of ``layout.head_rotation_from_euler``. bite: 0..1, how far the lower lip is at the upper teeth, as in F and V."""
+    and left (yaw, pitch), degrees, with the signs of ``layout.head_rotation_from_euler``. bite: 0..1, how far the lower lip is at the upper
+    teeth, as in F and V. broad: right and left, 0..1, how far a smile bares the teeth."""
 
     weights: NDArray[np.float32]
     closure: tuple[float, float]
     gaze: tuple[tuple[float, float], tuple[float, float]]
     bite: float = 0.0
+    broad: tuple[float, float] = (0.0, 0.0)
 
 
 def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: NDArray[np.float32]) -> FacePose:
@@ -67,7 +85,9 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
         sunk = LID_FOLLOWS_GAZE * max(down - up, 0.0)
         weights[_WIDE[side]] += LID_RISES_WITH_GAZE * max(up - down, 0.0)
         closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
-    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion))
+    broad = broad_smile(motion)
+    weights[_JAW] -= min(SMILING_JAW, float(motion[_JAW])) * sum(broad) / 2 * (1.0 - rest[_JAW])
+    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion), broad)
 
 
 def bite_of(face: NDArray[np.float32]) -> float:
@@ -77,3 +97,27 @@ def bite_of(face: NDArray[np.float32]) -> float:
     parted = min(max((float(face[_JAW]) - 0.8 * float(face[_CLOSE])) / PARTED, 0.0), 1.0)
     share = min(max((rolled - BITE[0]) / (BITE[1] - BITE[0]), 0.0), 1.0)
     return parted * share * share * (3 - 2 * share)
+
+
+def broad_smile(face: NDArray[np.float32]) -> tuple[float, float]:
+    """How far the right and the left side smile broadly, 0..1: lips parted over the upper teeth, cheeks lifted. face: (52,), 0..1."""
+    pressed = _ramp(float(face[_PRESS].mean()), PRESSED)
+    rolled = _ramp(min(float(face[_ROLL]), float(face[_ROLL_UPPER])), ROLLED)
+    jaw = float(face[_JAW])
+    close = float(face[_CLOSE])
+    shut = _ramp(close, CLOSED) * (1 - _ramp(jaw - close, (0.0, PARTED)))
+    lets = (1 - pressed) * (1 - rolled) * (1 - shut) * (1 - min(float(face[_ROUND].sum()), 1.0)) * (1 - bite_of(face))
+    if lets <= 0.0:
+        return 0.0, 0.0
+    opened = JAW_SHARE * _ramp(jaw - 0.8 * close, JAW_BARES)
+    sides = []
+    for smile, raised, stretched in zip(face[_SMILE], face[_UPPER_UP], face[_STRETCH], strict=True):
+        bared = max(_ramp(float(raised) + 0.5 * float(stretched), LIP_BARES), opened, ALONE_SHARE * _ramp(float(smile), BARES_ALONE))
+        sides.append(lets * bared * _ramp(float(smile), SMILE_PARTS))
+    return sides[0], sides[1]
+
+
+def _ramp(value: float, between: tuple[float, float]) -> float:
+    """0 up to the first of ``between``, 1 from the second on, smooth."""
+    share = min(max((value - between[0]) / (between[1] - between[0]), 0.0), 1.0)
+    return share * share * (3 - 2 * share)

@@ -1,14 +1,16 @@
 """Real speech that no network was trained on, with its phones found by an aligner that knows the words."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
+from visavis.audio.load import load
 from visavis.data.phones import PHONES, SILENCE, Phone
+from visavis.evaluation.spelling import phones_of, words_of
 from visavis.store import asset_path
 from visavis.timing import SAMPLE_RATE
 
@@ -27,37 +29,50 @@ class Recording:
 
 def librivox(folder: Path | None = None) -> list[Recording]:
     """The five LibriVox sentences of the store's asset "librivox" (a person reading a novel), aligned by pocketsphinx to 10 ms."""
-    folder = folder or asset_path("librivox")
+    return read_recordings(folder or asset_path("librivox"))
+
+
+def read_recordings(folder: Path, language: str = "en") -> list[Recording]:
+    """Sound files of a folder that have a ``.txt`` beside them with the words that are said, in name order, aligned. language: "en", or one
+    of ``spelling.LANGUAGES``, whose words are spelled for the English aligner. FileNotFoundError where there is none."""
     recordings = []
-    for path in sorted(folder.glob("*.wav")):
-        samples, rate = soundfile.read(path, dtype="int16")
-        if rate != SAMPLE_RATE or samples.ndim != 1:
-            raise ValueError(f"{path} is not 16 kHz mono: fetch the asset again with `visavis assets fetch librivox`")
-        recordings.append(Recording(path.stem, samples, align(samples, path.with_suffix(".txt").read_text())))
+    for words in sorted(folder.glob("*.txt")):
+        sound = [path for path in sorted(folder.glob(f"{words.stem}.*")) if path != words]
+        if sound:
+            samples = load(sound[0])
+            recordings.append(Recording(words.stem, samples, align(samples, words.read_text(), language)))
     if not recordings:
-        raise FileNotFoundError(f"{folder} has no recordings: fetch them with `visavis assets fetch librivox`")
+        raise FileNotFoundError(f"{folder} has no sound file NAME.wav with its words in NAME.txt")
     return recordings
 
 
-def align(samples: NDArray[np.int16], words: str) -> tuple[Phone, ...]:
+def align(samples: NDArray[np.int16], words: str, language: str = "en") -> tuple[Phone, ...]:
     """Phones of ``samples`` (int16, 16 kHz) in which exactly ``words`` are said. Needs the data extra (pocketsphinx with its English
     model)."""
     try:
         from pocketsphinx import Decoder
     except ImportError as error:
         raise RuntimeError('aligning phones needs the data extra: pip install "visavis[data]"') from error
-    text = " ".join(re.findall(r"[a-z']+", re.sub(r"<[^>]*>|\([^)]*\)", " ", words.lower())))
     decoder = Decoder(samprate=SAMPLE_RATE, bestpath=False, loglevel="FATAL")
+    if language == "en":
+        text = " ".join(re.findall(r"[a-z']+", re.sub(r"<[^>]*>|\([^)]*\)", " ", words.lower())))
+    else:
+        spelled = {f"{language}{number}": phones_of(word, language) for number, word in enumerate(words_of(words))}
+        for name, phones in spelled.items():
+            decoder.add_word(name, " ".join(phones), True)
+        text = " ".join(spelled)
     decoder.set_align_text(text)
-    for second_pass in (False, True):
-        if second_pass:
-            decoder.set_alignment()
-        decoder.start_utt()
-        decoder.process_raw(samples.tobytes(), full_utt=True)
-        decoder.end_utt()
-    alignment = decoder.get_alignment()
+    alignment = None
+    with contextlib.suppress(RuntimeError):  # what does not fit at all
+        for second_pass in (False, True):
+            if second_pass:
+                decoder.set_alignment()
+            decoder.start_utt()
+            decoder.process_raw(samples.tobytes(), full_utt=True)
+            decoder.end_utt()
+        alignment = decoder.get_alignment()
     if alignment is None:
-        raise ValueError(f"the words do not fit the sound: {text[:60]!r}")
+        raise ValueError(f"the words do not fit the sound: {words[:60]!r}")
     found = [Phone(_plain(phone.name), phone.start / 100, (phone.start + phone.duration) / 100) for word in alignment for phone in word]
     return fill_silence(found, len(samples) / SAMPLE_RATE)
 

@@ -39,13 +39,16 @@ CLIP_SOURCE, CLIP_EVERY = 235, 5
 FACE_MARGIN = 0.25
 """The face region reaches this share of the face beyond the target's landmarks."""
 
+POSE_LANDMARKS = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 109, 338, 54, 284, 127, 356, 234, 454, 93, 323)
+"""Landmarks that tell the pose of the head, whatever the face does: eyes, nose, forehead, temples; not the jaw."""
+
 CONFIG = ControlConfig(head_limit=20.0, shift_limit=0.06, breath=0.0, sway=0.0, crossfade=0, limb_crossfade=0)
 
 
 @dataclass(frozen=True)
 class Source:
     """A photo as a rig, and how its picture was seen. picture: uint8 (768, 512, 3); rig: made of it; frame: which part of the photo it
-    is."""
+    is; points: (478, 3), where its landmarks are in head space."""
 
     name: str
     picture: NDArray[np.uint8]
@@ -54,6 +57,7 @@ class Source:
     landmarks: NDArray[np.float64]
     camera: Camera
     scores: dict[str, float]
+    points: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,12 @@ class Reenactor:
         face = find_face(self._finder, image, name)
         frame = choose_frame(image.shape[1], image.shape[0], face.landmarks)
         rig = build_portrait_rig(fit_portrait(photo, self._asset, self._model), self._asset.mesh)
-        target = self._track(image, frame, face, name)
-        return Source(name, target.picture, rig, frame, target.landmarks, target.camera, target.scores)
+        picture, _ = cut_frame(photo, frame)
+        landmarks = frame.to_picture(face.landmarks)
+        fitted = fit_face(landmarks, self._asset)
+        mesh = self._asset.mesh
+        points = mesh.at_landmarks(fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)).astype(np.float64)
+        return Source(name, picture, rig, frame, landmarks, fitted.camera, face.scores or {}, points)
 
     def target(self, image: NDArray[np.uint8], source: Source, name: str, still_camera: bool = False) -> Target | None:
         """``image``, cut as its source was; None where no face is found. Unless a ``still_camera`` took both, the cut is moved so that the
@@ -115,7 +123,9 @@ class Reenactor:
             rigid = list(RIGID)
             away = (frame.to_picture(face.landmarks)[rigid] - source.landmarks[rigid]).mean(0) / frame.scale
             frame = replace(frame, left=frame.left + round(away[0]), top=frame.top + round(away[1]))
-        return self._track(image, frame, face, name)
+        picture, _ = cut_frame(Photo(image, None, name, name), frame)
+        landmarks = frame.to_picture(face.landmarks)
+        return Target(name, picture, landmarks, pose_of(landmarks, source), face.scores or {})
 
     def look(self, image: NDArray[np.uint8]) -> Face | None:
         """The face in a picture, None without one."""
@@ -140,10 +150,16 @@ class Reenactor:
             float("nan") if face is None else shape_distance(face.landmarks, source.landmarks),
         )
 
-    def _track(self, image: NDArray[np.uint8], frame: Frame, face: Face, name: str) -> Target:
-        picture, _ = cut_frame(Photo(image, None, name, name), frame)
-        landmarks = frame.to_picture(face.landmarks)
-        return Target(name, picture, landmarks, fit_face(landmarks, self._asset).camera, face.scores or {})
+
+def pose_of(landmarks: NDArray[np.float64], source: Source) -> Camera:
+    """Where the head of ``source`` is in a picture in which its ``landmarks`` (478, 2) were seen. A fit of pose and expression together
+    would take for a turn of the head what the rig's shapes cannot show."""
+    camera, chosen = source.camera, list(POSE_LANDMARKS)
+    focal, (x, y) = camera.focal, camera.principal
+    matrix = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]])
+    start = cv2.Rodrigues(camera.rotation)[0], camera.translation.reshape(3, 1).copy()
+    _, turn, place = cv2.solvePnP(source.points[chosen], landmarks[chosen], matrix, np.zeros(0), *start, True, cv2.SOLVEPNP_ITERATIVE)
+    return replace(camera, rotation=cv2.Rodrigues(turn)[0], translation=place[:, 0])
 
 
 def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArray[np.float32]:
@@ -168,7 +184,7 @@ def draw(rig: PortraitRig, motions: NDArray[np.float32], refine: RefineEngines |
     state = control.initial_state()
     for index, motion in enumerate(motions):
         frames, state = control.step(MotionChunk(1, index, motion[None]), state)
-        yield video.draw(frames[0].vertices, frames[0].shading)
+        yield video.draw(frames[0].vertices, frames[0].shading, frames[0].arms)
 
 
 def sheet_cells(path: Path) -> list[NDArray[np.uint8]]:

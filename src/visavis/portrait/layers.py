@@ -14,7 +14,15 @@ from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
 from visavis.portrait.seen_face import SeenFace, head_pivot_of, unproject
-from visavis.portrait.sheet_fields import breath_of, depth_and_weight, displacement_of, shoulder_line_of, without_cliffs
+from visavis.portrait.sheet_fields import (
+    breath_of,
+    depth_and_weight,
+    displacement_of,
+    shoulder_line_of,
+    smooth_on_sheet,
+    without_cliffs,
+)
+from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, smile_on_sheet
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
@@ -116,7 +124,20 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     seam = lip_seam(sheet, pixels, lips, vertices, shape_stack, rest - fitted.expression)
     hang_on_jaw(shape_stack, starts, mouth_cards, seam)
     settle_teeth(vertices, starts, seam, shape_stack, rest - fitted.expression)
-    moved = np.flatnonzero(np.abs(shape_stack).max((0, 2)) > 2e-5).astype(np.int32)
+    smile = np.zeros((total, 3))
+    measured = load_smile()
+    moves = smile_on_sheet(measured, landmarks, sheet, pixels, outline, face_height)
+    smile[: len(pixels), :2] = smooth_on_sheet(moves[None], sheet, pixels, 2.5, rounds=1)[0] * (depth / camera.focal)[:, None]
+    for side, parts, upper in (("right", right_parts, sheet.right_upper), ("left", left_parts, sheet.left_upper)):
+        for name, column in (("shade", parts.edge_column), ("lid", parts.lid_column), ("lash", parts.edge_column)):
+            strip = starts[f"{name}_{side}"]
+            smile[strip] = smile[upper[np.resize(column, len(strip))]]
+    teeth = starts["teeth_upper"]
+    metres = eye_distance / camera.focal * float(vertices[sheet.lips_upper, 2].mean())
+    smile[teeth] = bared_teeth(vertices[teeth], metres)
+    for name in ("teeth_lower", "tongue", "tongue_tip"):
+        smile[starts[name], 1] = chin_lowers(measured) * metres
+    moved = np.flatnonzero(np.maximum(np.abs(shape_stack).max((0, 2)), np.abs(smile).max(1)) > 2e-5).astype(np.int32)
     lining_column, lining_row, lining_reach = lining_rows(contours.MOUTH_COLUMNS)
     keypoint_names, keypoint_vertices, keypoint_weights = keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
     breath = np.zeros((total, 3))
@@ -140,6 +161,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         principal=(float(camera.principal[0]), float(camera.principal[1])),
         shapes=np.ascontiguousarray(shape_stack[:, moved], np.float32),
         shape_vertices=moved,
+        smile=smile[moved].astype(np.float32),
         photo_expression=fitted.expression.astype(np.float32),
         rest_expression=rest.astype(np.float32),
         head_weight=np.concatenate(weights).astype(np.float32),

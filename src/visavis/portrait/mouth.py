@@ -90,7 +90,7 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.014) ** 2))
     round_tooth = 1 - 0.10 * local**2
     # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
-    depth = np.clip(1 - 0.95 * side**1.8, 0.10, 1)
+    depth = np.clip(1 - 0.80 * side**2.2, 0.10, 1)
     reach = np.clip((end[None] - y[:, None]) / 0.6, 0, 1)  # from the edge towards the gum
     translucent = 1 - 0.16 * np.exp(-reach / 0.06)
     bulge = 1 - 0.16 * reach**2
@@ -101,10 +101,10 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     # The further back and the nearer to the gum, the warmer: light inside the mouth has bounced off flesh.
     warmth = np.clip((1 - depth)[None] + 0.35 * reach**2, 0, 1)[..., None]
     colour = colour * (1 - warmth * np.array([0.0, 0.13, 0.20], np.float32))
-    gum = np.clip((0.37 + 0.05 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
+    gum = np.clip((0.27 + 0.05 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
     colour = colour * (1 - gum) + light.flesh * 0.85 * depth[None, :, None] * gum
     # Beyond the last tooth seen the cheek's shadow takes over.
-    alpha = edge * np.clip((0.90 - side) / 0.30, 0, 1)[None]
+    alpha = edge * np.clip((0.94 - side) / 0.26, 0, 1)[None]
     rgba = np.concatenate([colour, alpha[..., None] * 255], -1).astype(np.float32)
     rgba = cv2.resize(rgba, (TEXELS, height), interpolation=cv2.INTER_AREA)
     return rgba.round().clip(0, 255).astype(np.uint8)

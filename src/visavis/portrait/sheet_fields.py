@@ -168,7 +168,7 @@ def displacement_of(
     for name, index in ARKIT_INDEX.items():
         if name.startswith(("eyeBlink", "eyeLook")):
             result[index] = 0
-    return _smooth_on_sheet(result, sheet, pixels, 5.0 * max(width / 45.0, 1.0))
+    return smooth_on_sheet(result, sheet, pixels, 5.0 * max(width / 45.0, 1.0))
 
 
 def breath_of(
@@ -204,7 +204,7 @@ def _relax(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.
     return filled
 
 
-def _smooth_on_sheet(
+def smooth_on_sheet(
     values: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], reach: float, rounds: int = 2
 ) -> NDArray[np.float64]:
     """A little smoothing along edges takes out the facets of the coarser fitted mesh; contour vertices are averaged along their contour
@@ -219,7 +219,7 @@ def _smooth_on_sheet(
         for a, b in ((edges[:, 0], edges[:, 1]), (edges[:, 1], edges[:, 0])):
             np.add.at(norm, a, weight)
             for s in range(values.shape[0]):
-                for c in range(3):
+                for c in range(values.shape[2]):
                     total[s, :, c] += np.bincount(a, weight * values[s, b, c], minlength=count)
         values = total / norm[None, :, None]
     return values

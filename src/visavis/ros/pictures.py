@@ -66,14 +66,18 @@ def image_with_numpy(msg: Image) -> NDArray[np.uint8]:
             "publish one of these, or run under an apt ROS"
         )
     channels, _, to_rgb = ENCODINGS[msg.encoding]
-    if msg.step < msg.width * channels or len(msg.data) != msg.step * msg.height or not len(msg.data):
+    pixels = _rows(msg, msg.width * channels).reshape(msg.height, msg.width, channels)
+    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
+
+
+def _rows(msg: Image, used: int) -> NDArray[np.uint8]:
+    """The first `used` bytes of each row, (height, used): the rest is padding. ValueError for sizes that contradict each other."""
+    if msg.step < used or len(msg.data) != msg.step * msg.height or not len(msg.data):
         raise ValueError(
-            f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes "
+            f"a picture of {msg.width}x{msg.height} {msg.encoding} with rows of {msg.step} bytes (at least {used}) "
             f"must have {msg.step * msg.height} bytes, got {len(msg.data)}"
         )
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, : msg.width * channels]
-    pixels = rows.reshape(msg.height, msg.width, channels)
-    return pixels.copy() if to_rgb is None else cv2.cvtColor(np.ascontiguousarray(pixels), to_rgb)
+    return np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :used]
 
 
 def jpeg_to_msg(image: ArrayLike, quality: int, encoding: str, stamp_ns: int, frame_id: str, mark: bytes = b"") -> CompressedImage:
@@ -99,9 +103,16 @@ def msg_to_jpeg_image(msg: CompressedImage) -> NDArray[np.uint8]:
 
 
 def image_with_cv_bridge(msg: Image) -> NDArray[np.uint8]:
-    """``msg_to_image`` through cv_bridge: every encoding it knows."""
+    """``msg_to_image`` through cv_bridge: every encoding it knows. It takes rows for unpadded, so padding is taken off before."""
+    bridge = CvBridge()
     try:
-        return CvBridge().imgmsg_to_cv2(msg, desired_encoding="rgb8")
+        dtype, channels = bridge.encoding_to_dtype_with_channels(msg.encoding)
+        used = msg.width * channels * np.dtype(dtype).itemsize
+        rows = _rows(msg, used)
+        if msg.step != used:
+            data = bulk(np.ascontiguousarray(rows), "B")
+            msg = Image(height=msg.height, width=msg.width, encoding=msg.encoding, is_bigendian=msg.is_bigendian, step=used, data=data)
+        return bridge.imgmsg_to_cv2(msg, desired_encoding="rgb8")
     except CvBridgeError as error:
         raise ValueError(f'a picture encoded as "{msg.encoding}" that cv_bridge cannot read: {error}') from error
 

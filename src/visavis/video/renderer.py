@@ -13,10 +13,13 @@ from visavis.video.ground import around_at, person_texture, plate_at
 from visavis.video.refine import FaceRefiner, RefineEngines
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
-LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT = range(6)
+LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
+
+BARED_LIGHT = 0.22
+"""How much more light the upper teeth get in a broad smile."""
 
 MOST_SAMPLES = 40_000
 """A region larger than this is drawn with fewer samples a pixel: where a face fills the picture, its eyes and mouth have pixels enough."""
@@ -120,7 +123,7 @@ class VideoStage:
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
-            self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]))
+            self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]), float(shading[BROAD_SMILE]))
         for side, edge, number in self._eyes:
             self._eye(image, seen, side, edge, float(shading[number]))
         if max(shown) > 0.0:
@@ -150,12 +153,16 @@ class VideoStage:
         raster.lay_over(image, self.plate, result)
         return result
 
-    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], gap: float, light: float) -> None:
+    def _mouth(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], gap: float, light: float, broad: float) -> None:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
+        # A broad smile spreads the lips off the teeth: these stand in the light of the face.
+        lit = 1.0 + BARED_LIGHT * broad
+        red, green, blue = _dim(light)
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
-            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip", "teeth_upper")),
-            _Layer("lip_shade", "lip_shade", opacity=1.0 - 0.4 * light, within=1),
+            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip")),
+            _Layer("teeth_upper", "teeth_upper", tint=(lit * red, lit * green, lit * blue), within=1),
+            _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.75 * broad), within=1),
             _Layer("skin_mouth", "person", mark=0),
             _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
             _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),

@@ -1,0 +1,94 @@
+"""What a broad smile does to a face, as measured on people: how far each landmark moves, and that as a field over a photo's sheet.
+
+The mesh's own shape of a smile draws the corners of the mouth up and presses the lips together. Of real faces it is the smile with shut
+lips; a broad one parts them over the upper teeth, widens the mouth by a third, lifts cheeks and lower lids and lowers the chin a little.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait import contours
+from visavis.portrait.surface import Field
+from visavis.portrait.topology import Sheet
+from visavis.types_portrait import LANDMARKS
+
+SMILE_PATH = Path(__file__).resolve().parent.parent / "assets" / "rig" / "smile.npz"
+
+BARED_UP, BARED_ARCH, BARED_WIDER = 0.040, 0.090, 0.06
+"""What a broad smile shows of the upper teeth that the card of them, placed for speech, does not: so much higher, in distances between the
+eyes, at its ends by the second on top, and so much wider."""
+
+LANDMARKS_OF_SKIN = 468
+FADE = 0.10
+"""Beside the face the move falls off over this many heights of the face."""
+INSET = 0.02
+"""On the outline of the face the move is read so many heights of the face inside of it."""
+
+_RIGHT_PUPIL, _LEFT_PUPIL, _CHIN = 468, 473, 152
+_STEP = 1e-4
+"""Distances between the eyes."""
+
+
+def save_smile(moves: NDArray[np.floating], path: Path) -> None:
+    """moves: (478, 2), to the viewer's right and down, distances between the eyes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, moves=np.round(np.asarray(moves) / _STEP).astype(np.int16))
+
+
+def load_smile(path: Path = SMILE_PATH) -> NDArray[np.float64]:
+    """How a broad smile moves each landmark of an upright face: (478, 2), distances between the eyes. ValueError where it cannot be
+    read."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            moves = stored["moves"].astype(np.float64) * _STEP
+    except Exception as error:
+        raise ValueError(f"the smile {path} cannot be read ({error}); reinstall visavis or run `visavis rig smile`") from error
+    if moves.shape != (LANDMARKS, 2):
+        raise ValueError(f"the smile {path} has the shape {moves.shape}; reinstall visavis or run `visavis rig smile`")
+    return moves
+
+
+def smile_on_sheet(
+    moves: NDArray[np.float64],
+    landmarks: NDArray[np.float64],
+    sheet: Sheet,
+    pixels: NDArray[np.float64],
+    outline: NDArray[np.float64],
+    face_height: float,
+) -> NDArray[np.float64]:
+    """How a broad smile moves each vertex of the sheet in the photo: pixels (n, 2). moves: as ``load_smile`` gives them."""
+    axis = landmarks[_LEFT_PUPIL] - landmarks[_RIGHT_PUPIL]
+    wanted = moves @ np.array([axis, [-axis[1], axis[0]]])
+    middle = (pixels[sheet.lips_upper] + pixels[sheet.lips_lower]) / 2
+    width, centre_x = float(np.ptp(middle[:, 0])), float(middle[:, 0].mean())
+    points = landmarks[:LANDMARKS_OF_SKIN]
+    low = points[:, 1] > contours.height_on(middle, points[:, 0])
+    low[list(contours.INNER_LIP_UPPER[1:-1])], low[list(contours.INNER_LIP_LOWER[1:-1])] = False, True
+    beside = np.abs(points[:, 0] - centre_x) > 0.49 * width
+    signed, nearest = contours.distance_to(pixels, outline)
+    centre = outline.mean(0)
+    inwards = (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * INSET * face_height
+    target = np.where((signed > -INSET * face_height)[:, None], nearest + inwards, pixels)
+    result = np.empty((len(pixels), 2))
+    for side, known in ((sheet.below, low | beside), (~sheet.below, ~low | beside)):
+        result[side] = Field(points[known], wanted[:LANDMARKS_OF_SKIN][known].astype(np.float32))(target[side])
+    # Edges of the lips lie on a dark line that the landmarks miss by a pixel: each column takes its own landmarks' way.
+    for edge, numbers in ((sheet.lips_upper, contours.INNER_LIP_UPPER), (sheet.lips_lower, contours.INNER_LIP_LOWER)):
+        result[edge] = contours.smooth_curve(wanted[list(numbers)], contours.MOUTH_COLUMNS)
+    result[sheet.lips_upper[[0, -1]]] = wanted[list(contours.INNER_LIP_UPPER)][[0, -1]]
+    return result * np.exp(-((np.maximum(signed, 0) / (FADE * face_height)) ** 2))[:, None]
+
+
+def chin_lowers(moves: NDArray[np.float64]) -> float:
+    """How far the chin goes down in a broad smile, and the lower teeth with it, distances between the eyes."""
+    return float(moves[_CHIN, 1])
+
+
+def bared_teeth(points: NDArray[np.float64], eye_distance: float) -> NDArray[np.float64]:
+    """How the card of the upper teeth moves in a broad smile: points (n, 3) of it, camera space; eye_distance in metres. (n, 3)."""
+    across = points[:, 0] - points[:, 0].mean()
+    share = across / np.abs(across).max()
+    up = -(BARED_UP + BARED_ARCH * share**2) * eye_distance
+    return np.stack([BARED_WIDER * across, up, np.zeros(len(points))], 1)
