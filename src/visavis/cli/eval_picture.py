@@ -54,6 +54,7 @@ def picture(args: argparse.Namespace) -> int:
     from visavis.evaluation.reenact import Reenactor, read_clip, sheet_cells, within_reach
     from visavis.runtime.refine import PICTURE_WEIGHTS, load_refine
     from visavis.store import asset_path
+    from visavis.training.refine_pairs import HAND_CELL, foretold
 
     refine = load_refine(args.picture_weights or PICTURE_WEIGHTS)
     if not 1 <= args.cells <= 15:
@@ -61,6 +62,7 @@ def picture(args: argparse.Namespace) -> int:
     names = [name for name in args.sheets.split(",") if name]
     sheets = {name: sheet_cells(asset_path("openpeople") / name / "assets" / "emotions_sheet.jpg")[: args.cells + 1] for name in names}
     results: dict[str, dict[str, Score]] = {}
+    skin: dict[str, float] = {}
     with Reenactor(asset_path("face_landmarker.task")) as reenactor:
         sets: dict[str, tuple[Source, list[Target]]] = {}
         for name, cells in sheets.items():
@@ -73,6 +75,8 @@ def picture(args: argparse.Namespace) -> int:
             seen = [reenactor.target(frame, source, f"clip {index}", still_camera=True) for index, frame in enumerate(frames[1:], 1)]
             sets["clip"] = source, [target for target in seen if target is not None and within_reach(target, source)]
         for name, (source, targets) in sets.items():
+            if name in sheets:
+                skin[name] = foretold(source, [target for target in targets if target.name != f"{name} {HAND_CELL}"], refine)
             results[name] = _reenact(reenactor, source, targets, refine, args.keep)
         cross = {
             f"{name} moved by {other}": _cross(reenactor, sets[name][0], *sets[other], args.keep)
@@ -82,9 +86,11 @@ def picture(args: argparse.Namespace) -> int:
     counts = {name: len(targets) for name, (_, targets) in sets.items()}
     if args.json:
         measured = {name: {way: dataclasses.asdict(score) for way, score in ways.items()} for name, ways in results.items()}
-        print(json.dumps({"targets": counts, "self": measured, "cross": cross, "left_out": LEFT_OUT}))
+        print(json.dumps({"targets": counts, "self": measured, "cross": cross, "skin_foretold": skin, "left_out": LEFT_OUT}))
     else:
         _print(results, counts, cross)
+        for name, share in skin.items():
+            print(f"{name}: the network foretells {share:.0%} of the variance of what the skin does beside moving")
     return 0
 
 

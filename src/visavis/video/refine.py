@@ -178,7 +178,7 @@ def _on_mesh(
 def _rigid_vertices(rig: PortraitRig, rest: NDArray[np.float32], grid: NDArray[np.float64]) -> NDArray[np.int64]:
     """Vertices around the face that go with the head and that no expression moves, as far as there are such."""
     moved = np.zeros(len(rig.vertices), np.float32)
-    moved[rig.shape_vertices] = np.linalg.norm(rig.shapes, axis=-1).max(0)
+    moved[rig.shape_vertices] = np.maximum(np.linalg.norm(rig.shapes, axis=-1).max(0), np.linalg.norm(rig.smile, axis=-1))
     low, high = grid.min(0), grid.max(0)
     near = ((rest > low - 0.2 * (high - low)) & (rest < high + 0.2 * (high - low))).all(1)
     known = np.unique(rig.triangles["person"])
