@@ -47,7 +47,7 @@ def spec(portrait: PortraitRig) -> RefineSpec:
 def network(spec: RefineSpec) -> RefineNet:
     """Weights that do something everywhere: those of a fresh network do nothing."""
     torch.manual_seed(0)
-    network = RefineNet(skin_mask(spec), features=8, width=8)
+    network = RefineNet(spec, features=8, width=8)
     torch.nn.init.normal_(network.skin.out.weight, std=0.3)
     return network.eval()
 

@@ -93,13 +93,13 @@ def _refine(args: argparse.Namespace) -> int:
     from visavis.export.refine import export_refine
     from visavis.training.config import RefineTraining, load_config
     from visavis.training.loop import load_average, trained_steps
-    from visavis.training.refine_data import read_spec, skin_mask
+    from visavis.training.refine_data import read_spec
     from visavis.training.refine_net import RefineNet
 
     path = args.config if args.config.name.startswith("refine") else Path("config/train/refine.yaml")
     config = load_config(path, RefineTraining)
     spec = read_spec(args.corpus or Path(config.corpus))
-    network = RefineNet(skin_mask(spec), config.features, config.width)
+    network = RefineNet(spec, config.features, config.width)
     load_average(network, args.checkpoint)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
     print(export_refine(network, spec, args.to, {"steps": trained_steps(args.checkpoint), **facts}))

@@ -127,8 +127,8 @@ class RefineTraining:
     """The run of the face refinement.
 
     moves: movements of each photo of a batch. neutral_share: share of photos that show the calm face. light: spread of slopes of light put
-    over a photo; softness: most it is blurred, pixels; noise: most noise, all in logarithms of colour. motion_noise: share by which the
-    movement is wrong.
+    over a photo; softness: most it is blurred, pixels; noise: most noise, all in logarithms of colour. dropout: share of what was seen in
+    the photo that is hidden. motion_noise: share by which the movement is wrong.
     """
 
     corpus: str
@@ -140,7 +140,8 @@ class RefineTraining:
     neutral_share: float = 0.6
     light: float = 0.1
     softness: float = 1.3
-    noise: float = 0.03
+    noise: float = 0.01
+    dropout: float = 0.1
     motion_noise: float = 0.25
     validate_steps: int = 100
 

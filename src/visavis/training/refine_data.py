@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.types_portrait import PortraitRig
-from visavis.video.refine import SIDE, RefineSpec, anchors_of
+from visavis.video.refine import GRID, SIDE, RefineSpec, anchors_of
 
 SPEC_FILE = "spec.json"
 PEOPLE = tuple(f"P{number:03}" for number in range(1, 9))
@@ -17,6 +17,12 @@ PEOPLE = tuple(f"P{number:03}" for number in range(1, 9))
 
 EYES_AT = (44.5, 82.5, 53.0)
 """Where the middles of the eyes lie in the frame: x of the right, x of the left, y of both, pixels."""
+
+LIDS = 5
+"""Pixels around the opening of an eye within which lids move."""
+
+BROW = 9
+"""Pixels, how thick a brow is."""
 
 FOREHEAD = ((0.30, 0.92), (0.5, 1.02), (0.70, 0.92))
 """Where the face ends above the eyes: x between the ends of the jaw, y in distances between the eyes above them."""
@@ -95,7 +101,8 @@ def twin_of(name: str) -> str:
 
 
 def skin_mask(spec: RefineSpec) -> NDArray[np.float32]:
-    """Where in the frame the skin of the face is, 0..1, (SIDE, SIDE): without eyes and lips, faded out at the rim."""
+    """Where in the frame the skin is that may change, 0..1, (SIDE, SIDE): without eyes, lips, brows and tip of the nose,
+    faded out at the rim."""
     places = {name: np.array(place) for name, place in zip(spec.names, spec.places, strict=True)}
 
     def group(name: str) -> NDArray[np.float64]:
@@ -113,7 +120,25 @@ def skin_mask(spec: RefineSpec) -> NDArray[np.float32]:
     for eye in (right, left):
         mask *= 1 - _polygon(eye, 1, 0.8)
     mask *= 1 - _polygon(group("outer_lip"), -1, 1.0)
+    # Hair of the brows and the lit tip of the nose: what changes there is an edge that was laid a little wrong.
+    for brow in (group("right_brow"), group("left_brow")):
+        hair = np.zeros((SIDE, SIDE), np.float32)
+        cv2.polylines(hair, [np.round((brow + np.array([0, BROW / 4])) * 16).astype(np.int32)], False, 1.0, BROW, cv2.LINE_8, 4)
+        mask *= 1 - cv2.GaussianBlur(hair, (0, 0), 1.0)
+    tip = np.stack([places[f"nose_{i}"] for i in (2, 3, 4, 5, 6, 7, 8)])
+    mask *= 1 - 0.9 * _polygon(cv2.convexHull(tip.astype(np.float32))[:, 0], 2, 1.5)
     return np.asarray(mask, np.float32)
+
+
+def told_mask(spec: RefineSpec) -> NDArray[np.float32]:
+    """Where the network is told how the skin moves, 0 or 1, (GRID, GRID): on the face and a little around, but not at the lids. A blink is
+    to change nothing beside them."""
+    step = SIDE // GRID
+    near = cv2.dilate((skin_mask(spec) > 0.3).astype(np.uint8), np.ones((4 * step + 1,) * 2, np.uint8))
+    for side in ("right_eye", "left_eye"):
+        eye = np.stack([np.array(place) for name, place in zip(spec.names, spec.places, strict=True) if name.startswith(side)])
+        near[_polygon(eye, LIDS, 0.5) > 0.3] = 0
+    return near.reshape(GRID, step, GRID, step).min((1, 3)).astype(np.float32)
 
 
 def _polygon(points: NDArray[np.float64], grow: int, blur: float) -> NDArray[np.float32]:

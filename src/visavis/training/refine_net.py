@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from visavis.video.refine import GRID, STEP
+from visavis.training.refine_data import skin_mask, told_mask
+from visavis.video.refine import GRID, STEP, RefineSpec
 
-MOST = 0.7
-"""Natural logarithm of the largest gain."""
+DARKEST, BRIGHTEST = 0.45, 0.2
+"""Limits of the gain's natural logarithm. Folds darken; what would brighten skin much is a highlight or an edge that lies elsewhere."""
 
 AT_REST = 0.02
 """Mean square of the movement at which about two thirds of the gain are there: a face at rest stays the photo."""
@@ -38,14 +39,13 @@ class PhotoNet(nn.Module):
 
 
 class SkinNet(nn.Module):
-    """features and movement (n, 3, GRID, GRID) -> the gain (n, 3, SIDE, SIDE). mask: (SIDE, SIDE), where it may differ from 1."""
+    """features and movement (n, 3, GRID, GRID) -> the gain (n, 3, SIDE, SIDE). mask: (SIDE, SIDE), where it may differ from 1;
+    told: (GRID, GRID), where movement counts."""
 
-    def __init__(self, features: int, mask: NDArray[np.float32], width: int = 32) -> None:
+    def __init__(self, features: int, mask: NDArray[np.float32], told: NDArray[np.float32], width: int = 32) -> None:
         super().__init__()
-        whole = torch.from_numpy(np.array(mask, np.float32))[None, None]
-        reach = nn.functional.max_pool2d(nn.functional.max_pool2d(whole, STEP), 5, 1, 2)
-        self.register_buffer("mask", whole, persistent=False)
-        self.register_buffer("face", (reach > 0.3).float(), persistent=False)
+        self.register_buffer("mask", torch.from_numpy(np.array(mask, np.float32))[None, None], persistent=False)
+        self.register_buffer("told", torch.from_numpy(np.array(told, np.float32))[None, None], persistent=False)
         self.motion = _conv(3, width)
         self.mix = nn.Sequential(nn.Conv2d(features + 2 * width, width, 1), nn.LeakyReLU(0.1))
         self.gate = nn.Conv2d(features, width, 1)
@@ -64,7 +64,7 @@ class SkinNet(nn.Module):
 
     def logarithm(self, features: Tensor, motion: Tensor) -> Tensor:
         """The natural logarithm of the gain."""
-        motion = motion * self.face
+        motion = motion * self.told
         strength = 1 - torch.exp(-(motion * motion).mean((1, 2, 3), keepdim=True) / AT_REST)
         moved = self.motion(motion)
         x = self.mix(torch.cat([features, moved, moved * self.gate(features)], 1))
@@ -72,7 +72,8 @@ class SkinNet(nn.Module):
         coarse = self.coarse(x)
         x = self.again(x + self.finer(coarse + self.coarser(coarse)))
         raw = nn.functional.pixel_shuffle(self.out(x), STEP)
-        return torch.as_tensor(MOST * torch.tanh(raw / MOST) * (self.mask * strength))
+        limited = BRIGHTEST * torch.tanh(raw.clamp(min=0) / BRIGHTEST) + DARKEST * torch.tanh(raw.clamp(max=0) / DARKEST)
+        return torch.as_tensor(limited * (self.mask * strength))
 
     def forward(self, features: Tensor, motion: Tensor) -> Tensor:
         return torch.exp(self.logarithm(features, motion))
@@ -81,14 +82,15 @@ class SkinNet(nn.Module):
 class RefineNet(nn.Module):
     """Both networks, as they are trained."""
 
-    def __init__(self, mask: NDArray[np.float32], features: int = 32, width: int = 32) -> None:
+    def __init__(self, spec: RefineSpec, features: int = 32, width: int = 32, dropout: float = 0.0) -> None:
         super().__init__()
         self.photo = PhotoNet(features)
-        self.skin = SkinNet(features, mask, width)
+        self.dropout = nn.Dropout2d(dropout)
+        self.skin = SkinNet(features, skin_mask(spec), told_mask(spec), width)
 
     def forward(self, photo: Tensor, motion: Tensor) -> Tensor:
         """The logarithm of the gain for as many movements a photo as there are: photo (n, ...), motion (n, k, ...) -> (n, k, ...)."""
-        features = self.photo(photo)
+        features = self.dropout(self.photo(photo))
         count, each = motion.shape[:2]
         features = features[:, None].expand(-1, each, -1, -1, -1).reshape(count * each, *features.shape[1:])
         result = self.skin.logarithm(features, motion.reshape(count * each, *motion.shape[2:]))

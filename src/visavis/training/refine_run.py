@@ -12,7 +12,7 @@ from visavis.training.config import RefineTraining
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.refine_data import PEOPLE, Expressions, load_expressions, read_spec, skin_mask, twin_of
 from visavis.training.refine_net import RefineNet
-from visavis.video.refine import CHEEKS, GRID, SIDE, RefineSpec
+from visavis.video.refine import CHEEKS, GRID, SIDE, SOFT, RefineSpec
 
 HELD_OUT = PEOPLE[-1]
 MOST_TARGET = 0.8
@@ -79,9 +79,7 @@ class RefineData:
         x = torch.linspace(-1, 1, SIDE)
         slope = torch.from_numpy(generator.normal(0, config.light, (2, 3, 1, 1)).astype(np.float32))
         photo = photo + slope[0] * x[None, None, :] + slope[1] * x[None, :, None]
-        soft = float(generator.uniform(0, config.softness))
-        if soft > 0.3:
-            photo = blurred(photo[None], soft)[0]
+        photo = blurred(photo[None], float(np.hypot(SOFT, generator.uniform(0, config.softness))))[0]
         noise = generator.normal(0, generator.uniform(0, config.noise), photo.shape).astype(np.float32)
         return photo + torch.from_numpy(noise)
 
@@ -149,7 +147,7 @@ def train_refine(config: RefineTraining, stop_at: int | None = None) -> nn.Modul
     data = RefineData(learnt, mask, config)
     held_out = people.get(HELD_OUT, learnt[-1])
     torch.manual_seed(config.loop.seed)
-    network = RefineNet(mask, config.features, config.width)
+    network = RefineNet(spec, config.features, config.width, config.dropout)
     weights = sum(parameter.numel() for parameter in network.parameters())
     print(f"{len(learnt)} people, {sum(len(one.tone) for one in learnt)} expressions, {weights} weights")
 
@@ -175,7 +173,7 @@ def examine(network: nn.Module, one: Expressions, mask: NDArray[np.float32]) -> 
     moved = motion[1:] - motion[:1]
     gain = (tone[1:] - tone[:1]).clamp(-MOST_TARGET, MOST_TARGET)
     weight = (valid[1:] * valid[:1])[:, None] * torch.from_numpy(mask)
-    guess = network((tone[:1] - middle), moved[None])[0]
+    guess = network(blurred(tone[:1] - middle, SOFT), moved[None])[0]
     explained = {}
     for name, times in (("explained", 1), ("explained_coarse", 4)):
         w = nn.functional.avg_pool2d(weight, times)

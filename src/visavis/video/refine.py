@@ -30,6 +30,9 @@ MOTION_UNIT = 0.05
 CHEEKS = np.s_[SIDE * 7 // 16 : SIDE * 11 // 16, SIDE // 4 : SIDE * 3 // 4]
 """Rows and columns of the frame whose mean colour is that of the skin."""
 
+SOFT = 1.4
+"""Pixels of the frame by which the network sees the photo blurred (standard deviation)."""
+
 LEVELS = 10
 """Bits of a gain of one."""
 
@@ -200,8 +203,8 @@ def photo_in_frame(texture: NDArray[np.uint8], to_texels: NDArray[np.float32]) -
 
 def photo_input(photo: Float) -> Float:
     """(SIDE, SIDE, 3) colours 0..255 to what the network takes: (1, 3, SIDE, SIDE), logarithms, 0 for the mean colour of the cheeks and
-    the nose."""
-    values = np.log(np.maximum(photo, 4.0) / 255)
+    the nose, without pores and grain: these are the camera's as much as the person's."""
+    values = cv2.GaussianBlur(np.log(np.maximum(photo, 4.0) / 255), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
     middle = values[CHEEKS]
     return np.ascontiguousarray((values - middle.mean((0, 1))).transpose(2, 0, 1)[None], np.float32)
 
