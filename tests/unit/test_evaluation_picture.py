@@ -9,6 +9,7 @@ import pytest
 from visavis.evaluation.picture_score import gradient_similarity, halo, landmark_distance, psnr, shape_distance, ssim
 from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
 from visavis.evaluation.robust import check_robust
+from visavis.runtime.refine import load_refine
 from visavis.store import asset_path
 from visavis.types_portrait import PICTURE_HEIGHT, PortraitRig
 
@@ -60,7 +61,8 @@ def test_a_missing_lining_and_a_pulled_border_are_found(portrait: PortraitRig) -
 
 
 def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
-    """The neutral photo of somebody nothing was trained on, moved to her surprised and to her tilted face as a tracker sees them."""
+    """The neutral photo of somebody nothing was trained on, moved to her surprised, her tilted and her happy face as a tracker sees them;
+    the last with the folds that the network gives it as well."""
     cells = sheet_cells(asset_path("openpeople") / "P010" / "assets" / "emotions_sheet.jpg")
     assert len(cells) == 16
     with Reenactor(asset_path("face_landmarker.task")) as reenactor:
@@ -72,3 +74,8 @@ def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
             still, moved = (reenactor.score(image, target, source) for image in (source.picture, picture))
             assert moved.landmarks < 0.75 * still.landmarks
             assert moved.face_ssim > still.face_ssim - 0.02
+        happy = reenactor.target(cells[1], source, "happy")
+        assert happy is not None
+        smile = motion_of(happy, source, source.rig)[None]
+        plain, folded = (reenactor.score(next(draw(source.rig, smile, engines)), happy, source) for engines in (None, load_refine()))
+        assert folded.face_psnr > plain.face_psnr + 0.3 and folded.face_ssim > plain.face_ssim

@@ -21,6 +21,9 @@ EYES_AT = (44.5, 82.5, 53.0)
 LIDS = 5
 """Pixels around the opening of an eye within which lids move."""
 
+RIM = 11
+"""Pixels that are left out along the rim of the face, twice."""
+
 BROW = 9
 """Pixels, how thick a brow is."""
 
@@ -116,7 +119,8 @@ def skin_mask(spec: RefineSpec) -> NDArray[np.float32]:
     sides = [[jaw[0, 0] + 0.08 * across, middle[1] - 0.5 * eyes[0]], *top, [jaw[-1, 0] - 0.08 * across, middle[1] - 0.5 * eyes[0]]]
     face = np.concatenate([jaw[::-1], sides])
     mask = _polygon(face, 0, 3.3)
-    mask = np.clip((mask - 0.5) * 2, 0, 1)  # nothing beyond the rim itself
+    # Nothing near the rim: what is seen there changes with every turn of the head.
+    mask = cv2.GaussianBlur(cv2.erode(np.clip((mask - 0.5) * 2, 0, 1), np.ones((RIM, RIM), np.uint8)), (0, 0), RIM / 4).astype(np.float32)
     for eye in (right, left):
         mask *= 1 - _polygon(eye, 1, 0.8)
     mask *= 1 - _polygon(group("outer_lip"), -1, 1.0)

@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from visavis.training.refine_data import skin_mask, told_mask
 from visavis.video.refine import GRID, STEP, RefineSpec
 
-DARKEST, BRIGHTEST = 0.45, 0.2
+DARKEST, BRIGHTEST = 0.45, 0.1
 """Limits of the gain's natural logarithm. Folds darken; what would brighten skin much is a highlight or an edge that lies elsewhere."""
+
+TINT = 0.5
+"""Share of the colour of a gain, beside its lightness, that is believed: people differ more in it than expressions do."""
+
+BELIEVED = 0.6
+"""Share of the learnt gain's logarithm that is shown: people who were not learnt from fold less like each other than those who were."""
 
 AT_REST = 0.02
 """Mean square of the movement at which about two thirds of the gain are there: a face at rest stays the photo."""
@@ -73,10 +79,11 @@ class SkinNet(nn.Module):
         x = self.again(x + self.finer(coarse + self.coarser(coarse)))
         raw = nn.functional.pixel_shuffle(self.out(x), STEP)
         limited = BRIGHTEST * torch.tanh(raw.clamp(min=0) / BRIGHTEST) + DARKEST * torch.tanh(raw.clamp(max=0) / DARKEST)
-        return torch.as_tensor(limited * (self.mask * strength))
+        grey = limited.mean(1, keepdim=True)
+        return torch.as_tensor((grey + TINT * (limited - grey)) * (self.mask * strength))
 
     def forward(self, features: Tensor, motion: Tensor) -> Tensor:
-        return torch.exp(self.logarithm(features, motion))
+        return torch.exp(BELIEVED * self.logarithm(features, motion))
 
 
 class RefineNet(nn.Module):

@@ -133,8 +133,11 @@ class FaceFrame:
         self._corners, shares = _on_mesh(grid, rest, rig.triangles["person"])
         self._shares: Float = shares.astype(np.float32)[..., None]
         self._rigid = _rigid_vertices(rig, rest, grid)
-        self._rest_rigid = rig.vertices[self._rigid].astype(np.float32)
-        self._rest = (rig.vertices[self._corners].astype(np.float32) * self._shares).sum(1)
+        # Movement counts from the face at rest: a photo that smiles keeps its folds when the smile goes, what lay under them is not known.
+        calm = rig.vertices.astype(np.float32)
+        calm[rig.shape_vertices] += np.tensordot(rig.rest_expression - rig.photo_expression, rig.shapes, 1).astype(np.float32)
+        self._rest_rigid = calm[self._rigid]
+        self._rest = (calm[self._corners] * self._shares).sum(1)
         eyes = rig.eye_distance / rig.focal * float(rig.vertices[rig.lips.upper, 2].mean())
         self._unit = np.float32(eyes * MOTION_UNIT)
 
