@@ -138,6 +138,9 @@ class FaceFrame:
         calm[rig.shape_vertices] += np.tensordot(rig.rest_expression - rig.photo_expression, rig.shapes, 1).astype(np.float32)
         self._rest_rigid = calm[self._rigid]
         self._rest = (calm[self._corners] * self._shares).sum(1)
+        # What hangs on the neck as well, like the hair over a forehead, seems to move with every turn of the head: it is not skin.
+        held = (rig.head_weight[self._corners] * self._shares[..., 0]).sum(1)
+        self._held: Float = np.clip((held - 0.9) / 0.08, 0, 1).astype(np.float32)[:, None]
         eyes = rig.eye_distance / rig.focal * float(rig.vertices[rig.lips.upper, 2].mean())
         self._unit = np.float32(eyes * MOTION_UNIT)
 
@@ -149,7 +152,7 @@ class FaceFrame:
         left, _, right = np.linalg.svd((self._rest_rigid - rest_middle).T @ (head - middle))
         turn = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]).astype(np.float32) @ right  # row vectors: rest @ turn = posed
         moved = (posed - middle) @ turn.T + rest_middle - self._rest
-        return np.ascontiguousarray((moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
+        return np.ascontiguousarray((self._held * moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
 
     def _camera(self, vertices: NDArray[np.int16]) -> Float:
         points = vertices.astype(np.float32)
