@@ -16,7 +16,7 @@ export UV
 bin := $(VENV)/bin
 stamps := $(VENV)/.stamps
 install := $(if $(UV),$(UV) pip install --compile-bytecode --python $(bin)/python,$(bin)/python -m pip install --disable-pip-version-check)
-messages := $(wildcard msg/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake) \
+messages := $(wildcard msg/*.msg msg/action/*) $(addprefix ros_ws/src/visavis_msgs/,CMakeLists.txt package.xml pyproject.toml cmake/ros_wheels.cmake) \
 	$(wildcard $(addprefix ros_ws/src/visavis_msgs/foxglove_msgs/,*.* msg/*))
 project := pyproject.toml setup.py setup.cfg
 

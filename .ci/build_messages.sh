@@ -10,7 +10,7 @@ package=ros_ws/src/visavis_msgs
 uv=${UV-$(command -v uv || true)}
 
 tag=$("$python" -c 'import sys, platform; print(sys.implementation.cache_tag, platform.machine(), sep="-")')
-sum=$(sha256sum msg/* "$package"/CMakeLists.txt "$package"/package.xml "$package"/pyproject.toml "$package"/cmake/* "$package"/foxglove_msgs/*.* "$package"/foxglove_msgs/msg/* | sha256sum | cut -c1-16)
+sum=$(sha256sum msg/*.msg msg/action/* "$package"/CMakeLists.txt "$package"/package.xml "$package"/pyproject.toml "$package"/cmake/* "$package"/foxglove_msgs/*.* "$package"/foxglove_msgs/msg/* | sha256sum | cut -c1-16)
 store=${XDG_CACHE_HOME:-$HOME/.cache}/visavis/messages/$tag-$sum
 if ! ls "$store"/*.whl >/dev/null 2>&1; then
   echo "Building the messages (about a minute)"

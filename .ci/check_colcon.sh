@@ -58,9 +58,11 @@ LD_LIBRARY_PATH="install/visavis_msgs/lib" PYTHONPATH="$packages" AMENT_PREFIX_P
 import visavis_msgs
 assert "install/visavis_msgs" in visavis_msgs.__file__, visavis_msgs.__file__
 from rclpy.serialization import deserialize_message, serialize_message
+from visavis_msgs.action import Say
 from visavis_msgs.msg import AudioChunk, ControlFrame, MotionChunk
 sent = AudioChunk(utterance_id=7, samples=[1, -2, 3])
 received = deserialize_message(serialize_message(sent), AudioChunk)
 assert received == sent
+assert deserialize_message(serialize_message(Say.Goal(text="hello")), Say.Goal).text == "hello"
 '
 echo "colcon builds visavis and visavis_msgs; both install what ros2 launch needs; the messages serialize"

@@ -149,7 +149,7 @@ class EyeRig:
     """One eye. Column i of N runs from the outer corner to the inner one.
 
     upper, lower: int32 (N,), vertices of the edges of the opening. eyeball: int32 (E,), vertices that turn about ``centre`` (3,), camera
-    space.
+    space. glint: int32 (E,), the same of the highlights, which stay with the light.
     lid: int32 (P,), vertices that go along when the upper lid closes, its edge, the skin above it, lashes and shadow; column: float32 (P,);
     travel: float32 (P,), share of the way from the open edge to the closed line. under: int32 (Q,), under_column, under_travel: the same
     for the skin of the lower lid, which rises.
@@ -158,6 +158,7 @@ class EyeRig:
     upper: NDArray[np.int32]
     lower: NDArray[np.int32]
     eyeball: NDArray[np.int32]
+    glint: NDArray[np.int32]
     centre: NDArray[np.float32]
     lid: NDArray[np.int32]
     column: NDArray[np.float32]
@@ -239,6 +240,8 @@ class PortraitRig:
     plate: uint8 (768, 512, 3) RGB, the background without the person. plate_detail: uint8 (1536, 1024, 3), the same at twice the size, or
     (0, 0, 3) where the photo has no more detail; the texture "person_detail", which is there then, takes the place of "person" where the
     picture is drawn larger.
+    fold_origins: int32 (6, 2), for the textures and triangles "fold_..." in the order of ``portrait.folds.FOLDS``: the texel of the
+    person's texture at which each begins; the triangles are the person's.
     head_frame: pixels (left, top, side), a square around head and neck, inside the picture.
     keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.
     eye_distance: pixels between the pupils in the photo. arms: arms and hands.
@@ -268,6 +271,7 @@ class PortraitRig:
     triangles: dict[str, NDArray[np.int32]]
     textures: dict[str, NDArray[np.uint8]]
     plate: NDArray[np.uint8]
+    fold_origins: NDArray[np.int32]
     keypoint_names: tuple[str, ...]
     keypoint_vertices: NDArray[np.int32]
     keypoint_weights: NDArray[np.float32]

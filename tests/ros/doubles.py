@@ -11,14 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.audio.errors import SpeakerLostError
 from visavis.audio.speaker import Fill
+from visavis.control.pose import SHADING_NAMES
 from visavis.motion.layout import neutral_motion
 from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
@@ -27,9 +29,13 @@ from visavis.nodes.motion_diffusion import MotionDiffusion, MotionNodeConfig
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.robot_inputs import RobotInputs
 from visavis.nodes.screen import Screen, ScreenConfig
+from visavis.nodes.speech_synthesis import SpeechSynthesis, SynthesisConfig
 from visavis.nodes.video_encoder import VideoEncoder
 from visavis.nodes.video_generation import Drawing, VideoGeneration, VideoNodeConfig
+from visavis.nodes.video_generation import load_drawing as load_drawing_of_the_node
 from visavis.nodes.web_bridge import WebBridge
+from visavis.say.text import sentences
+from visavis.say.voice import Piece
 from visavis.screen.window import DisplayError, Window, WindowConfig
 from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
@@ -37,6 +43,10 @@ from visavis.types import ControlFrame, MotionChunk, VideoFrame
 VERTICES = 2000
 HOP_FRAMES = 4
 LOOK_AHEAD_FRAMES = 3
+BURST_NS, BURST_PERIOD_NS = 300_000_000, 800_000_000
+SQUARE = 48
+WIDE_GAP = 0.3
+"""Eye distances."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +158,55 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     return Drawing(BrightnessStage(config.video.size), _portrait(config.portrait), VERTICES, 900.0, (255.5, 383.5))
 
 
+class MarkedStage:
+    """The real stage, whose pictures carry three grey squares at the top left: white while the media time lies within a burst of
+    ``measure_page.py``, the gap of the mouth, white while idle."""
+
+    def __init__(self, stage: Any) -> None:
+        self._stage = stage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage, name)
+
+    def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]:
+        drawn, state = self._stage.step(frame, state)
+        image = drawn.image.copy()
+        gap = float(frame.shading[SHADING_NAMES.index("mouth_gap")])
+        in_burst = frame.utterance_id != 0 and frame.stamp_ns % BURST_PERIOD_NS < BURST_NS
+        for index, shade in enumerate((255 * in_burst, min(255, gap / WIDE_GAP * 255), 255 * (frame.utterance_id == 0))):
+            image[0:SQUARE, index * SQUARE : (index + 1) * SQUARE] = int(shade)
+        return replace(drawn, image=image), state
+
+
+def load_marked(config: VideoNodeConfig) -> Drawing:
+    """The real portrait, drawn for real and marked."""
+    drawing = load_drawing_of_the_node(config)
+    return replace(drawing, stage=MarkedStage(drawing.stage))
+
+
 def _portrait(path: str) -> str:
     return hashlib.sha256(path.encode()).hexdigest()
+
+
+class ToneVoice:
+    """A voice that speaks a tenth of a second of loud tone for each letter of a sentence; it is missing while a file says so."""
+
+    names: tuple[str, ...] = ("af_heart", "bm_tone")
+
+    def prepare(self, text: str, name: str) -> list[Piece]:
+        return [Piece(sentence.written, sentence.words, 0.1) for sentence in sentences(text)]
+
+    def speak(self, piece: Piece, name: str, speed: float) -> NDArray[np.int16]:
+        if "stumble" in piece.symbols:
+            raise ArithmeticError("this voice stumbled")
+        time_s = np.arange(int(1600 * len(piece.symbols) / speed)) / 16_000
+        return np.where(np.sin(2 * np.pi * 300 * time_s) >= 0, 12_000, -12_000).astype(np.int16)
+
+
+def load_tone(config: SynthesisConfig) -> ToneVoice:
+    if (FAULTS / "no_voice").exists():
+        raise ValueError(f"{FAULTS / 'no_voice'} is there: take it away")
+    return ToneVoice()
 
 
 class ProbedWindow(Window):
@@ -209,9 +266,11 @@ NODES = {
     "motion_diffusion": lambda: MotionDiffusion(load_motion),
     "control_render": lambda: ControlRender(load_control),
     "video_generation": lambda: VideoGeneration(load_drawing),
+    "marked_video_generation": lambda: VideoGeneration(load_marked),
     "web_bridge": WebBridge,
     "robot_inputs": RobotInputs,
     "video_encoder": VideoEncoder,
+    "speech_synthesis": lambda: SpeechSynthesis(load_tone),
     "screen": lambda: Screen(ProbedSpeaker, ProbedWindow),
 }
 

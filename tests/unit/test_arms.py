@@ -21,7 +21,7 @@ from visavis.portrait.cache import load_portrait
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, PortraitRig
-from visavis.video.renderer import VideoStage
+from visavis.video.renderer import VideoConfig, VideoStage
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
 CONFIDENT = 0.7
@@ -181,6 +181,17 @@ def test_arms_come_and_go_without_a_jump(portrait: PortraitRig) -> None:
     steps = np.array([np.abs(b - a).mean() for a, b in pairwise(pictures)])
     moving = steps[steps > 0]
     assert len(moving) > 10 and moving.max() < 3.5 * np.median(moving), steps.round(2)
+
+
+def test_arms_without_background_laid_over_it_are_the_opaque_picture(portrait: PortraitRig) -> None:
+    """Half-transparent ends of the arms and the shadow of the hands too, which fall on the body only."""
+    opaque, matte = VideoStage(portrait), VideoStage(portrait, VideoConfig(matte=True))
+    for share in (0.12, 0.3, 0.7, 1.0):
+        frame = posed(portrait, motion_of(GREETING, KINDS[KIND_INDEX["palm_both"]].left, share))[0]
+        args = frame.vertices, frame.shading, frame.arms
+        assert len(frame.arms)
+        difference = np.abs(matte.over_plate(matte.draw(*args)).astype(int) - opaque.draw(*args))
+        assert difference.max() <= 8, f"{share}: {difference.max()} levels"
 
 
 def test_hands_that_do_something_else_in_the_photo_are_left_alone() -> None:

@@ -102,7 +102,9 @@ def test_hands_return_when_speech_is_cut_off(seed: int) -> None:
     for side in ("left", "right"):
         assert np.linalg.norm(np.diff(path[f"{side}_wrist"], axis=0), axis=1).max() < 0.08
     resting = at_rest(path)
-    assert resting[int(1.8 * FRAME_RATE) :].mean() > 0.9
+    assert resting[: int(1.8 * FRAME_RATE)].any()
+    # hands that wait before the belly may go on to the sides
+    assert resting[int(1.8 * FRAME_RATE) :].mean() > 0.8
 
 
 def test_two_seeds_differ_in_hands_and_head_not_in_the_lips() -> None:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from visavis.bridge.commands import (
+    MAX_SAY,
     MAX_SPEECH_BYTES,
     MAX_TEXT,
     BeginSpeech,
@@ -21,6 +22,7 @@ from visavis.bridge.commands import (
     Interrupt,
     LookAt,
     Ping,
+    SayText,
     SetScale,
     Unwatch,
     Watch,
@@ -43,6 +45,8 @@ from visavis.bridge.commands import (
         ({"type": "scale", "name": "head", "value": 0.5}, SetScale("head", 0.5)),
         ({"type": "scale", "name": "gesture", "value": 2}, SetScale("gesture", 2.0)),
         ({"type": "portrait", "name": "anna"}, ChoosePortrait("anna")),
+        ({"type": "say", "text": "Hello."}, SayText("Hello.")),
+        ({"type": "say", "text": "Hello.", "voice": "bf_emma", "speed": 1.5}, SayText("Hello.", "bf_emma", 1.5)),
         ({"type": "look", "x": 0.6, "y": -0.2, "z": 0.1}, LookAt(0.6, -0.2, 0.1)),
         ({"type": "ping"}, Ping()),
     ],
@@ -71,6 +75,11 @@ def test_every_command(message: dict[str, object], command: object) -> None:
         ('{"id": 1, "type": "scale", "name": "seed", "value": 1}', "name"),
         ('{"id": 1, "type": "scale", "name": "head", "value": true}', "value"),
         ('{"id": 1, "type": "begin", "stream": 4294967296, "source": "file"}', "stream"),
+        ('{"id": 1, "type": "say", "text": ""}', "text"),
+        ('{"id": 1, "type": "say", "text": ["a"]}', "text"),
+        (f'{{"id": 1, "type": "say", "text": "{"a" * (MAX_SAY + 1)}"}}', "1 to 1000"),
+        ('{"id": 1, "type": "say", "text": "a", "voice": 7}', "voice"),
+        ('{"id": 1, "type": "say", "text": "a", "speed": 9}', "speed"),
         (" " * (MAX_TEXT + 1), "characters"),
         ('{"id": ' + "9" * 5000 + ', "type": "ping"}', "."),
     ],
@@ -80,13 +89,13 @@ def test_nonsense_is_refused_with_a_reason(text: str, reason: str) -> None:
         parse_command(text)
 
 
-KNOWN = ["watch", "unwatch", "begin", "end", "interrupt", "express", "style", "scale", "ping"]
+KNOWN = ["watch", "unwatch", "begin", "end", "interrupt", "express", "style", "say", "scale", "ping"]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50) | st.sampled_from(["microphone", "webrtc", "head"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = st.sampled_from(["id", "mode", "sdp", "stream", "source", "emotion", "intensity", "name", "value"])
+FIELDS = st.sampled_from(["id", "mode", "sdp", "stream", "source", "emotion", "intensity", "name", "value", "text", "voice", "speed"])
 
 
 @given(st.sampled_from(KNOWN) | st.text(max_size=10), st.dictionaries(FIELDS, VALUES))

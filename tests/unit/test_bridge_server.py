@@ -15,6 +15,7 @@ import aiohttp
 import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtp import RtcpReceiverInfo, RtcpRrPacket
 
 from visavis.bridge.access import Access
 from visavis.bridge.encoders import PictureEncoder, SoundEncoder
@@ -37,6 +38,7 @@ class KeptGraph:
         self.spoken: list[AudioChunk] = []
         self.asked: list[Any] = []
         self.keys = 0
+        self.rate = 0
         self.watchers = (0, 0)
         self.troubles: list[str] = []
 
@@ -62,6 +64,14 @@ class KeptGraph:
         self.asked.append((x, y, z))
         return Outcome(True)
 
+    def use_photo(self, path: Path) -> Outcome:
+        self.asked.append(path)
+        return Outcome(True)
+
+    def say(self, text: str, voice: str, speed: float, told: Callable[[dict[str, Any]], None]) -> "asyncio.Future[Outcome]":
+        told({"state": "speaking", "sentence": text, "seconds": 0.0, "text": ""})
+        return self._later((text, voice, speed))
+
     def interrupt(self) -> "asyncio.Future[Outcome]":
         return self._later("interrupt")
 
@@ -82,6 +92,9 @@ class KeptGraph:
 
     def want_key(self) -> None:
         self.keys += 1
+
+    def want_rate(self, bits: int) -> None:
+        self.rate = bits
 
     def trouble(self, key: str, text: str) -> None:
         self.troubles.append(text)
@@ -385,6 +398,22 @@ def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard
             steps = {later.pts - earlier.pts for earlier, later in pairwise(frames)}
             assert all(step > 0 and step % 3000 == 0 for step in steps), "the times are those that were given"
             assert (await track["audio"].recv()).sample_rate == 48_000
+
+        async def reported(lost: int) -> None:
+            """What a browser reports of the network, as the sender of the first viewer takes it."""
+            peer = next(iter(server.sessions)).peer
+            assert peer is not None
+            sender = next(one.sender for one in peer._connection.getTransceivers() if one.kind == "video")
+            report = RtcpReceiverInfo(sender._ssrc, lost, 0, 0, 0, 0, 0)
+            await sender._handle_rtcp_packet(RtcpRrPacket(1, [report]))
+            server.send_state()
+
+        end = time.monotonic() + PATIENCE
+        while not 0 < graph.rate < 2_000_000:
+            assert time.monotonic() < end, "packets get lost, and as much is sent"
+            asyncio.run_coroutine_threadsafe(reported(100), server._loop).result(PATIENCE)
+            await asyncio.sleep(0.2)
+        assert graph.rate >= 300_000
         feeding.cancel()
         for viewer in viewers:
             await viewer.close()

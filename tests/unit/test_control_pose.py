@@ -236,3 +236,14 @@ def test_no_motion_tears_the_lips_or_leaves_the_number_range(portrait: PortraitR
 def test_configuration_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="head_limit"):
         ControlConfig(head_limit=45)
+
+
+def test_highlights_go_half_as_far_as_the_pupil_when_the_eyes_turn(portrait: PortraitRig) -> None:
+    rest = posed(portrait, motion_of())
+    aside = posed(portrait, motion_of(eyeLookOutLeft=0.8, eyeLookInRight=0.8))
+    for eye in (portrait.left_eye, portrait.right_eye):
+        middle = len(eye.eyeball) // 2  # the front of the eyeball, where the pupil is
+        pupil, glint = (aside.vertices[part[middle], 0] - int(rest.vertices[part[middle], 0]) for part in (eye.eyeball, eye.glint))
+        assert pupil > 30 and 0.3 < glint / pupil < 0.6
+    plain, shine = portrait.textures["eyeball_left"].astype(float), portrait.textures["glint_left"].astype(float)
+    assert (shine[..., 3] > 40).any() and (plain - shine)[..., :3][shine[..., 3] > 40].mean() < 0, "the light is still on the eyeball"

@@ -46,8 +46,8 @@ def test_package_names_are_those_of_ros() -> None:
 
 
 def test_every_definition_is_built() -> None:
-    defined = {f"{path.parent.name}/{path.name}" for pattern in ("msg/*.msg", "srv/*.srv") for path in ROOT.glob(pattern)}
-    built = set(re.findall(r'"\$\{repository\}:([a-z]+/\w+\.\w+)"', (MESSAGES / "CMakeLists.txt").read_text()))
+    defined = {f"{path.parent.name}/{path.name}" for pattern in ("msg/*.msg", "msg/action/*.action") for path in ROOT.glob(pattern)}
+    built = set(re.findall(r'"\$\{repository\}(?:/msg)?:([a-z]+/\w+\.\w+)"', (MESSAGES / "CMakeLists.txt").read_text()))
     assert built == defined
 
 

@@ -23,6 +23,9 @@ MAX_NAME = 40
 MAX_FILE_NAME = 200
 MAX_STREAM = 2**32 - 1
 MAX_METRES = 100.0
+MAX_SAY = 1000
+"""Characters of a text to be spoken: over a minute."""
+MIN_SPEED, MAX_SPEED = 0.5, 2.0
 
 
 class CommandError(ValueError):
@@ -60,6 +63,15 @@ class EndSpeech:
 @dataclass(frozen=True)
 class Interrupt:
     """Be silent now."""
+
+
+@dataclass(frozen=True)
+class SayText:
+    """Speak this. voice: empty for the usual one."""
+
+    text: str
+    voice: str = ""
+    speed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,9 @@ class Ping:
     """A sign of life; it is answered at once."""
 
 
-Command = Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | Express | ChooseStyle | ChoosePortrait | SetScale | LookAt | Ping
+Command = (
+    Watch | Unwatch | BeginSpeech | EndSpeech | Interrupt | SayText | Express | ChooseStyle | ChoosePortrait | SetScale | LookAt | Ping
+)
 
 
 def parse_command(text: str) -> tuple[int, Command]:
@@ -133,6 +147,10 @@ def parse_command(text: str) -> tuple[int, Command]:
         return number, EndSpeech(_whole(message, "stream", 0, MAX_STREAM))
     if kind == "interrupt":
         return number, Interrupt()
+    if kind == "say":
+        voice = _text(message, "voice", MAX_NAME) if message.get("voice") else ""
+        speed = _number(message, "speed", MIN_SPEED, MAX_SPEED) if "speed" in message else 1.0
+        return number, SayText(_text(message, "text", MAX_SAY), voice, speed)
     if kind == "express":
         return number, Express(_text(message, "emotion", MAX_NAME), _number(message, "intensity", 0, 1))
     if kind == "style":

@@ -15,6 +15,8 @@ from visavis.bridge.media_clock import AUDIO_CLOCK, VIDEO_CLOCK
 from visavis.bridge.sound_blocks import BLOCK_SAMPLES
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, exact_div
 
+WORTH_LESS, WORTH_MORE = 0.9, 1.2
+"""A change of the bit rate costs a key frame: by so much it must change."""
 VIDEO_CODECS = ("vp8", "h264")
 VIDEO_TIME_BASE = fractions.Fraction(1, VIDEO_CLOCK)
 AUDIO_TIME_BASE = fractions.Fraction(1, AUDIO_CLOCK)
@@ -47,6 +49,18 @@ class PictureEncoder:
         self._key_frames = max(1, round(key_seconds * FRAME_RATE))
         self._context: VideoCodecContext | None = None
         self._last_pts = -1
+
+    @property
+    def bit_rate(self) -> int:
+        return self._bit_rate
+
+    def follow(self, bit_rate: int, most: int) -> bool:
+        """Have about this bit rate from the next picture on, which is a key frame then; whether it is another one. ``most`` is taken as
+        soon as it may be."""
+        if not (bit_rate < WORTH_LESS * self._bit_rate or bit_rate > WORTH_MORE * self._bit_rate or bit_rate == most != self._bit_rate):
+            return False
+        self._bit_rate, self._context = bit_rate, None  # libvpx, as FFmpeg drives it, cannot change it while it runs
+        return True
 
     def encode(self, picture: NDArray[np.uint8], pts: int, media_ns: int, key: bool) -> Encoded | None:
         """uint8 (height, width, 3) to a packet; None for a picture that is no later than the last one. Odd sizes lose a row or a column."""

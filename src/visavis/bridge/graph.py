@@ -1,7 +1,9 @@
 """What the bridge needs of the graph, without ROS: the node ``web_bridge`` offers it, tests may."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from visavis.types import AudioChunk
@@ -28,11 +30,17 @@ class Choices:
 
 @dataclass(frozen=True)
 class GraphState:
-    """A look at the graph, once a second. nodes: name -> level, message and figures of /diagnostics. steering: what is asked for now."""
+    """A look at the graph, once a second. nodes: name -> level, message and figures of /diagnostics. steering: what is asked for now.
+
+    say: ``ready``, or the ``reason`` why nobody speaks what is written; ``voices`` and the usual ``voice``. portrait: ``state`` (empty,
+    waiting, shown or refused) of the last photo that was asked for here, and ``text``, why it was refused.
+    """
 
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     steering: dict[str, Any] = field(default_factory=dict)
     pictures: bool = False
+    say: dict[str, Any] = field(default_factory=dict)
+    portrait: dict[str, str] = field(default_factory=dict)
 
 
 class GraphPort(Protocol):
@@ -52,6 +60,13 @@ class GraphPort(Protocol):
 
     def choose_portrait(self, name: str) -> Outcome: ...
 
+    def use_photo(self, path: Path) -> Outcome:
+        """A photo that was sent becomes the portrait, if it can; ``state`` tells."""
+
+    def say(self, text: str, voice: str, speed: float, told: Callable[[dict[str, Any]], None]) -> "asyncio.Future[Outcome]":
+        """Speak a text. The outcome comes when it is begun or refused; ``told`` hears, in the event loop, ``state`` (speaking, ended or
+        stopped), the ``sentence`` that is spoken, ``seconds`` and ``text``, why it stopped."""
+
     def look_at(self, x: float, y: float, z: float) -> Outcome: ...
 
     def interrupt(self) -> "asyncio.Future[Outcome]": ...
@@ -65,6 +80,9 @@ class GraphPort(Protocol):
 
     def want_key(self) -> None:
         """Somebody needs a key frame."""
+
+    def want_rate(self, bits: int) -> None:
+        """The picture may have so many bits a second."""
 
     def trouble(self, key: str, text: str) -> None:
         """Something that the one who runs the graph should know."""

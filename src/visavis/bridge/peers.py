@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 from visavis.bridge.encoders import Encoded
-from visavis.bridge.tracks import PacketTrack, offer_addresses, prepare
+from visavis.bridge.tracks import PacketTrack, offer_addresses, prepare, report_network
 
 MAX_SDP = 32 * 1024
 MAX_SECTIONS = 3
@@ -45,7 +45,17 @@ class IceConfig:
 class Peer:
     """Sends the packets of ``offer_video`` and ``offer_audio`` to one browser. Used in the event loop only."""
 
-    def __init__(self, ice: IceConfig, codec: str, want_key: Callable[[], None], on_state: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ice: IceConfig,
+        codec: str,
+        want_key: Callable[[], None],
+        on_state: Callable[[str], None],
+        on_estimate: Callable[[int], None] = lambda bits: None,
+        on_loss: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        """on_estimate, on_loss: see ``report_network``."""
+        self._on_estimate, self._on_loss = on_estimate, on_loss
         self._ice, self._codec, self._want_key, self._on_state = ice, codec, want_key, on_state
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=ice.servers()))
         self._connection.on("connectionstatechange", self._changed)
@@ -94,6 +104,8 @@ class Peer:
             codecs = RTCRtpSender.getCapabilities(track.kind).codecs
             transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType.lower() in (wanted, "video/rtx")])
             prepare(transceiver.sender, track, self._want_key if track.kind == "video" else lambda: None)
+            if track.kind == "video":
+                report_network(transceiver.sender, self._on_estimate, self._on_loss)
 
     def _check_sections(self) -> None:
         for transceiver in self._connection.getTransceivers():

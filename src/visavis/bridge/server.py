@@ -13,12 +13,16 @@ from pathlib import Path
 from aiohttp import web
 
 from visavis.bridge.access import COOKIE, Access
+from visavis.bridge.commands import MAX_SAY
 from visavis.bridge.encoders import Encoded
 from visavis.bridge.graph import GraphPort
 from visavis.bridge.limits import Bucket
 from visavis.bridge.peers import IceConfig, Peer
+from visavis.bridge.photo_check import PhotoError
+from visavis.bridge.rate import RateFollower
 from visavis.bridge.session import Session
 from visavis.bridge.speech import SpeechStream, new_utterance_id
+from visavis.bridge.uploads import UploadConfig, Uploads
 from visavis.timing import NANOSECONDS, SAMPLE_RATE
 
 FILES = {
@@ -28,6 +32,8 @@ FILES = {
     "media.js": "text/javascript",
     "speech.js": "text/javascript",
     "figures.js": "text/javascript",
+    "say.js": "text/javascript",
+    "upload.js": "text/javascript",
     "resample.worklet.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "login.html": "text/html",
@@ -49,6 +55,11 @@ MAX_MESSAGE = 128 * 1024
 HEARTBEAT_SECONDS = 20.0
 START_SECONDS = 10.0
 STOP_SECONDS = 1.0
+RATE_SECONDS = 0.9
+"""How often the picture's bit rate is looked at; the node has the state sent once a second."""
+UPLOAD_SECONDS = 120.0
+"""A photo that has not arrived so long after its first byte is given up."""
+UPLOADS_A_SECOND, UPLOADS_AT_ONCE = 0.1, 5.0
 LOOK_SECONDS = 1.0
 """How often a stream without pictures looks whether its reader is still there."""
 BOUNDARY = "visavis"
@@ -58,7 +69,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """port 0 takes a free one. max_speech_seconds: of one stream of a microphone or file. buffer_ns: see ``speech``."""
+    """port 0 takes a free one. max_speech_seconds: of one stream of a microphone or file. buffer_ns: see ``speech``. uploads: None for no
+    photos from visitors. most_bits, least_bits: of the picture a second, between which it follows the viewers' networks."""
 
     access: Access
     port: int
@@ -69,6 +81,9 @@ class ServerConfig:
     max_viewers: int = 8
     max_speech_seconds: int = 600
     buffer_ns: int = 60_000_000
+    uploads: UploadConfig | None = None
+    most_bits: int = 2_000_000
+    least_bits: int = 300_000
 
 
 class Server:
@@ -83,9 +98,13 @@ class Server:
         self._sockets = 0
         self._last_id = 0
         self._logins = Bucket(0.5, 5)
+        self._photos = Bucket(UPLOADS_A_SECOND, UPLOADS_AT_ONCE)
+        self.uploads = Uploads(config.uploads) if config.uploads is not None else None
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._on_error)
         self._thread = threading.Thread(target=self._loop.run_forever, name="web", daemon=True)
+        self._rate = RateFollower(config.most_bits, config.least_bits)
+        self._sent_bytes, self._rated_at = 0, time.monotonic()
         self._runner: web.AppRunner | None = None
         page = resources.files("visavis.bridge") / "page"
         self._files = {name: (page / name).read_bytes() for name in FILES}
@@ -113,6 +132,7 @@ class Server:
             self._loop.close()
 
     def send_video(self, packet: Encoded) -> None:
+        self._sent_bytes += len(packet.data)
         self._to_all(lambda session: session.offer_video(packet))
 
     def send_audio(self, packet: Encoded) -> None:
@@ -147,7 +167,21 @@ class Server:
     # What sessions need.
 
     def make_peer(self, on_state: Callable[[str], None]) -> Peer:
-        return Peer(self.config.ice, self.config.codec, self.graph.want_key, on_state)
+        key = object()
+
+        def state(state: str) -> None:
+            if state in ("closed", "failed"):
+                self._rate.forget(key)
+            on_state(state)
+
+        return Peer(
+            self.config.ice,
+            self.config.codec,
+            self.graph.want_key,
+            state,
+            lambda bits: self._rate.hear_estimate(key, bits, time.monotonic()),
+            lambda share: self._rate.hear_loss(key, share, time.monotonic()),
+        )
 
     def begin_speech(self, session: Session, live: bool) -> SpeechStream:
         """One speaks at a time, and the last who began does."""
@@ -157,6 +191,12 @@ class Server:
         now_ns = self.graph.now_ns()
         self._last_id = new_utterance_id(now_ns, self._last_id)
         return SpeechStream(self._last_id, live, self.config.buffer_ns, self.config.max_speech_seconds * SAMPLE_RATE)
+
+    def hush(self, session: Session, reason: str) -> None:
+        """End what any page says, because of ``session``."""
+        for one in self.sessions:
+            if one.speaking:
+                one.stop_speech("" if one is session else reason)
 
     def count_watchers(self) -> None:
         webrtc = sum(session.peer is not None for session in self.sessions)
@@ -170,6 +210,7 @@ class Server:
         app.router.add_post("/login", self._login)
         app.router.add_get("/socket", self._socket)
         app.router.add_get("/stream.mjpg", self._stream)
+        app.router.add_post("/portrait", self._upload)
         app.router.add_get("/{name}", self._file)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS / 2)
         await self._runner.setup()
@@ -291,6 +332,8 @@ class Server:
                     max_scale=choices.max_scale,
                     portraits=choices.portraits,
                     max_speech_seconds=self.config.max_speech_seconds,
+                    max_say=MAX_SAY,
+                    max_upload=self.config.uploads.max_bytes if self.config.uploads else 0,
                 )
                 session.tell(**self._state())
                 await session.run()
@@ -326,7 +369,54 @@ class Server:
             self.count_watchers()
         return response
 
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        """A photo as the body of a request; the answer is JSON: ``ok`` and ``text``, why not. Whether it can be used shows in the state."""
+        uploads = self.uploads
+        if uploads is None:
+            return self._answer(403, "photos are not taken here: the parameter uploads is false")
+        if request.content_type not in ("image/jpeg", "image/png", "image/webp"):
+            return self._answer(415, "only JPEG, PNG and WebP pictures are taken")
+        limit = uploads.config.max_bytes
+        too_large = f"the file has more than {limit / 1e6:g} MB: make it smaller"
+        if (request.content_length or 0) > limit:
+            return self._answer(413, too_large)
+        if uploads.busy or not self._photos.take(time.monotonic()):
+            return self._answer(429, "another photo is being looked at: try again in a few seconds")
+        uploads.busy = True
+        try:
+            data = bytearray()
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                async for part in request.content.iter_any():
+                    data += part
+                    if len(data) > limit:
+                        return self._answer(413, too_large)
+            path = await uploads.take(bytes(data))
+            uploads.prune(time.time(), str(path))
+        except PhotoError as error:
+            return self._answer(422, str(error))
+        except TimeoutError:
+            return self._answer(408, "the photo did not arrive in time: try again")
+        except OSError as error:
+            self.graph.trouble("upload", f"a photo could not be kept in {uploads.config.folder}: {error.strerror or error}")
+            return self._answer(507, "the photo could not be kept: whoever runs the avatar finds the reason in its log")
+        finally:
+            uploads.busy = False
+        outcome = self.graph.use_photo(path)
+        return self._answer(200 if outcome.done else 503, outcome.text)
+
+    def _answer(self, status: int, text: str) -> web.Response:
+        return web.json_response({"ok": status == 200, "text": text}, status=status, headers=HEADERS)
+
+    def _follow_network(self) -> None:
+        now = time.monotonic()
+        seconds, sent = now - self._rated_at, self._sent_bytes
+        if seconds < RATE_SECONDS:
+            return
+        self._rated_at, self._sent_bytes = now, 0
+        self.graph.want_rate(self._rate.tick(8 * sent / seconds, now))
+
     def _send_state(self) -> None:
+        self._follow_network()
         if self.sessions:
             state = self._state()
             for session in list(self.sessions):
@@ -339,6 +429,8 @@ class Server:
             "nodes": state.nodes,
             "steering": state.steering,
             "pictures": state.pictures,
+            "say": state.say,
+            "portrait": state.portrait,
             "viewers": len(self.sessions) + len(self._streams),
             "time": self.graph.now_ns() / NANOSECONDS,
         }

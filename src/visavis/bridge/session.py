@@ -21,6 +21,7 @@ from visavis.bridge.commands import (
     Interrupt,
     LookAt,
     Ping,
+    SayText,
     SetScale,
     Unwatch,
     Watch,
@@ -36,6 +37,7 @@ from visavis.timing import NANOSECONDS
 
 COMMANDS_A_SECOND, COMMANDS_AT_ONCE = 20.0, 40.0
 WATCHES_A_SECOND, WATCHES_AT_ONCE = 0.5, 6.0
+TEXTS_A_SECOND, TEXTS_AT_ONCE = 0.5, 5.0
 SPEECH_BYTES_A_SECOND, SPEECH_BYTES_AT_ONCE = 128_000.0, 384_000.0
 """Four times real time, and the ten seconds that a file may run ahead."""
 MAX_REFUSALS = 50
@@ -55,6 +57,8 @@ class Host(Protocol):
     def make_peer(self, on_state: Callable[[str], None]) -> Peer: ...
 
     def begin_speech(self, session: "Session", live: bool) -> SpeechStream: ...
+
+    def hush(self, session: "Session", reason: str) -> None: ...
 
     def count_watchers(self) -> None: ...
 
@@ -77,6 +81,7 @@ class Session:
         self._something = asyncio.Event()
         self._commands = Bucket(COMMANDS_A_SECOND, COMMANDS_AT_ONCE)
         self._watches = Bucket(WATCHES_A_SECOND, WATCHES_AT_ONCE)
+        self._texts_said = Bucket(TEXTS_A_SECOND, TEXTS_AT_ONCE)
         self._bytes = Bucket(SPEECH_BYTES_A_SECOND, SPEECH_BYTES_AT_ONCE)
         self._refusals = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -193,6 +198,12 @@ class Session:
             case Interrupt():
                 self.stop_speech()
                 self._start(self._wait_for(number, graph.interrupt()))
+            case SayText():
+                if not self._texts_said.take(time.monotonic()):
+                    raise CommandError("too many texts: wait a moment")
+                self._host.hush(self, "a text is spoken now")
+                told = graph.say(command.text, command.voice, command.speed, lambda how: self.tell(type="say", **how))
+                self._start(self._wait_for(number, told))
             case Express():
                 self._done(number, graph.express(command.emotion, command.intensity))
             case ChooseStyle():

@@ -1,9 +1,9 @@
 """Ready packets into WebRTC. The only file that reaches for what aiortc keeps to itself.
 
 aiortc encodes once for every connection when a track gives pictures. A track that gives packets is sent as it is, so that one encode
-serves all viewers; three things then need a hand, for which aiortc 1.x has no public way:
+serves all viewers; these then need a hand, for which aiortc 1.x has no public way:
 
-* a browser's wish for a key frame is not told to the track;
+* a browser's wish for a key frame is not told to the track, nor what it reports of the network;
 * its sender reports say that a packet was captured when it was sent; picture and sound are in step only if they say what their stamps say;
 * only addresses other than the loopback are offered, also where the page itself is for this machine alone.
 
@@ -18,7 +18,7 @@ from typing import Any
 import av
 from aiortc import RTCPeerConnection, RTCRtpSender
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtp import RtcpSrPacket
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtcpRrPacket, RtcpSrPacket, unpack_remb_fci
 
 from visavis.bridge.encoders import AUDIO_TIME_BASE, VIDEO_TIME_BASE, Encoded
 from visavis.bridge.media_clock import ntp_time
@@ -93,6 +93,28 @@ def prepare(sender: RTCRtpSender, track: PacketTrack, want_key: Callable[[], Non
         await send(packets)
 
     sender._send_rtcp = send_rtcp  # type: ignore[method-assign,assignment]
+
+
+def report_network(sender: RTCRtpSender, on_estimate: Callable[[int], None], on_loss: Callable[[float], None]) -> None:
+    """Tell what the browser reports: its estimate of what the way to it carries (bits a second), and the share of packets that it lost."""
+    _need(sender, "_handle_rtcp_packet", "_ssrc")
+    handle: Callable[[Any], Awaitable[None]] = sender._handle_rtcp_packet
+
+    async def handle_rtcp(packet: Any) -> None:
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == sender._ssrc:
+                    on_loss(report.fraction_lost / 256)
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_APP:
+            try:
+                bits, sources = unpack_remb_fci(packet.fci)
+            except ValueError:
+                return
+            if sender._ssrc in sources:
+                on_estimate(bits)
+        await handle(packet)
+
+    sender._handle_rtcp_packet = handle_rtcp  # type: ignore[method-assign]
 
 
 def offer_addresses(peer: RTCPeerConnection, addresses: list[str]) -> None:

@@ -13,7 +13,11 @@ corpus; or, with ``--clip``, what the clip and the model do of each measure.
 ``picture``: photos of two people that nothing was trained on, and a real clip, are moved as a tracker sees them move, and compared with
 what they look like then; beside the photo as it is.
 
+``sheet``: pictures of what a portrait must be able to do (blink, smile, vowels, turned head, hands), to be looked at.
+
 ``endurance``: an hour of speech as one stream: whether it keeps time, stays as small as it began and joins its chunks unseen.
+
+``phones``: how well the speech encoder names what real people say, in quiet and in noise.
 
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
 """
@@ -27,7 +31,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visavis.cli import eval_endurance, eval_picture
+from visavis.cli import eval_endurance, eval_phones, eval_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +67,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     motion.add_argument("--json", action="store_true", help="print JSON instead of the table")
     eval_picture.add_parsers(measures)
     eval_endurance.add_parser(measures)
+    eval_phones.add_parser(measures)
 
     style = measures.add_parser("style", help="how far a manner is taken over from a clip")
     style.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items")
@@ -85,7 +90,9 @@ def run(args: argparse.Namespace) -> int:
             "style": _style,
             "picture": eval_picture.picture,
             "robust": eval_picture.robust,
+            "sheet": eval_picture.sheet,
             "endurance": eval_endurance.endurance,
+            "phones": eval_phones.phones,
         }
         return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:

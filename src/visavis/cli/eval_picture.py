@@ -41,12 +41,53 @@ def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="trained weights of the picture; without it those that visavis brings",
     )
     picture.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    sheet = measures.add_parser("sheet", help="pictures of what a portrait must be able to do, to be looked at")
+    sheet.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="portraits (default: the one that comes with visavis)")
+    sheet.add_argument("--keep", type=Path, default=Path("out/sheet"), metavar="FOLDER", help="where to (default out/sheet)")
+    sheet.add_argument("--poses", default="", help="some of them, with commas (default: all)")
     robust = measures.add_parser("robust", help="borders, holes, halos and flicker in random motions")
     robust.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="portraits (default: the one that comes with visavis)")
     robust.add_argument("--motions", type=int, default=1000, help="how many random motions of each (default 1000)")
     robust.add_argument("--seed", type=int, default=0, help="of the motions (default 0)")
     robust.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="leave pictures of what was found, background in magenta")
     robust.add_argument("--json", action="store_true", help="print JSON instead of the table")
+
+
+def sheet(args: argparse.Namespace) -> int:
+    """Every pose of every portrait as a picture at its full size, and all of a portrait in one."""
+    import cv2
+    import numpy as np
+
+    from visavis.cli.defaults import default_portrait
+    from visavis.control.pose import ControlConfig, ControlStage
+    from visavis.evaluation.poses import POSES, motion_of
+    from visavis.portrait.cache import load_portrait
+    from visavis.types import MotionChunk
+    from visavis.video.renderer import VideoStage
+
+    names = [name.strip() for name in args.poses.split(",") if name.strip()] or list(POSES)
+    unknown = [name for name in names if name not in POSES]
+    if unknown:
+        raise ValueError(f"--poses knows {', '.join(POSES)}; not {', '.join(unknown)}")
+    config = ControlConfig(head_limit=20.0, breath=0, sway=0, crossfade=0, limb_crossfade=0)
+    args.keep.mkdir(parents=True, exist_ok=True)
+    for photo in args.photos or [default_portrait()]:
+        rig = load_portrait(photo)
+        control, video = ControlStage(rig, config), VideoStage(rig)
+        # Photos are named by their own folders where these tell more than "portrait.jpg" does.
+        title = "-".join([*[part for part in photo.parts[-3:-1] if part.startswith("P0")], photo.stem])
+        pictures = []
+        for name in names:
+            frame = control.step(MotionChunk(1, 0, motion_of(POSES[name])[None]), control.initial_state())[0][0]
+            image = video.draw(frame.vertices, frame.shading, frame.arms)
+            cv2.imwrite(str(args.keep / f"{title} {name}.png"), image[..., ::-1])
+            pictures.append(cv2.putText(image.copy(), name, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 0), 1, cv2.LINE_AA))
+        pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % 4)
+        rows = [np.hstack(pictures[begin : begin + 4]) for begin in range(0, len(pictures), 4)]
+        path = args.keep / f"{title}.png"
+        cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+        print(path)
+    return 0
 
 
 def picture(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.arms import NO_ARMS, ArmPoser, Carrier
+from visavis.control.folds import FOLD_NAMES, folds_in
 from visavis.control.poser import Pose, Poser
 from visavis.control.retarget import retarget_face
 from visavis.control.torso import TorsoPose, Turn, follow, leaning, torso_at
@@ -28,10 +29,13 @@ from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
-SHADING_NAMES: tuple[str, ...] = ("lid_right", "lid_left", "mouth_gap", "mouth_light", "arm_right", "arm_left", "broad_smile")
+SHADING_NAMES: tuple[str, ...] = (
+    *("lid_right", "lid_left", "mouth_gap", "mouth_light", "arm_right", "arm_left", "broad_smile"),
+    *(f"fold_{name}" for name in FOLD_NAMES),
+)
 """Numbers of ``ControlFrame.shading``: closure of the lids (0 as in the photo, 1 shut), widest gap between the inner lips in eye distances,
 light that falls between the lips, 0..1, how much the posed arm takes the place of the photo's own, 0..1, how broadly the mouth smiles,
-0..1."""
+0..1, how much of each fold of the skin is seen, 0..1."""
 
 KEYPOINT_NAMES: tuple[str, ...] = (
     *(f"jaw_{i}" for i in range(17)),
@@ -187,7 +191,10 @@ class ControlStage:
         if config.arms:
             sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
             arms, shown = self._arm_poser.pose(motion, Carrier(sway, rig.hip_pivot, torso.shift, torso.breath))
-        shading = np.array([*face.closure, gap, mouth_light(gap, motion, face.bite), *shown, sum(face.broad) / 2], np.float32)
+        shading = np.array(
+            [*face.closure, gap, mouth_light(gap, motion, face.bite), *shown, sum(face.broad) / 2, *folds_in(motion[FACE], face.broad)],
+            np.float32,
+        )
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
         keypoints = (corners * rig.keypoint_weights[..., None]).sum(1)
         pivot = rig.head_pivot

@@ -21,6 +21,10 @@ CLOSED_LINE = 0.93
 LINING_BEYOND = 0.045
 """How far the lining of the mouth reaches beyond the corners of the lips, in eye distances."""
 
+GLINT_FOLLOWS = 0.45
+"""How far a highlight goes for what the pupil goes: it mirrors in the cornea, whose own centre lies half as far from the eyeball's as the
+pupil does, and the light stays where it is."""
+
 BITE_COVERS, BITE_SHOWS = 0.030, 0.065
 """In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
 
@@ -182,7 +186,9 @@ class Poser:
 def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tuple[float, float]) -> None:
     if gaze != (0.0, 0.0):
         turn = head_rotation_from_euler(gaze[0], gaze[1], 0.0)
+        front = points[eye.glint[len(eye.glint) // 2]] - eye.centre
         points[eye.eyeball] = (points[eye.eyeball] - eye.centre) @ turn.T + eye.centre
+        points[eye.glint] += np.float32(GLINT_FOLLOWS) * (turn @ front - front)
     if closure <= 0.0:
         return
     opening = points[eye.lower] - points[eye.upper]

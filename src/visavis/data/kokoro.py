@@ -7,6 +7,7 @@ samples at 24 kHz a frame).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -78,13 +79,7 @@ class Kokoro:
         0.8 slow, 1.25 fast."""
         table, british = self._style(voice)
         symbols = text_to_symbols(text, british)
-        if len(symbols) > MAX_SYMBOLS - 2:
-            raise ValueError(f"a sentence may have {MAX_SYMBOLS - 2} symbols at most, this one has {len(symbols)}: {text!r}")
-        ids = np.array([[0, *(KOKORO_IDS[symbol] for symbol in symbols), 0]], np.int64)
-        style = table[len(symbols)][None]
-        waveform, frames = self._session.run(
-            ["waveform", DURATION_OUTPUT], {"input_ids": ids, "style": style, "speed": np.array([speed], np.float32)}
-        )
+        waveform, frames = self._run(["waveform", DURATION_OUTPUT], symbols, table, speed)
         wave = np.asarray(waveform, np.float32).ravel()
         counts = np.rint(np.asarray(frames, np.float64).ravel())
         if len(wave) != int(counts.sum()) * FRAME_SAMPLES:
@@ -93,6 +88,22 @@ class Kokoro:
             )
         phones = symbols_to_phones(symbols, counts, FRAME_S, quiet_frames(wave))
         return _trim(wave, phones)
+
+    def sound(self, symbols: str, voice: str, speed: float = 1.0, keep_s: float = 0.05) -> NDArray[np.int16]:
+        """Speak ``symbols`` (see ``text_to_symbols``), without phones, for which the file as it is published does: int16 (n,) at 16 kHz
+        with ``keep_s`` of quiet at both ends."""
+        wave = np.asarray(self._run(["waveform"], symbols, self._style(voice)[0], speed)[0], np.float32).ravel()
+        loud = np.flatnonzero(~quiet_frames(wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES]))
+        keep = round(keep_s * KOKORO_RATE)
+        wave = wave[max(0, loud[0] * FRAME_SAMPLES - keep) : (loud[-1] + 1) * FRAME_SAMPLES + keep] if len(loud) else wave[:0]
+        return _to_samples(wave)
+
+    def _run(self, outputs: list[str], symbols: str, table: NDArray[np.float32], speed: float) -> list[Any]:
+        if len(symbols) > MAX_SYMBOLS - 2:
+            raise ValueError(f"a sentence may have {MAX_SYMBOLS - 2} symbols at most, this one has {len(symbols)}: {symbols!r}")
+        ids = np.array([[0, *(KOKORO_IDS[symbol] for symbol in symbols), 0]], np.int64)
+        style = table[len(symbols)][None]
+        return list(self._session.run(outputs, {"input_ids": ids, "style": style, "speed": np.array([speed], np.float32)}))
 
     def _style(self, voice: str) -> tuple[NDArray[np.float32], bool]:
         names, _, share = voice.partition("@")
@@ -126,10 +137,14 @@ def _trim(wave: NDArray[np.float32], phones: list[Phone], keep_s: float = 0.05) 
     if phones[-1].name == SILENCE:
         end = min(phones[-1].start + keep_s, end)
     cut = wave[round(start * KOKORO_RATE) : round(end * KOKORO_RATE)]
-    samples = soxr.resample(cut, KOKORO_RATE, SAMPLE_RATE)
     moved = tuple(
         Phone(phone.name, max(phone.start - start, 0.0), min(phone.end, end) - start)
         for phone in phones
         if phone.end > start and phone.start < end
     )
-    return Spoken(np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16), moved)
+    return Spoken(_to_samples(cut), moved)
+
+
+def _to_samples(wave: NDArray[np.float32]) -> NDArray[np.int16]:
+    samples = soxr.resample(wave, KOKORO_RATE, SAMPLE_RATE)
+    return np.rint(np.clip(samples, -1, 1) * 32767).astype(np.int16)

@@ -1,6 +1,7 @@
 """English text to the symbols Kokoro reads (misaki's lexicon), and those symbols with their durations to ARPAbet phones."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -46,19 +47,30 @@ def _lexicon(british: bool) -> Any:
     try:
         from misaki.en import Lexicon
     except ImportError as error:
-        raise RuntimeError('making a corpus needs the data extra: pip install "visavis[data]"') from error
+        raise RuntimeError(
+            f'speech needs the package {error.name}: pip install "visavis[say]" to have text spoken, "visavis[data]" to make a corpus'
+        ) from error
     return Lexicon(british)
 
 
-def text_to_symbols(text: str, british: bool) -> str:
+def word_symbols(word: str, british: bool) -> str | None:
+    """Kokoro symbols of one word by itself; None for one that is not in misaki's lexicon."""
+    lexicon = _lexicon(british)
+    from misaki.en import TokenContext
+
+    symbols, _ = lexicon.get_word(word, "", None, TokenContext())
+    return symbols.replace("ɾ", "T") if symbols else None
+
+
+def text_to_symbols(text: str, british: bool, sound_out: Callable[[str], str] | None = None) -> str:
     """Kokoro symbols of an English sentence whose words are all in misaki's lexicon; numbers must be written as words.
 
-    Words are looked up from the last to the first because "the", "to" and "a" sound as the next word demands. Raises ValueError for a word
-    that is unknown.
+    Words are looked up from the last to the first because "the", "to" and "a" sound as the next word demands. For a word that is unknown
+    ``sound_out`` gives the symbols; without it, it raises ValueError.
     """
+    lexicon, parts, future_vowel = _lexicon(british), [], None
     from misaki.en import CONSONANTS, VOWELS, TokenContext
 
-    lexicon, parts, future_vowel = _lexicon(british), [], None
     tokens = _WORD.findall(text.replace("-", " "))
     for index in range(len(tokens) - 1, -1, -1):
         token = tokens[index]
@@ -69,7 +81,11 @@ def text_to_symbols(text: str, british: bool) -> str:
         future_to = index + 1 < len(tokens) and tokens[index + 1].lower() == "to"
         stress = 0.5 if index and token != token.lower() and token != "I" else None
         tag = {"a": "DT", "i": "PRP", "in": "IN"}.get(token.lower(), "")
+        if token == "A" and index and tokens[index - 1] not in ".!?…":
+            tag = ""  # the letter
         symbols, _ = lexicon.get_word(token, tag, stress, TokenContext(future_vowel=future_vowel, future_to=future_to))
+        if symbols is None and sound_out is not None:
+            symbols = sound_out(token)
         if symbols is None:
             raise ValueError(f"the word {token!r} is not in the pronunciation lexicon: rewrite the sentence")
         parts.append(symbols.replace("ɾ", "T"))

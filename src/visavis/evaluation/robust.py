@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.evaluation.picture_score import halo
+from visavis.evaluation.poses import put_random_arms
 from visavis.motion.layout import (
     ARKIT_INDEX,
     ARKIT_NAMES,
@@ -25,7 +26,7 @@ from visavis.motion.layout import (
 from visavis.timing import FRAME_RATE
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
-from visavis.video.renderer import VideoConfig, VideoStage
+from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
 
 SOLID, EMPTY = 200, 60
 """Opacity (of 255) from which a pixel is the person, and up to which it is background."""
@@ -64,15 +65,18 @@ class Robustness:
 
 
 def random_motions(count: int, seed: int = 0) -> NDArray[np.float32]:
-    """(count, MOTION_DIM): some shapes of the face at random weights, the head turned and shifted as far as control lets it."""
+    """(count, MOTION_DIM): some shapes of the face at random weights, the head turned and shifted as far as control lets it; in every
+    second one arms and hands on their way to some gesture."""
     random = np.random.default_rng(seed)
     motions = neutral_motion(count)
-    for motion in motions:
+    for number, motion in enumerate(motions):
         shapes = random.choice(len(ARKIT_NAMES), random.integers(0, 9), replace=False)
         motion[FACE][shapes] = random.uniform(0, 1, len(shapes))
         motion[FACE][ARKIT_INDEX["jawOpen"]] *= 0.7
         motion[HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*random.uniform([-20, -14, -12], [20, 14, 12])))
         motion[HEAD_POSITION] = random.uniform(-0.02, 0.02, 3)
+        if number % 2:
+            put_random_arms(motion, random)
     return motions
 
 
@@ -91,22 +95,27 @@ def check_robust(
     slack = np.arange(-BORDER_SLACK, BORDER_SLACK + 1)
     covered = np.all([np.roll(_border(rest[..., 3]) >= SOLID, step) for step in slack], axis=0)
     # Gaps between curls move with the hair and are no holes: what counts is where the rig has nothing at all.
+    # What raised arms have left, and what they enclose, is no defect: there the body is looked at without them.
+    bare = _without_arms(rig, video, control)
+    covered_body = np.all([np.roll(_border(bare[..., 3]) >= SOLID, step) for step in slack], axis=0)
     solid = rig.textures["person"].copy()
     solid[..., 3] = 255
     cover = VideoStage(replace(rig, textures={**rig.textures, "person": solid}), VideoConfig(matte=True))
     around = np.ones((2 * HOLE_SLACK + 1,) * 2, np.uint8)
-    gaps = cv2.dilate((rest[..., 3] < SOLID).astype(np.uint8), around) > 0
+    gaps, gaps_body = (cv2.dilate((image[..., 3] < SOLID).astype(np.uint8), around) > 0 for image in (rest, bare))
     borders = holes = halos = largest = 0
     worst, worst_score = -1, 0.0
     halo_means, halo_tops = [], []
     for index, motion in enumerate(random_motions(count, seed)):
         posed, state = control.step(MotionChunk(index + 1, 0, motion[None]), state)
-        picture = video.draw(posed[0].vertices, posed[0].shading)
-        opacity = picture[..., 3]
-        exposed = int((covered & (_border(opacity) < EMPTY)).sum())
-        is_covered = cover.draw(posed[0].vertices, posed[0].shading)[..., 3] >= EMPTY
-        hole = _hole_area(opacity, gaps | is_covered)
-        mean, top = halo(video.over_plate(picture), opacity)
+        vertices, shading, arms = posed[0].vertices, posed[0].shading, posed[0].arms
+        picture = video.draw(vertices, shading, arms)
+        away = _out_of_sight(arms)
+        body = video.draw(vertices, shading, away)[..., 3] if len(arms) else picture[..., 3]
+        exposed = int(((covered_body if len(arms) else covered) & (_border(body) < EMPTY)).sum())
+        is_covered = cover.draw(vertices, shading, away)[..., 3] >= EMPTY
+        hole = _hole_area(body, (gaps | gaps_body if len(arms) else gaps) | is_covered)
+        mean, top = halo(video.over_plate(picture), picture[..., 3])
         halo_means.append(mean)
         halo_tops.append(top)
         found = [name for name, bad in (("border", exposed > 0), ("hole", hole >= HOLE_AREA), ("halo", mean > HALO_LIMIT)) if bad]
@@ -142,6 +151,22 @@ def flicker(rig: PortraitRig, frames: int) -> tuple[float, float]:
 def _draw(control: ControlStage, video: VideoStage, motion: NDArray[np.float32]) -> NDArray[np.uint8]:
     frames, _ = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())
     return video.draw(frames[0].vertices, frames[0].shading)
+
+
+def _out_of_sight(arms: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The same arms far beside the picture."""
+    away = arms.copy()
+    away[:, 0] = -30_000
+    return away
+
+
+def _without_arms(rig: PortraitRig, video: VideoStage, control: ControlStage) -> NDArray[np.uint8]:
+    """The unmoved person as raised arms leave them."""
+    frames, _ = control.step(MotionChunk(1, 0, neutral_motion(1)), control.initial_state())
+    shading = frames[0].shading.copy()
+    shading[[ARM_RIGHT, ARM_LEFT]] = 1
+    arms = _out_of_sight(np.zeros((rig.arms.vertices, 3), np.int16))
+    return video.draw(frames[0].vertices, shading, arms)
 
 
 def _border(opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:

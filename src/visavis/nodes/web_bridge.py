@@ -7,6 +7,7 @@ loop in a thread of its own (``visavis.bridge``), and this node is its ``GraphPo
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,17 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from geometry_msgs.msg import Point, PointStamped
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.action import ActionClient
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
+from visavis_msgs.action import Say
 from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import Expression
 
@@ -43,6 +47,13 @@ from visavis.types import AudioChunk
 if TYPE_CHECKING:
     from visavis.bridge.graph import GraphState, Outcome
 
+KEPT = "the portrait stays as it is: "
+"""So control_render says that it could not use a photo."""
+ORIGINAL = "original"
+"""The choice of the portrait that was shown first."""
+FIRST_SOUND_SECONDS = 10.0
+"""The voice says within this whether a text can be spoken."""
+NO_SPEAKER = "Nobody speaks what is written: start the graph with say:=true."
 PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 INBOX = 8
 AUDIO_INBOX = 2000
@@ -57,7 +68,7 @@ MAX_LATE_NS = NANOSECONDS // 5
 """A browser holds the sound back until its picture is there: a graph that cannot keep up holds it back by this at most."""
 FIGURES = (
     "state", "fps", "frames", "latency_p50_ms", "latency_p99_ms", "compute_p50_ms", "queue_depth", "drops", "errors", "repeated",
-    "av_offset_ms", "idle",
+    "av_offset_ms", "idle", "voices", "voice", "speaking",
 )  # fmt: skip
 STEERED = {"style": "style", "emotion": "emotion", "emotion_intensity": "intensity"} | {
     f"{name}_scale": f"{name}_scale" for name in SCALE_NAMES
@@ -80,7 +91,10 @@ class WebBridgeConfig(NodeConfig):
     )
     compressed: bool = parameter(False, "take image_raw/compressed in place of image_raw, for a bridge on another machine")
     video_codec: str = parameter("vp8", "codec of the picture", choices=("vp8", "h264"))
-    bit_rate: int = parameter(2_000_000, "of the picture, bits a second", low=100_000, high=20_000_000)
+    bit_rate: int = parameter(2_000_000, "of the picture, bits a second, at most", low=100_000, high=20_000_000)
+    bit_rate_least: int = parameter(
+        300_000, "to which it goes down for the slowest viewer's network; bit_rate or more: never", low=100_000, high=20_000_000
+    )
     keyframe_seconds: float = parameter(10.0, "a key frame comes at least so often; also whenever a browser asks", low=0.5, high=600)
     jpeg_quality: int = parameter(80, "of pictures for viewers without WebRTC", low=1, high=100)
     stun_servers: tuple[str, ...] = parameter((), "URLs such as stun:stun.example.org:3478, for viewers behind a router")
@@ -88,6 +102,11 @@ class WebBridgeConfig(NodeConfig):
     turn_username: str = parameter("", "user at the TURN servers")
     turn_credential: str = parameter("", "password at the TURN servers")
     portraits: str = parameter("", "folder of photos, of which visitors may choose the portrait by name; empty for no choice")
+    uploads: bool = parameter(True, "visitors may send a photo, which becomes the portrait")
+    upload_folder: str = parameter("", "where such photos are kept; empty for $XDG_CACHE_HOME/visavis/uploads")
+    upload_megabytes: float = parameter(15.0, "the largest file of a photo that is taken", low=0.1, high=100)
+    upload_keep: int = parameter(20, "photos that are kept; the oldest go first", low=1, high=10_000)
+    upload_days: float = parameter(7.0, "days that a photo is kept", low=0.01, high=3650)
     max_viewers: int = parameter(8, "pages and picture streams at once", low=1, high=100)
     max_speech_seconds: int = parameter(600, "the longest speech or file that is taken in one go", low=1, high=7200)
     linger: float = parameter(10.0, "seconds that pictures go on after the last viewer has left, who may come back", low=0, high=3600)
@@ -112,11 +131,18 @@ class WebBridge(AvatarNode):
         self._server: Any = None
         self._key_wanted = True
         self._key_at = 0.0
+        self._rate_wanted = 0
         self._reports: dict[str, tuple[float, dict[str, Any]]] = {}
         self._steering: dict[str, Any] = {}
         self._asked = False
         self._picture_at = 0.0
-        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances"):
+        self._first_photo: str | None = None
+        self._shown_photo: str | None = None
+        self._photo_asked: str | None = None
+        self._photo_state = {"state": "", "text": ""}
+        self._old_refusal = ""
+        self._saying: Any = None
+        for name in ("refused", "pictures_encoded", "keyframes", "jpegs_encoded", "skipped", "late_pictures", "utterances", "rate_changes"):
             self.health.count(name, 0)
         self.create_timer(0.1, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -124,11 +150,19 @@ class WebBridge(AvatarNode):
         try:
             from visavis.bridge import encoders, graph, media_clock, peers, server, sound_blocks
             from visavis.bridge.access import Access
+            from visavis.bridge.uploads import UploadConfig, Uploads
         except ImportError as error:
             raise ValueError(f"the page needs the package {error.name}: pip install 'visavis[web]'") from error
         config = self.config
         self._portraits = photos_in(config.portraits)
-        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE, tuple(self._portraits))
+        uploads = None
+        if config.uploads:
+            folder = Path(config.upload_folder).expanduser().absolute() if config.upload_folder else upload_folder()
+            uploads = UploadConfig(folder, int(config.upload_megabytes * 1e6), config.upload_keep, config.upload_days)
+            self._uploads = Uploads(uploads)
+            self._uploads.prune(time.time())
+        offered = tuple(self._portraits) + ((ORIGINAL,) if config.uploads and ORIGINAL not in self._portraits else ())
+        self.choices = graph.Choices(tuple(STYLES), tuple(EMOTIONS), SCALE_NAMES, MAX_SCALE, offered)
         self._outcome = graph.Outcome
         self._state_type = graph.GraphState
         self._encoders, self._media_clock, self._sound_blocks = encoders, media_clock, sound_blocks
@@ -150,6 +184,9 @@ class WebBridge(AvatarNode):
                 config.max_viewers,
                 config.max_speech_seconds,
                 int(config.speech_buffer * NANOSECONDS),
+                uploads,
+                config.bit_rate,
+                min(config.bit_rate_least, config.bit_rate),
             ),
             self,
         )
@@ -164,6 +201,7 @@ class WebBridge(AvatarNode):
         self._media = self._media_clock.MediaClock(self.now_ns())
         self._picture_encoder = self._encoders.PictureEncoder(self.config.video_codec, self.config.bit_rate, self.config.keyframe_seconds)
         self._sound_encoder = self._encoders.SoundEncoder()
+        self._rate_wanted = self.config.bit_rate
         self._inbox.clear()
         self._heard.clear()
         self._reports.clear()
@@ -178,6 +216,8 @@ class WebBridge(AvatarNode):
         self._interrupt = self.create_client(Trigger, "interrupt")
         self._set = self.create_client(SetParameters, "motion_diffusion/set_parameters")
         self._get = self.create_client(GetParameters, "motion_diffusion/get_parameters")
+        self._say = ActionClient(self, Say, "say")
+        self._saying = None
         self._clients_made = [self._interrupt, self._set, self._get]
         scheme = "https" if self.config.tls_certificate else "http"
         host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host or "0.0.0.0"
@@ -189,6 +229,7 @@ class WebBridge(AvatarNode):
             server.stop()
             for client in self._clients_made:
                 self.destroy_client(client)
+            self._say.destroy()
         self._viewers, self._left_at = (0, 0), None
         self._subscribe_pictures(False)
         self._sound = None
@@ -210,6 +251,8 @@ class WebBridge(AvatarNode):
                 continue
             values = {pair.key: pair.value for pair in status.values if pair.key in FIGURES}
             level = int.from_bytes(status.level, "big")
+            if name == "control_render":
+                self._see_refusal(status.message)
             self._reports[name] = (
                 time.monotonic(),
                 {"level": level, "message": status.message, **{k: _figure(v) for k, v in values.items()}},
@@ -220,8 +263,23 @@ class WebBridge(AvatarNode):
 
     def _on_portrait(self, msg: KeyValue) -> None:
         """Which photo is shown now, or will be at once."""
+        self._shown_photo = msg.value
+        if self._first_photo is None:
+            self._first_photo = "" if self.config.uploads and self._uploads.holds(msg.value) else msg.value
         shown = [name for name, path in self._portraits.items() if str(path) == msg.value]
-        self._steering["portrait"] = shown[0] if shown else ""
+        self._steering["portrait"] = shown[0] if shown else ORIGINAL if msg.value == self._first_photo else ""
+        if self._photo_asked == msg.value:
+            self._photo_asked, self._photo_state = None, {"state": "shown", "text": ""}
+
+    def _see_refusal(self, message: str) -> None:
+        """Whether control_render says that the photo that was asked for last cannot be used; it says so for a few seconds."""
+        if not message.startswith(KEPT):
+            self._old_refusal = ""
+        elif message != self._old_refusal:
+            self._old_refusal = message
+            if self._photo_asked is not None:
+                reason = message.removeprefix(KEPT).replace(self._photo_asked, "the photo")
+                self._photo_asked, self._photo_state = None, {"state": "refused", "text": reason}
 
     def _look_after(self) -> None:
         """Ten times a second: pictures are subscribed to while somebody looks; the pages hear how the graph is."""
@@ -318,6 +376,8 @@ class WebBridge(AvatarNode):
         media_ns = self._media.media_ns(shown_ns)
         if webrtc:
             key = self._take_key()
+            if self._picture_encoder.follow(self._rate_wanted, self.config.bit_rate):
+                self.health.count("rate_changes")
             packet = self._picture_encoder.encode(picture, self._media_clock.video_ticks(media_ns), media_ns, key)
             if packet is not None:
                 server.send_video(packet)
@@ -360,10 +420,79 @@ class WebBridge(AvatarNode):
         return self._heard_by("motion_diffusion")
 
     def choose_portrait(self, name: str) -> "Outcome":
-        if name not in self._portraits:
-            return self._outcome(False, f"there is no portrait {name!r}")
-        self._portrait.publish(String(data=str(self._portraits[name])))
-        return self._heard_by("control_render")
+        if name in self._portraits:
+            return self._ask_for(str(self._portraits[name]))
+        if name == ORIGINAL and self.config.uploads:
+            return self._ask_for(self._first_photo or "")
+        return self._outcome(False, f"there is no portrait {name!r}")
+
+    def use_photo(self, path: Path) -> "Outcome":
+        self.health.count("photos_taken")
+        return self._ask_for(str(path))
+
+    def _ask_for(self, photo: str) -> "Outcome":
+        self._portrait.publish(String(data=photo))
+        outcome = self._heard_by("control_render")
+        if outcome.done:
+            shown = photo == self._shown_photo
+            self._photo_asked = None if shown else photo
+            self._photo_state = {"state": "shown" if shown else "waiting", "text": ""}
+        return outcome
+
+    def say(self, text: str, voice: str, speed: float, told: Callable[[dict[str, Any]], None]) -> "asyncio.Future[Outcome]":
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Outcome] = loop.create_future()
+
+        def settle(done: bool, text: str) -> None:
+            if not result.done():
+                result.set_result(self._outcome(done, text))
+
+        def in_loop(work: Callable[..., None], *values: Any) -> None:
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(work, *values)
+
+        ready = self._say_state()
+        if not ready["ready"]:
+            settle(False, ready["reason"])
+            return result
+
+        def on_feedback(msg: Any) -> None:
+            feedback = msg.feedback
+            in_loop(settle, True, "")
+            in_loop(told, {"state": "speaking", "sentence": feedback.sentence, "seconds": round(feedback.seconds, 2), "text": ""})
+
+        def on_result(future: Any) -> None:
+            answer = future.result()
+            done = answer.status == GoalStatus.STATUS_SUCCEEDED
+            in_loop(settle, done, answer.result.message)
+            state = "ended" if done else "stopped"
+            in_loop(told, {"state": state, "sentence": "", "seconds": round(answer.result.seconds, 2), "text": answer.result.message})
+
+        def on_answer(future: Any) -> None:
+            goal = future.result()
+            if goal.accepted:
+                self._saying = goal
+                goal.get_result_async().add_done_callback(on_result)
+            else:
+                in_loop(settle, False, "the text was refused")
+
+        def send() -> None:
+            goal = Say.Goal(text=text, voice=voice, speed=speed)
+            self._say.send_goal_async(goal, feedback_callback=on_feedback).add_done_callback(on_answer)
+
+        # In the executor: an action client is not made for two threads.
+        self.executor.create_task(send)
+        loop.call_later(FIRST_SOUND_SECONDS, settle, False, f"speech_synthesis did not answer within {FIRST_SOUND_SECONDS:g} s")
+        return result
+
+    def _say_state(self) -> dict[str, Any]:
+        report = self._running().get("speech_synthesis")
+        if report is None:
+            return {"ready": False, "reason": NO_SPEAKER}
+        if report["level"] == 2 or report.get("state") != "active":
+            return {"ready": False, "reason": report["message"] if report["level"] == 2 else "The voice is being loaded."}
+        voices = str(report.get("voices") or "").split(",")
+        return {"ready": True, "reason": "", "voices": voices, "voice": report.get("voice"), "speaking": bool(report.get("speaking"))}
 
     def look_at(self, x: float, y: float, z: float) -> "Outcome":
         # Without a frame it is that of whichever avatar listens.
@@ -371,6 +500,9 @@ class WebBridge(AvatarNode):
         return self._heard_by("motion_diffusion")
 
     def interrupt(self) -> "asyncio.Future[Outcome]":
+        saying, self._saying = self._saying, None
+        if saying is not None:
+            self.executor.create_task(saying.cancel_goal_async)
         return self._ask(self._interrupt, Trigger.Request(), lambda answer: self._outcome(answer.success, answer.message))
 
     def set_scale(self, name: str, value: float) -> "asyncio.Future[Outcome]":
@@ -386,7 +518,9 @@ class WebBridge(AvatarNode):
         return self._ask(self._set, request, outcome)
 
     def state(self) -> "GraphState":
-        return self._state_type(self._running(), dict(self._steering), time.monotonic() - self._picture_at < STALE_SECONDS)
+        return self._state_type(
+            self._running(), dict(self._steering), time.monotonic() - self._picture_at < STALE_SECONDS, self._say_state(), self._photo_state
+        )
 
     def watched(self, webrtc: int, pictures: int) -> None:
         before, self._viewers = self._viewers, (webrtc, pictures)
@@ -397,6 +531,9 @@ class WebBridge(AvatarNode):
 
     def want_key(self) -> None:
         self._key_wanted = True
+
+    def want_rate(self, bits: int) -> None:
+        self._rate_wanted = bits
 
     def trouble(self, key: str, text: str) -> None:
         self.health.count("errors")
@@ -437,6 +574,8 @@ class WebBridge(AvatarNode):
         webrtc, ready = self._viewers
         self.health.gauge("viewers_webrtc", webrtc)
         self.health.gauge("viewers_pictures", ready)
+        if self._server is not None:
+            self.health.gauge("bit_rate", self._picture_encoder.bit_rate)
         self.health.gauge("queue_depth", len(self._inbox))
         self.health.set_counter("drops", self._inbox.dropped + self._heard.dropped + self.health.counter("skipped"))
         sound = self._sound
@@ -455,6 +594,11 @@ def photos_in(folder: str) -> dict[str, Path]:
     if not path.is_dir():
         raise ValueError(f"{path} is no folder: set portraits to a folder of photos")
     return {photo.stem: photo for photo in sorted(path.iterdir()) if photo.suffix.lower() in PHOTOS}
+
+
+def upload_folder() -> Path:
+    """Where photos of visitors are kept unless a parameter says otherwise."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "visavis" / "uploads"
 
 
 def _figure(text: str) -> float | str | None:

@@ -52,6 +52,7 @@ class Cards:
 class EyeParts:
     eyeball: Cards
     eyeball_texture: NDArray[np.uint8]
+    glint_texture: NDArray[np.uint8]
     centre: NDArray[np.float64]
     lash: Cards
     lash_texture: NDArray[np.uint8]
@@ -75,7 +76,7 @@ def eye_cards(
 ) -> EyeParts:
     upper, lower = opening
     iris = landmarks[list(iris_numbers)]
-    texture, origin = eyes.eyeball_texture(image, upper, lower, iris)
+    texture, glint, origin = eyes.eyeball_texture(image, upper, lower, iris)
     # A grown person's iris is 11.7 mm wide and the eyeball 24 mm, whoever it is (Forrester, The Eye): the iris seen tells the eyeball's
     # size.
     iris_depth = float(seen.depth_field(iris[:1])[0, 0])
@@ -124,6 +125,7 @@ def eye_cards(
     return EyeParts(
         eyeball,
         texture,
+        glint,
         centre,
         lash,
         eyes.lash_texture(image, upper, lower),
@@ -140,6 +142,7 @@ def eye_cards(
 def eye_rig(
     parts: EyeParts,
     eyeball: NDArray[np.int32],
+    glint: NDArray[np.int32],
     hanging: tuple[NDArray[np.int32], ...],
     lid: NDArray[np.int32],
     upper: NDArray[np.int32],
@@ -172,6 +175,7 @@ def eye_rig(
         upper=upper,
         lower=lower,
         eyeball=eyeball,
+        glint=glint,
         centre=parts.centre.astype(np.float32),
         lid=np.concatenate([*hanging, lid, skin]).astype(np.int32),
         column=np.concatenate([*strips, parts.lid_column, column[skin]]).astype(np.float32),

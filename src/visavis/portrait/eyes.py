@@ -9,6 +9,9 @@ from visavis.portrait import contours
 SCALE = 4
 """Texels a pixel of the photo in the eye textures."""
 
+GLINT_FROM = 22.0
+"""Grey levels: what is so much brighter than the iris is elsewhere at this distance from its centre is light that mirrors in the cornea."""
+
 LASH_COLUMNS, LASH_ROWS = 96, 40
 LASH_REACH = (-1.0, 3.0)
 
@@ -31,9 +34,9 @@ def to_texels(points: NDArray[np.float64], origin: NDArray[np.int64]) -> NDArray
 
 def eyeball_texture(
     image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64], iris: NDArray[np.float64]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The eyeball as if the lids were gone: RGBA and the photo pixel of its corner. upper, lower: edges of the opening; iris: (5, 2) centre
-    and rim."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
+    """The eyeball as if the lids were gone, without the highlights on it; these alone; both RGBA; and the photo pixel of their corner.
+    upper, lower: edges of the opening; iris: (5, 2) centre and rim."""
     centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
     span = float(np.linalg.norm(upper[-1] - upper[0]))
     reach = int(np.ceil(0.75 * span + 4))
@@ -91,7 +94,26 @@ def eyeball_texture(
     hidden = hidden * (1 - 0.38 * _smoothstep((covered + 0.03 * span) / (0.10 * span)))[..., None]
     blend = np.clip((depth - 0.02 * span) / (0.03 * span), 0, 1)[..., None]
     texture = box * blend + hidden * (1 - blend)
-    return _rgba(texture), origin
+    dull, glint = _without_highlights(texture, profile[bins], seen & (distance < 0.70 * radius), radius)
+    return _rgba(dull), glint, origin
+
+
+def _without_highlights(
+    texture: NDArray[np.floating], iris: NDArray[np.floating], within: NDArray[np.bool_], radius: float
+) -> tuple[NDArray[np.floating], NDArray[np.uint8]]:
+    """``texture`` (h, w, 3) without the light that mirrors in the cornea, and that light as RGBA, which laid over it gives ``texture``
+    again. iris: (h, w, 3), what the iris looks like at this distance from its centre; within: where highlights are looked for."""
+    shine = np.where(within, texture.mean(-1) - iris.mean(-1), 0).astype(np.float32)
+    spot = (shine > GLINT_FROM).astype(np.uint8)
+    reach = max(round(0.10 * radius * SCALE), 1)
+    spot = cv2.dilate(spot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    share = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), 0.5 * reach)[..., None] * _smoothstep(shine / (0.5 * GLINT_FROM))[..., None]
+    dull = texture * (1 - share) + np.minimum(texture, iris) * share
+    dull = np.round(dull).clip(0, 255)
+    extra = np.maximum(np.round(texture).clip(0, 255) - dull, 0)
+    alpha = (extra / np.maximum(255.0 - dull, 1)).max(-1, keepdims=True)
+    colour = dull + extra / np.maximum(alpha, 1e-3)
+    return dull, np.dstack([np.where(alpha > 0, colour, 255), alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
 def lash_texture(image: NDArray[np.uint8], upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -10,6 +10,7 @@ from visavis.portrait.arm_asset import load_arm_asset
 from visavis.portrait.arms import BreathField, fit_arms
 from visavis.portrait.cards import LINING_CARDS, Cards, EyeParts, eye_cards, eye_rig, hang_on_jaw, lining_rows, mouth_cards_of, settle_teeth
 from visavis.portrait.detail import double, finer_plate, finer_texture, head_frame
+from visavis.portrait.folds import FOLDS, folds_of
 from visavis.portrait.keypoints import keypoints, nearest_vertices
 from visavis.portrait.lips import calibrate_jaw, lip_seam, rest_expression, round_lips, round_opening
 from visavis.portrait.plate import complete_plate
@@ -77,6 +78,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     uv: list[NDArray[np.float64]] = [(pixels + MARGIN) * TEXTURE_SCALE]
     shapes: list[NDArray[np.float64]] = [displacement]
     weights: list[NDArray[np.float64]] = [head_weight]
+    folds = folds_of(image, landmarks, MARGIN, TEXTURE_SCALE)
     starts: dict[str, NDArray[np.int32]] = {}
     total = len(pixels)
 
@@ -93,11 +95,16 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     order = np.argsort(-depth[sheet.triangles].mean(1), kind="stable")  # far ones first: nose over cheek, chin over neck
     sorted_triangles = sheet.triangles[order]
     triangles["person"] = sorted_triangles
+    for name, fold in folds.items():
+        textures[f"fold_{name}"] = fold.texture
+        triangles[f"fold_{name}"] = _within(sorted_triangles, (pixels + MARGIN) * TEXTURE_SCALE - fold.origin, fold.texture)
     for side, parts, upper, lower in (
         ("right", right_parts, sheet.right_upper, sheet.right_lower),
         ("left", left_parts, sheet.left_upper, sheet.left_lower),
     ):
         join(f"eyeball_{side}", parts.eyeball)
+        join(f"glint_{side}", parts.eyeball)
+        textures[f"glint_{side}"] = parts.glint_texture
         # Lid, lashes and shadow hang on the upper edge: brows, squint and widening carry them as they carry the skin.
         for name, card, texture, column in (
             ("shade", parts.shade, parts.shade_texture, parts.edge_column),
@@ -149,7 +156,17 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
 
     def eyes_of(side: str, parts: EyeParts, upper: NDArray[np.int32], lower: NDArray[np.int32], brow: tuple[int, ...]) -> EyeRig:
         hanging = starts[f"shade_{side}"], starts[f"lash_{side}"]
-        return eye_rig(parts, starts[f"eyeball_{side}"], hanging, starts[f"lid_{side}"], upper, lower, pixels, landmarks[list(brow)])
+        return eye_rig(
+            parts,
+            starts[f"eyeball_{side}"],
+            starts[f"glint_{side}"],
+            hanging,
+            starts[f"lid_{side}"],
+            upper,
+            lower,
+            pixels,
+            landmarks[list(brow)],
+        )
 
     breathing = BreathField(pixels, breath[: len(pixels)], float(camera.focal), (float(camera.principal[0]), float(camera.principal[1])))
     arms = fit_arms(fitted, mesh, seen, load_arm_asset(), plate, textures["person"], np.asarray(head_pivot, np.float64), breathing)
@@ -179,6 +196,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         triangles=triangles,
         textures=textures,
         plate=plate,
+        fold_origins=np.array([folds[name].origin for name in FOLDS], np.int32),
         keypoint_names=keypoint_names,
         keypoint_vertices=keypoint_vertices,
         keypoint_weights=keypoint_weights,
@@ -221,6 +239,17 @@ def _between(upper: NDArray[np.int32], lower: NDArray[np.int32], pixels: NDArray
         upper, lower = upper[::-1], lower[::-1]
     a, b, c, d = upper[:-1], upper[1:], lower[1:], lower[:-1]
     return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)]).astype(np.int32)
+
+
+def _within(triangles: NDArray[np.int32], texels: NDArray[np.float64], texture: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Those triangles, in their order, that lie in ``texture`` and show something of it. texels: (V, 2), coordinates in it."""
+    height, width = texture.shape[:2]
+    inside = np.asarray(((texels >= 0) & (texels <= (width - 1.02, height - 1.02))).all(1))
+    chosen = triangles[inside[triangles].all(1)]
+    shown = np.pad(np.cumsum(np.cumsum(texture[..., 3] > 0, 0, dtype=np.int64), 1), ((1, 0), (1, 0)))
+    low, high = np.floor(texels[chosen].min(1)).astype(int), np.ceil(texels[chosen].max(1)).astype(int)
+    (x0, y0), (x1, y1) = low.T, np.minimum(high + 1, (width, height)).T
+    return chosen[shown[y1, x1] - shown[y0, x1] - shown[y1, x0] + shown[y0, x0] > 0]
 
 
 def _near(triangles: NDArray[np.int32], pixels: NDArray[np.float64], curve: NDArray[np.float64], reach: float) -> NDArray[np.int32]:

@@ -24,7 +24,7 @@ class Health:
         self._latency: deque[float] = deque(maxlen=WINDOW)
         self._compute: deque[float] = deque(maxlen=WINDOW)
         self._compute_cpu: deque[float] = deque(maxlen=WINDOW)
-        self._gauges: dict[str, float] = {}
+        self._gauges: dict[str, float | str] = {}
         self._frames = 0
         self._counters: Counter[str] = Counter({"drops": 0, "errors": 0})
         self._frames_at_report = (time.monotonic(), 0)
@@ -39,7 +39,7 @@ class Health:
         with self._lock:
             self._counters[name] = number
 
-    def gauge(self, name: str, value: float) -> None:
+    def gauge(self, name: str, value: float | str) -> None:
         with self._lock:
             self._gauges[name] = value
 
@@ -68,6 +68,12 @@ class Health:
     def recover(self) -> None:
         with self._lock:
             self._failure = ""
+
+    @property
+    def failure(self) -> str:
+        """Why the node cannot work; empty where it can."""
+        with self._lock:
+            return self._failure
 
     def counter(self, name: str) -> int:
         with self._lock:

@@ -76,12 +76,14 @@ def draw_arm(  # type: ignore[no-untyped-def]
 ):
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
-    samples: uint8 (h, w, 3), touched: uint8 (h, w), set to 1 where something is drawn; samples and depth hold nothing where it is 0.
+    samples: uint8 (h, w, 3 or 4, as picture has), the fourth being the opacity, touched: uint8 (h, w), set to 1 where something is drawn;
+    samples and depth hold nothing where it is 0.
     positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
     (N, 2), where in it each vertex lies, in 1/16. picture: what is seen through what is not opaque; its pixel (x0, y0) is where the
     samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
     height, width = samples.shape[0], samples.shape[1]
+    matte = samples.shape[2] == 4
     wrap = grain.shape[0] - 1
     top_value = np.float32(255)
     for t in range(triangles.shape[0]):
@@ -147,6 +149,10 @@ def draw_arm(  # type: ignore[no-untyped-def]
                         r = under[0] + share * (r - under[0])
                         g = under[1] + share * (g - under[1])
                         k = under[2] + share * (k - under[2])
+                        if matte:
+                            samples[y, x, 3] = np.uint8(under[3] + share * (top_value - under[3]) + 0.5)
+                    elif matte:
+                        samples[y, x, 3] = 255
                     depth[y, x] = z
                     touched[y, x] = 1
                     samples[y, x, 0] = np.uint8(r)
@@ -182,7 +188,7 @@ def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # 
         for j in range(y * sampling + 1, (y + 1) * sampling):
             first, last = min(first, spans[j, 0]), max(last, spans[j, 1])
         for x in range(first // sampling, last // sampling + 1):
-            count, red, green, blue = 0, 0, 0, 0
+            count, red, green, blue, solid = 0, 0, 0, 0, 0
             for j in range(y * sampling, (y + 1) * sampling):
                 for i in range(x * sampling, (x + 1) * sampling):
                     if touched[j, i]:
@@ -190,13 +196,15 @@ def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # 
                         red += samples[j, i, 0]
                         green += samples[j, i, 1]
                         blue += samples[j, i, 2]
+                        if target.shape[2] == 4:
+                            solid += samples[j, i, 3]
             if count:
                 pixel = target[y0 + y, x0 + x]
                 pixel[0] = (pixel[0] * 65536 + (red - count * np.int64(pixel[0])) * scale + 32768) >> 16
                 pixel[1] = (pixel[1] * 65536 + (green - count * np.int64(pixel[1])) * scale + 32768) >> 16
                 pixel[2] = (pixel[2] * 65536 + (blue - count * np.int64(pixel[2])) * scale + 32768) >> 16
                 if target.shape[2] == 4:
-                    pixel[3] = (pixel[3] * 65536 + count * (255 - np.int64(pixel[3])) * scale + 32768) >> 16
+                    pixel[3] = (pixel[3] * 65536 + (solid - count * np.int64(pixel[3])) * scale + 32768) >> 16
 
 
 @numba.njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)

@@ -34,11 +34,13 @@ class ArmDrawer:
         count = arms.points.shape[1]
         mirrored = np.ascontiguousarray(arms.triangles[:, ::-1])
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
-        cuts = ((0, arms.upper), (arms.upper, arms.cloth), (arms.cloth, len(arms.triangles)))
-        self._parts = tuple(tuple(np.ascontiguousarray(t[begin:end]) for begin, end in cuts) for t in self._triangles)
-        self._part_corners = tuple(
-            np.unique(arms.triangles[begin:end]) for begin, end in ((0, arms.upper), (arms.upper, len(arms.triangles)))
-        )
+        every = np.arange(len(arms.triangles))
+        upper, rest, cloth = np.split(every, (arms.upper, arms.cloth))
+        # The upper arm goes on a little under what is drawn over it: two soft edges side by side would let the background through.
+        for _ in range(2):
+            upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
+        self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
+        self._part_corners = np.unique(arms.triangles[upper]), np.unique(arms.triangles[arms.upper :])
         self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
@@ -58,7 +60,9 @@ class ArmDrawer:
         small = (PICTURE_WIDTH // CELL, PICTURE_HEIGHT // CELL)
         margin = (seen.shape[1] - 2 * PICTURE_WIDTH) // 4 * 2
         body = seen[margin : margin + 2 * PICTURE_HEIGHT, margin : margin + 2 * PICTURE_WIDTH, 3] > 127
-        self._person = np.ascontiguousarray(cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA))
+        covered = cv2.resize(body.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+        # Between cells the shadow is linear: only a cell whose neighbours are covered throws none on the background.
+        self._person = np.ascontiguousarray(cv2.erode(covered, np.ones((3, 3), np.uint8)))
 
     def _lift(self, rig: PortraitRig) -> NDArray[np.uint8]:
         """Prepare what is drawn of the photo where its arms are lifted out; the person's texture without them."""
@@ -153,7 +157,7 @@ class ArmDrawer:
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
-        samples, depth, touched = np.empty((*shape, 3), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        samples, depth, touched = np.empty((*shape, image.shape[2]), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
         raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)

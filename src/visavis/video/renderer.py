@@ -14,6 +14,8 @@ from visavis.video.refine import FaceRefiner, RefineEngines
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
+FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown")
+FIRST_FOLD = BROAD_SMILE + 1
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
@@ -79,6 +81,10 @@ class VideoStage:
             self._triangles |= self._own_arms
             for names, (beside, under) in self._arms.without.items():
                 self._triangles |= {f"beside {'+'.join(names)}": beside, f"under {'+'.join(names)}": under}
+        self._fold_uv = {
+            name: np.ascontiguousarray(portrait.uv - origin.astype(np.float32))
+            for name, origin in zip(FOLDS, portrait.fold_origins, strict=True)
+        }
         self._positions = np.empty((len(portrait.vertices), 2), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
         lips = portrait.lips
@@ -122,6 +128,9 @@ class VideoStage:
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
+        for number, name in enumerate(FOLDS, FIRST_FOLD):
+            if shading[number] > 1 / 256:
+                self._draw(image, self._no_touch, _Layer(name, name, mark=-1, opacity=float(shading[number])), self._fold_uv[name])
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]), float(shading[BROAD_SMILE]))
         for side, edge, number in self._eyes:
@@ -172,6 +181,7 @@ class VideoStage:
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
         shown = _smoothstep(closure / 0.35)
         layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
+        layers.append(_Layer(f"glint_{side}", f"glint_{side}", within=1))
         if closure > 0.0:
             layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
         layers.append(_Layer(f"skin_{side}", "person", mark=0))
@@ -197,7 +207,7 @@ class VideoStage:
             self._draw(samples, touched, layer)
         raster.resolve_region(samples, touched, sampling, x0, y0, image)
 
-    def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer") -> None:
+    def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer", uv: NDArray[np.float32] | None = None) -> None:
         tint = np.array([round(256 * channel) for channel in layer.tint], np.int64)
         raster.draw_triangles(
             target,
@@ -206,7 +216,7 @@ class VideoStage:
             layer.within,
             self._positions,
             self._triangles[layer.triangles],
-            self._uv,
+            self._uv if uv is None else uv,
             self._textures[layer.texture],
             tint,
             round(256 * layer.opacity),

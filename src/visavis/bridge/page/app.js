@@ -2,7 +2,9 @@
 
 import { Plot } from "./figures.js";
 import { Media } from "./media.js";
+import { setUpSay } from "./say.js";
 import { Speech, SpeechError } from "./speech.js";
+import { setUpUpload } from "./upload.js";
 
 const $ = (id) => document.getElementById(id);
 const TITLES = { mouth: "Mouth", expression: "Brows and cheeks", head: "Head", gaze: "Glances", blink: "Blinks", gesture: "Gestures" };
@@ -54,6 +56,8 @@ function connect() {
     media.stop();
     speech.told({ stream: speech.stream, state: "stopped", text: speech.source ? "The connection was lost while you spoke." : "" });
     closedBecause = event.reason;
+    typed.lost();
+    upload.lost();
     setTimeout(connect, WAITS_MS[Math.min(tries++, WAITS_MS.length - 1)]);
     update();
   };
@@ -77,17 +81,23 @@ function receive(message) {
     offerScales(message.scales);
     offerChoices("portraits", "portrait", message.portraits, (name) => wish({ type: "portrait", name }, "portrait"));
     $("portraits").hidden = !message.portraits.length;
+    typed.hello(message);
+    upload.hello(message);
     media.failures = 0;
     media.start(message.ice);
   } else if (message.type === "state") {
     graph = message;
     showSteering(message.steering);
+    typed.state(message);
+    upload.state(message);
     showFigures(message);
     update();
   } else if (message.type === "media") {
     if (message.state === "failed" && media.mode === "webrtc") media.failed("the bridge gave up");
   } else if (message.type === "speech") {
     speech.told(message);
+  } else if (message.type === "say") {
+    typed.told(message);
   }
 }
 
@@ -97,27 +107,27 @@ function update() {
   const picture = media.lastPicture && performance.now() - media.lastPicture < PATIENCE_MS;
   const video = graph?.nodes?.video_generation;
   const motion = graph?.nodes?.motion_diffusion;
-  let [status, text, veil, title, body, command] = ["live", "Live", "", "", "", ""];
+  let [status, shown, veil, title, body, command] = ["live", "Live", "", "", "", ""];
   if (!socket.alive) {
-    [status, text, veil] = ["lost", tries > 1 ? "No connection" : "Connecting", tries > 1 ? "problem" : "waiting"];
+    [status, shown, veil] = ["lost", tries > 1 ? "No connection" : "Connecting", tries > 1 ? "problem" : "waiting"];
     title = tries > 1 ? "The connection is lost" : "Connecting";
     body = tries > 1 ? `${closedBecause ? closedBecause[0].toUpperCase() + closedBecause.slice(1) + ". " : ""}This page tries again by itself.` : "";
   } else if (graph && !video && !picture) {
-    [status, text, veil, title] = ["silent", "Not running", "problem", "The avatar is not running"];
+    [status, shown, veil, title] = ["silent", "Not running", "problem", "The avatar is not running"];
     [body, command] = ["It appears here as soon as it is started.", "visavis launch avatar web:=true"];
   } else if (graph && video?.level === 2) {
-    [status, text, veil, title, body] = ["silent", "Not ready", "problem", "The avatar cannot be shown", video.message];
+    [status, shown, veil, title, body] = ["silent", "Not ready", "problem", "The avatar cannot be shown", video.message];
   } else if (!picture) {
-    [status, text, veil, title] = ["connecting", "Waiting for the picture", "waiting", "One moment"];
+    [status, shown, veil, title] = ["connecting", "Waiting for the picture", "waiting", "One moment"];
   } else if (motion && motion.idle === 0) {
-    [status, text] = ["speaking", "Speaking"];
+    [status, shown] = ["speaking", "Speaking"];
   }
-  if (status === "live" && speech.source === "microphone") text = "Listening to you";
+  if (status === "live" && speech.source === "microphone") shown = "Listening to you";
   const page = document.body.dataset;
   page.status = status;
   if (veil) page.veil = veil;
   else delete page.veil;
-  if ($("status-text").textContent !== text) $("status-text").textContent = text;
+  if ($("status-text").textContent !== shown) $("status-text").textContent = shown;
   $("veil-title").textContent = title;
   if ($("veil-text").dataset.text !== body + command) {
     $("veil-text").dataset.text = body + command;
@@ -152,6 +162,9 @@ const interrupt = () => attempt(async () => {
 });
 const chooseFile = () => (speech.source === "file" ? interrupt() : $("picker").click());
 
+const typed = setUpSay({ say: (message) => socket.say(message), attempt, interrupt, complain });
+const upload = setUpUpload();
+
 $("talk").onclick = talk;
 $("interrupt").onclick = interrupt;
 $("file").onclick = chooseFile;
@@ -175,7 +188,8 @@ window.addEventListener("dragover", (event) => event.preventDefault());
 window.addEventListener("drop", (event) => {
   event.preventDefault();
   const [file] = event.dataTransfer?.files ?? [];
-  if (file) attempt(() => speech.playFile(file, limits.max_speech_seconds));
+  if (file?.type.startsWith("image/")) upload.send(file);
+  else if (file) attempt(() => speech.playFile(file, limits.max_speech_seconds));
 });
 
 // Sound
@@ -262,6 +276,8 @@ $("reset").onclick = () => {
 function showSteering(steering) {
   const free = (name) => !(wanted[name] > performance.now()) && steering[name] !== undefined;
   for (const name of ["style", "emotion", "portrait"]) {
+    const chosenBefore = free(name) && !steering[name] && document.querySelector(`input[name="${name}"]:checked`);
+    if (chosenBefore) chosenBefore.checked = false; // none of those that are offered
     const input = free(name) && document.querySelector(`input[name="${name}"][value="${CSS.escape(String(steering[name]))}"]`);
     if (input) input.checked = true;
   }
@@ -402,7 +418,7 @@ function moreIntensity(step) {
 const fullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : $("frame").requestFullscreen?.());
 $("full").onclick = fullScreen;
 const KEYS = {
-  t: talk, p: chooseFile, r: record, escape: interrupt, m: toggleSound, f: fullScreen,
+  t: talk, "/": () => typed.focus(), p: chooseFile, r: record, escape: interrupt, m: toggleSound, f: fullScreen,
   e: (event) => nextEmotion(event.shiftKey ? -1 : 1), "+": () => moreIntensity(10), "=": () => moreIntensity(10), "-": () => moreIntensity(-10),
 };
 document.addEventListener("keydown", (event) => {

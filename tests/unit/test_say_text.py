@@ -1,0 +1,82 @@
+"""What is written becomes what is spoken; what cannot be spoken is refused with the reason."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visavis.data.phonemes import KOKORO_IDS, word_symbols
+from visavis.say.letters import sound_out
+from visavis.say.text import MAX_TEXT, TextError, sentences
+from visavis.say.voice import EARLY, LONGEST, pieces_of
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("Mr. Smith paid $5.50 for 3 kg.", ["mister Smith paid five dollars and fifty cents for three kilograms."]),
+        ("On 2024-05-06 at 10:30 a.m. He left.", ["On May sixth, twenty twenty four at ten thirty A M", "He left."]),
+        ("Dr. Jones (no. 7) came at 10:00!", ["doctor Jones, number seven, came at ten o'clock!"]),
+        ("No. It is 25°C, -5 % or 1,234.5 m.", ["No.", "It is twenty five degrees Celsius, minus five percent or "
+          "one thousand two hundred and thirty four point five metres."]),
+        ("In the 1990s, e.g. 1995, 3/4 of 21st and 3-5.", ["In the nineteen nineties, for example nineteen ninety five, "
+          "three quarters of twenty first and three to five."]),
+        ("See https://www.example.org/a?b, or me@x.io.", ["See example dot org slash a b, or me at x dot io."]),
+        ("Version 1.2.3 at 30 fps, 007, 555-1234", ["Version one point two point three at thirty frames a second, zero zero seven, "
+          "five five five one two three four"]),
+        ("Hello 😀 world 👨‍👩‍👧!! Café & Zürich…", ["Hello world!!", "Cafe and Zurich..."]),
+        ("\"Yes.\" she said. 'Quoted' don't O'Brien", ["Yes. she said.", "Quoted don't O'Brien"]),
+        ("- one\n- two\n\nthree\nfour", ["one", "two", "three four"]),
+        ("£3 million, 1 km, 2 km/h, 14:00", ["three million pounds, one kilometre, two kilometres an hour, fourteen hundred hours"]),
+    ],
+)  # fmt: skip
+def test_it_is_read_as_people_do(written: str, words: list[str]) -> None:
+    assert [sentence.words for sentence in sentences(written)] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "write a text"),
+        (" \n\t", "write a text"),
+        ("😀 …!", "no words"),
+        ("\x00\x07", "no words"),
+        ("Привет, мир", "Cyrillic letters"),
+        ("hello 世界", "Chinese or Japanese letters"),
+        ("a" * (MAX_TEXT + 1), "at most 4000"),
+        ("Ich spreche heute über Bundestagswahlergebnisse", "only English"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(TextError, match=reason):
+        pieces_of(text, british=False)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80))
+def test_any_text_is_spoken_or_refused(text: str) -> None:
+    try:
+        pieces = pieces_of(text, british=False)
+    except TextError:
+        return
+    assert pieces
+    for piece in pieces:
+        assert 0 < len(piece.symbols) <= LONGEST and set(piece.symbols) <= set(KOKORO_IDS)
+
+
+def test_the_first_piece_is_short_and_long_ones_are_cut() -> None:
+    long = "Good morning, " + "this sentence goes on and on, as nobody would ever say it, " * 12 + "and ends."
+    pieces = pieces_of(long, british=False)
+    assert len(pieces[0].symbols) <= EARLY and len(pieces) > 3
+    assert all(len(piece.symbols) <= LONGEST for piece in pieces)
+    assert {piece.sentence for piece in pieces} == {long}
+    assert pieces[-1].pause > pieces[0].pause
+
+
+def test_unknown_words_get_a_sound() -> None:
+    def known(word: str) -> str | None:
+        return word_symbols(word, british=False)
+
+    assert known("visavis") is None and sound_out("visavis", known) == "vˌizəvˈi"
+    assert sound_out("Screwbottle", known) == known("screw") + known("bottle").replace("ˈ", "ˌ")
+    assert sound_out("zorple", known).count("ˈ") == 1
+    assert sound_out("brmpf", known), "letter by letter"
