@@ -16,6 +16,10 @@ from visavis.video.view import FRAMINGS, picture_size, view_of
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
 FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown")
 FIRST_FOLD = BROAD_SMILE + 1
+
+LEARNT_FOLDS = FOLDS[:2]
+"""What the network of the skin does better; with it they would be there twice."""
+
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
@@ -129,7 +133,7 @@ class VideoStage:
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
         for number, name in enumerate(FOLDS, FIRST_FOLD):
-            if shading[number] > 1 / 256:
+            if shading[number] > 1 / 256 and not (self._refiner is not None and name in LEARNT_FOLDS):
                 self._draw(image, self._no_touch, _Layer(name, name, mark=-1, opacity=float(shading[number])), self._fold_uv[name])
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]), float(shading[BROAD_SMILE]))
