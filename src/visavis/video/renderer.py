@@ -16,11 +16,10 @@ from visavis.video.view import FRAMINGS, picture_size, view_of
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
 FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown")
 FIRST_FOLD = BROAD_SMILE + 1
+"""Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 LEARNT_FOLDS = FOLDS[:2]
 """What the network of the skin does better; with it they would be there twice."""
-
-"""Where the stage finds its numbers in ``ControlFrame.shading``."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
