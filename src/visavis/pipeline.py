@@ -1,7 +1,7 @@
 """The stages in a row, without ROS: the very objects that the nodes run, fed from an iterator. Constant memory, any length."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from visavis.motion.styles import Manner
 from visavis.timing import frame_to_ns
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 from visavis.types_portrait import PortraitRig
+
+if TYPE_CHECKING:
+    from visavis.video.refine import RefineEngines
 
 
 class MotionStep(Protocol):
@@ -83,15 +86,17 @@ def render_offline(
     size: tuple[int, int] = (0, 0),
     matte: bool = False,
     arms: bool = True,
+    refine: "RefineEngines | None" = None,
 ) -> Iterator[VideoFrame]:
     """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
 
-    framing, size (width, height), matte: as in ``video.renderer.VideoConfig``. arms: as in ``control.pose.ControlConfig``.
+    framing, size (width, height), matte: as in ``video.renderer.VideoConfig``. arms: as in ``control.pose.ControlConfig``. refine: as
+    in ``video.renderer.VideoStage``.
     """
     # Imported here because compiling the kernels takes seconds, which who only wants motion need not wait for.
     from visavis.control.pose import ControlConfig, ControlStage
     from visavis.video.renderer import VideoConfig, VideoStage
 
     control = ControlStage(portrait, ControlConfig(arms=arms))
-    video = VideoStage(portrait, VideoConfig(framing=framing, width=size[0], height=size[1], matte=matte))
+    video = VideoStage(portrait, VideoConfig(framing=framing, width=size[0], height=size[1], matte=matte), refine)
     return pictures(control_frames(motion_chunks(blocks, motion, steering=steering), control), video)

@@ -94,11 +94,12 @@ def test_autostart_says_why_once_stays_up_and_tries_again(ros: Graph) -> None:
     assert process.said.count("is missing") == 1
 
 
-def test_the_real_motion_node_names_the_weights_that_are_missing(ros: Graph) -> None:
-    flags = ["-p", "autostart:=true", "-p", "weights:=/nonexistent/weights"]
-    process = ros.run([sys.executable, "-m", "visavis.nodes.motion_diffusion", "--ros-args", *flags])
+@pytest.mark.parametrize(("node", "parameter"), [("motion_diffusion", "weights"), ("video_generation", "picture_weights")])
+def test_the_real_nodes_name_the_weights_that_are_missing(ros: Graph, node: str, parameter: str) -> None:
+    flags = ["-p", "autostart:=true", "-p", f"{parameter}:=/nonexistent/weights"]
+    process = ros.run([sys.executable, "-m", f"visavis.nodes.{node}", "--ros-args", *flags])
     ros.wait(lambda: "/nonexistent/weights" in process.said, "the path of the weights")
-    ros.wait(lambda: ros.level("motion_diffusion") == 2, "level ERROR")
+    ros.wait(lambda: ros.level(node) == 2, "level ERROR")
     assert "Traceback" not in process.said
     assert process.stop() == 0
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from visavis.cli.main import main
-from visavis.evaluation.picture_score import halo, landmark_distance, psnr, shape_distance, ssim
+from visavis.evaluation.picture_score import gradient_similarity, halo, landmark_distance, psnr, shape_distance, ssim
 from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
 from visavis.evaluation.robust import check_robust
+from visavis.runtime.refine import load_refine
 from visavis.store import asset_path
 from visavis.types_portrait import PICTURE_HEIGHT, PortraitRig
 
@@ -23,6 +24,9 @@ def test_psnr_and_ssim_fall_with_noise_and_blur() -> None:
     assert psnr(noisy, picture) == pytest.approx(20 * np.log10(255 / 10), abs=0.4)
     blurred = [cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.uint8) for sigma in (1, 3)]
     assert 0.5 < ssim(noisy, picture) < 0.9 and ssim(blurred[1], picture) < ssim(blurred[0], picture) < 1
+    assert gradient_similarity(noisy, picture) < 0.98 < gradient_similarity(picture, picture) == pytest.approx(1)
+    darker = (picture * 0.8).astype(np.uint8)
+    assert gradient_similarity(blurred[1], picture) < gradient_similarity(darker, picture)
     with pytest.raises(ValueError, match="one shape"):
         psnr(picture, picture[:10])
 
@@ -59,7 +63,8 @@ def test_a_missing_lining_and_a_pulled_border_are_found(portrait: PortraitRig) -
 
 
 def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
-    """The neutral photo of somebody nothing was trained on, moved to her surprised and to her tilted face as a tracker sees them."""
+    """The neutral photo of somebody nothing was trained on, moved to her surprised, her tilted and her happy face as a tracker sees them;
+    the last with the folds that the network gives it as well."""
     cells = sheet_cells(asset_path("openpeople") / "P010" / "assets" / "emotions_sheet.jpg")
     assert len(cells) == 16
     with Reenactor(asset_path("face_landmarker.task")) as reenactor:
@@ -71,6 +76,11 @@ def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
             still, moved = (reenactor.score(image, target, source) for image in (source.picture, picture))
             assert moved.landmarks < 0.75 * still.landmarks
             assert moved.face_ssim > still.face_ssim - 0.02
+        happy = reenactor.target(cells[1], source, "happy")
+        assert happy is not None
+        smile = motion_of(happy, source, source.rig)[None]
+        plain, folded = (reenactor.score(next(draw(source.rig, smile, engines)), happy, source) for engines in (None, load_refine()))
+        assert folded.face_psnr > plain.face_psnr + 0.3 and folded.face_ssim > plain.face_ssim
 
 
 def test_the_sheet_shows_each_pose_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 ``kokoro`` speaks sentences and keeps sound and exact phone times; ``teacher`` adds the face and head that belong to them, ``body`` the body
 and the hands that go with both (cheap: run them again whenever a teacher changes). ``from-video`` adds real people: motion tracked in
-films.
+films. ``picture`` is apart from these: pairs of expressions for the networks of the picture.
 """
 
 import argparse
@@ -55,6 +55,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     video.add_argument("--split", choices=("train", "val"), default="train", help="what the items are for (default train)")
     video.add_argument("--quiet", action="store_true", help="no progress, only errors and remarks")
 
+    picture = steps.add_parser("picture", help="pairs of expressions of one person, for the face refinement")
+    picture.add_argument("--output", type=Path, required=True, help="folder of the pairs, outside of git")
+    picture.add_argument(
+        "--people", default="", help="people of openpeople, with commas (default P001 to P008; P009 and P010 are for testing)"
+    )
+
     info = steps.add_parser("info", help="count items, minutes, voices and phones of a corpus")
     info.add_argument("corpus", type=Path, help="folder of the corpus")
 
@@ -62,7 +68,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     from visavis.store import AssetError
 
-    steps = {"kokoro": _kokoro, "teacher": _teacher, "body": _body, "speak": _speak, "from-video": _from_video, "info": _info}
+    steps = {
+        "kokoro": _kokoro,
+        "teacher": _teacher,
+        "body": _body,
+        "speak": _speak,
+        "from-video": _from_video,
+        "picture": _picture,
+        "info": _info,
+    }
     try:
         return steps[args.step](args)
     except (AssetError, OSError, RuntimeError, ValueError) as error:
@@ -198,6 +212,18 @@ def _from_video(args: argparse.Namespace) -> int:
         parts = {"face": tracked.face_seen, "left hand": tracked.left_seen, "right hand": tracked.right_seen}
         shares = ", ".join(f"{name} in {100 * seen.mean():.0f} %" for name, seen in parts.items())
         print(f"{path}: {frames / FRAME_RATE:.2f} s, {shares}; {int(tracked.filled.sum())} frames of the face filled")
+    return 0
+
+
+def _picture(args: argparse.Namespace) -> int:
+    from visavis.store import asset_path
+    from visavis.training.refine_data import PEOPLE
+    from visavis.training.refine_pairs import make_pairs
+
+    names = [name for name in args.people.split(",") if name] or list(PEOPLE)
+    sheets = {name: asset_path("openpeople") / name / "assets" / "emotions_sheet.jpg" for name in names}
+    make_pairs(sheets, asset_path("face_landmarker.task"), args.output)
+    print(f"{args.output} has {len(names)} people; next: visavis train refine --config config/train/refine.yaml --corpus {args.output}")
     return 0
 
 

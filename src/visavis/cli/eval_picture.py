@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from visavis.evaluation.reenact import Reenactor, Score, Source, Target
+    from visavis.video.refine import RefineEngines
 
 LEFT_OUT = (
     "Left out: LPIPS, FID and an identity embedding, whose networks visavis has no weights of. "
@@ -29,7 +30,16 @@ def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]")
     picture.add_argument("--sheets", default="P009,P010", help="people of openpeople, with commas (default P009,P010, which are held out)")
     picture.add_argument("--cells", type=int, default=15, help="how many expressions of each (default 15, all)")
     picture.add_argument("--no-clip", action="store_true", help="leave the real clip out")
-    picture.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="leave contact sheets: target, still photo, rig")
+    picture.add_argument(
+        "--keep", type=Path, default=None, metavar="FOLDER", help="leave contact sheets: target, still photo, rig, rig with network"
+    )
+    picture.add_argument(
+        "--picture-weights",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="trained weights of the picture; without it those that visavis brings",
+    )
     picture.add_argument("--json", action="store_true", help="print JSON instead of the table")
     sheet = measures.add_parser("sheet", help="pictures of what a portrait must be able to do, to be looked at")
     sheet.add_argument("photos", nargs="*", type=Path, metavar="PHOTO", help="portraits (default: the one that comes with visavis)")
@@ -87,13 +97,17 @@ def _title(photo: Path) -> str:
 def picture(args: argparse.Namespace) -> int:
     """Exit status 0 when it was measured, however good it is."""
     from visavis.evaluation.reenact import Reenactor, read_clip, sheet_cells, within_reach
+    from visavis.runtime.refine import PICTURE_WEIGHTS, load_refine
     from visavis.store import asset_path
+    from visavis.training.refine_pairs import HAND_CELL, foretold
 
+    refine = load_refine(args.picture_weights or PICTURE_WEIGHTS)
     if not 1 <= args.cells <= 15:
         raise ValueError(f"--cells must be 1 to 15, got {args.cells}")
     names = [name for name in args.sheets.split(",") if name]
     sheets = {name: sheet_cells(asset_path("openpeople") / name / "assets" / "emotions_sheet.jpg")[: args.cells + 1] for name in names}
     results: dict[str, dict[str, Score]] = {}
+    skin: dict[str, float] = {}
     with Reenactor(asset_path("face_landmarker.task")) as reenactor:
         sets: dict[str, tuple[Source, list[Target]]] = {}
         for name, cells in sheets.items():
@@ -106,7 +120,9 @@ def picture(args: argparse.Namespace) -> int:
             seen = [reenactor.target(frame, source, f"clip {index}", still_camera=True) for index, frame in enumerate(frames[1:], 1)]
             sets["clip"] = source, [target for target in seen if target is not None and within_reach(target, source)]
         for name, (source, targets) in sets.items():
-            results[name] = _reenact(reenactor, source, targets, args.keep)
+            if name in sheets:
+                skin[name] = foretold(source, [target for target in targets if target.name != f"{name} {HAND_CELL}"], refine)
+            results[name] = _reenact(reenactor, source, targets, refine, args.keep)
         cross = {
             f"{name} moved by {other}": _cross(reenactor, sets[name][0], *sets[other], args.keep)
             for name, other in zip(names, [*names[1:], *names[:1]], strict=True)
@@ -115,22 +131,27 @@ def picture(args: argparse.Namespace) -> int:
     counts = {name: len(targets) for name, (_, targets) in sets.items()}
     if args.json:
         measured = {name: {way: dataclasses.asdict(score) for way, score in ways.items()} for name, ways in results.items()}
-        print(json.dumps({"targets": counts, "self": measured, "cross": cross, "left_out": LEFT_OUT}))
+        print(json.dumps({"targets": counts, "self": measured, "cross": cross, "skin_foretold": skin, "left_out": LEFT_OUT}))
     else:
         _print(results, counts, cross)
+        for name, share in skin.items():
+            print(f"{name}: the network foretells {share:.0%} of the variance of what the skin does beside moving")
     return 0
 
 
-def _reenact(reenactor: "Reenactor", source: "Source", targets: "list[Target]", keep: Path | None) -> "dict[str, Score]":
+def _reenact(
+    reenactor: "Reenactor", source: "Source", targets: "list[Target]", refine: "RefineEngines", keep: Path | None
+) -> "dict[str, Score]":
     import numpy as np
 
     from visavis.evaluation.reenact import draw, mean_score, motion_of
 
-    pictures = list(draw(source.rig, np.stack([motion_of(target, source, source.rig) for target in targets])))
+    motions = np.stack([motion_of(target, source, source.rig) for target in targets])
+    pictures, refined = list(draw(source.rig, motions)), list(draw(source.rig, motions, refine))
     if keep is not None:
-        rows = [[target.picture for target in targets], [source.picture] * len(targets), pictures]
+        rows = [[target.picture for target in targets], [source.picture] * len(targets), pictures, refined]
         _save_sheet(keep / f"{source.name}.png", rows)
-    ways = {"photo": [source.picture] * len(targets), "rig": pictures}
+    ways = {"photo": [source.picture] * len(targets), "rig": pictures, "rig + network": refined}
     return {
         way: mean_score([reenactor.score(image, target, source) for image, target in zip(images, targets, strict=True)])
         for way, images in ways.items()
@@ -181,11 +202,17 @@ def _print(results: "dict[str, dict[str, Score]]", counts: dict[str, int], cross
     from rich.table import Table
 
     table = Table(title="Reenactment, means; distances in shares of the eyes' distance")
-    for column in ("", "pictures", "shown", "PSNR", "SSIM", "face PSNR", "face SSIM", "landmarks", "shape"):
+    for column in ("", "pictures", "shown", "PSNR", "SSIM", "face PSNR", "face SSIM", "face edges", "landmarks", "shape"):
         table.add_column(column, justify="left" if column in ("", "shown") else "right")
     for name, ways in results.items():
         for way, score in ways.items():
-            cells = (f"{score.psnr:.2f}", f"{score.ssim:.3f}", f"{score.face_psnr:.2f}", f"{score.face_ssim:.3f}")
+            cells = (
+                f"{score.psnr:.2f}",
+                f"{score.ssim:.3f}",
+                f"{score.face_psnr:.2f}",
+                f"{score.face_ssim:.3f}",
+                f"{score.face_edges:.3f}",
+            )
             far = (("-" if math.isnan(value) else f"{value:.3f}") for value in (score.landmarks, score.shape))
             table.add_row(name, str(counts[name]), way, *cells, *far)
     console = Console(width=120)

@@ -8,16 +8,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("export", help="export trained networks", description=__doc__)
     parser.add_argument(
         "network",
-        choices=("encoder", "face", "body", "style"),
+        choices=("encoder", "face", "body", "style", "refine"),
         help="encoder: before the face model is trained; face: writes the manifest too; body: adds itself to that; "
-        "style: measures how the weights there follow a style and adds that",
+        "style: measures how the weights there follow a style and adds that; refine: the face refinement, with a manifest of its own",
     )
     parser.add_argument("--checkpoint", type=Path, help="output folder of the training (not for style)")
-    parser.add_argument("--corpus", type=Path, help="(style) folder of the corpus the face model was trained on")
+    parser.add_argument("--corpus", type=Path, help="(style) folder of the corpus the face model was trained on; (refine) of the pairs")
     parser.add_argument("--silence-share", type=float, default=0.15, help="(style) silence_share of that training (default 0.15)")
     parser.add_argument("--items", type=int, default=6, help="(style) how many held-out utterances are spoken (default 6)")
     parser.add_argument("--config", type=Path, default=Path("config/train/encoder.yaml"), help="configuration the encoder was trained with")
-    parser.add_argument("--to", type=Path, default=Path("src/visavis/assets/motion"), help="folder of the weights")
+    parser.add_argument(
+        "--to", type=Path, default=None, help="folder of the weights (default src/visavis/assets/motion, for refine .../picture)"
+    )
     parser.add_argument("--lip-odds", type=float, default=2.0, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
     parser.add_argument("--early", type=Path, help="(encoder) folder of an early checkpoint of the same run, to average the weights with")
     parser.add_argument("--early-share", type=float, default=0.7, help="(encoder) share of the early weights in that average")
@@ -35,12 +37,16 @@ def run(args: argparse.Namespace) -> int:
     from visavis.training.face_run import ENCODER_SPEC_FILE, SPEC_FILE, read_spec
     from visavis.training.loop import load_average, trained_steps
 
+    if args.to is None:
+        args.to = Path("src/visavis/assets") / ("picture" if args.network == "refine" else "motion")
     if args.network == "style":
         return _style(args)
     if args.checkpoint is None:
         raise ValueError(f"--checkpoint is needed for {args.network}: the output folder of its training")
     if args.network == "body":
         return _body(args)
+    if args.network == "refine":
+        return _refine(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
@@ -78,6 +84,25 @@ def _body(args: argparse.Namespace) -> int:
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
     print(add_body(args.to, spec, {"steps": trained_steps(args.checkpoint), **facts}))
+    return 0
+
+
+def _refine(args: argparse.Namespace) -> int:
+    import json
+
+    from visavis.export.refine import export_refine
+    from visavis.training.config import RefineTraining, load_config
+    from visavis.training.loop import load_average, trained_steps
+    from visavis.training.refine_data import read_spec
+    from visavis.training.refine_net import RefineNet
+
+    path = args.config if args.config.name.startswith("refine") else Path("config/train/refine.yaml")
+    config = load_config(path, RefineTraining)
+    spec = read_spec(args.corpus or Path(config.corpus))
+    network = RefineNet(spec, config.features, config.width)
+    load_average(network, args.checkpoint)
+    facts = json.loads(args.metrics.read_text()) if args.metrics else {}
+    print(export_refine(network, spec, args.to, {"steps": trained_steps(args.checkpoint), **facts}))
     return 0
 
 

@@ -62,6 +62,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
     add_steering_arguments(parser)
     parser.add_argument("--no-arms", dest="arms", action="store_false", help="leave arms and hands as the photo shows them")
+    parser.add_argument("--no-refine", dest="refine", action="store_false", help="leave out the network that gives the skin its folds")
     parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
     parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
     parser.add_argument(
@@ -111,13 +112,16 @@ def _render(args: argparse.Namespace) -> int:
     from visavis.pipeline import render_offline
     from visavis.portrait.cache import load_portrait
     from visavis.runtime.motion import load_motion_stage
+    from visavis.runtime.refine import load_refine
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
     begin = time.monotonic()
     motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
-    pictures = render_offline(portrait, blocks, motion, steering, args.framing, size, matte, args.arms)
+    pictures = render_offline(
+        portrait, blocks, motion, steering, args.framing, size, matte, args.arms, load_refine() if args.refine else None
+    )
     expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
     kept = _Kept(SHEET_KEPT)
     mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = subparsers.add_parser("train", help="train a network", description=__doc__)
-    parser.add_argument("network", choices=("encoder", "face", "body"))
+    parser.add_argument("network", choices=("encoder", "face", "body", "refine"))
     parser.add_argument("--config", type=Path, required=True, help="e.g. config/train/encoder.yaml")
     parser.add_argument("--corpus", help="folder of the corpus, instead of the file's")
     parser.add_argument("--output", help="folder for checkpoint and curves, instead of the file's")
@@ -21,12 +21,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    from visavis.training.config import BodyTraining, EncoderTraining, FaceTraining, load_config
+    from visavis.training.config import BodyTraining, EncoderTraining, FaceTraining, RefineTraining, load_config
 
-    kind: type[EncoderTraining | FaceTraining | BodyTraining] = {
+    kind: type[EncoderTraining | FaceTraining | BodyTraining | RefineTraining] = {
         "encoder": EncoderTraining,
         "face": FaceTraining,
         "body": BodyTraining,
+        "refine": RefineTraining,
     }[args.network]
     config = load_config(args.config, kind)
     places = {name: getattr(args, name) for name in ("corpus", "output", "encoder") if getattr(args, name) is not None}
@@ -42,6 +43,10 @@ def run(args: argparse.Namespace) -> int:
         from visavis.training.body_run import train_body
 
         train_body(config)
+    elif isinstance(config, RefineTraining):
+        from visavis.training.refine_run import train_refine
+
+        train_refine(config)
     else:
         from visavis.training.face_run import train_face
 

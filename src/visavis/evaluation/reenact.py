@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.pose import ControlConfig, ControlStage
-from visavis.evaluation.picture_score import RIGID, landmark_distance, psnr, shape_distance, ssim
+from visavis.evaluation.picture_score import RIGID, gradient_similarity, landmark_distance, psnr, shape_distance, ssim
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
 from visavis.portrait.fit import fit_face, fit_portrait
 from visavis.portrait.landmarks import Face, FaceFinder, find_face
@@ -23,6 +23,7 @@ from visavis.portrait.photo import Frame, Photo, choose_frame, cut_frame
 from visavis.portrait.rig_asset import RigAsset, load_rig_asset
 from visavis.types import MotionChunk, check_image
 from visavis.types_portrait import Camera, PortraitRig
+from visavis.video.refine import RefineEngines
 from visavis.video.renderer import VideoStage
 
 HELD_OUT = ("P009", "P010")
@@ -72,13 +73,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Score:
-    """psnr (dB), ssim: whole picture; face_psnr, face_ssim: around the target's face. landmarks, shape: see ``picture_score``; NaN where no
-    face was found in the picture."""
+    """psnr (dB), ssim: whole picture; face_psnr, face_ssim, face_edges (``gradient_similarity``): around the target's face.
+    landmarks, shape: see ``picture_score``; NaN where no face was found in the picture."""
 
     psnr: float
     ssim: float
     face_psnr: float
     face_ssim: float
+    face_edges: float
     landmarks: float
     shape: float
 
@@ -143,6 +145,7 @@ class Reenactor:
             ssim(picture, target.picture),
             psnr(picture[area], target.picture[area]),
             ssim(picture[area], target.picture[area]),
+            gradient_similarity(picture[area], target.picture[area]),
             float("nan") if face is None else landmark_distance(face.landmarks, target.landmarks),
             float("nan") if face is None else shape_distance(face.landmarks, source.landmarks),
         )
@@ -175,9 +178,9 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
     return motion
 
 
-def draw(rig: PortraitRig, motions: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of (frames, MOTION_DIM) motion, each by itself."""
-    control, video = ControlStage(rig, CONFIG), VideoStage(rig)
+def draw(rig: PortraitRig, motions: NDArray[np.float32], refine: RefineEngines | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of (frames, MOTION_DIM) motion, each by itself. refine: as in ``VideoStage``."""
+    control, video = ControlStage(rig, CONFIG), VideoStage(rig, refine=refine)
     state = control.initial_state()
     for index, motion in enumerate(motions):
         frames, state = control.step(MotionChunk(1, index, motion[None]), state)

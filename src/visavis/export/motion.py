@@ -56,7 +56,7 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     path = folder / ENCODER_FILE
     example = (torch.zeros(1, MELS_PER_FRAME, FEATURES), network.initial_state(1))
     axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
-    _export(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
+    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
     return path
 
 
@@ -80,8 +80,10 @@ def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
     with torch.no_grad():
         memory, events = network.context.eval()(window, style)
     context, denoiser = folder / CONTEXT_FILE, folder / DENOISER_FILE
-    _export(ContextChances(network.context), (window, style), context, ["window", "style"], ["memory", "chances"], {})
-    _export(network.denoiser, (noisy, time, style, events, memory), denoiser, ["noisy", "time", "style", "events", "memory"], ["clean"], {})
+    export_network(ContextChances(network.context), (window, style), context, ["window", "style"], ["memory", "chances"], {})
+    export_network(
+        network.denoiser, (noisy, time, style, events, memory), denoiser, ["noisy", "time", "style", "events", "memory"], ["clean"], {}
+    )
     return context, denoiser
 
 
@@ -94,9 +96,9 @@ def export_body(network: BodyNet, folder: Path) -> tuple[Path, Path]:
     with torch.no_grad():
         memory, _ = network.context.eval()(window, condition)
     context, denoiser = folder / BODY_CONTEXT_FILE, folder / BODY_DENOISER_FILE
-    _export(BodyChances(network.context), (window, condition), context, ["window", "condition"], ["memory", "chances"], {})
+    export_network(BodyChances(network.context), (window, condition), context, ["window", "condition"], ["memory", "chances"], {})
     inputs = ["noisy", "time", "condition", "memory"]
-    _export(network.denoiser, (noisy, time, condition, memory), denoiser, inputs, ["clean"], {})
+    export_network(network.denoiser, (noisy, time, condition, memory), denoiser, inputs, ["clean"], {})
     return context, denoiser
 
 
@@ -106,7 +108,7 @@ def write_manifest(folder: Path, encoder: EncoderSpec | WaveSpec, face: FaceSpec
     path = folder / MANIFEST
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     own = [] if isinstance(encoder, WaveSpec) else [ENCODER_FILE]
-    files = {name: _describe(folder / name) for name in (*own, CONTEXT_FILE, DENOISER_FILE)}
+    files = {name: describe_file(folder / name) for name in (*own, CONTEXT_FILE, DENOISER_FILE)}
     specs: dict[str, Any] = {"encoder": asdict(encoder), "face": asdict(face)}
     body = {name: old["files"][name] for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE) if name in old.get("files", {})}
     if body:
@@ -120,13 +122,14 @@ def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
     """Puts the files of the body into the manifest of encoder and face, with its spec, and ``facts`` under "body"; nothing else changes."""
     path = folder / MANIFEST
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["files"] |= {name: _describe(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
+    content["files"] |= {name: describe_file(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
     content["specs"]["body"] = asdict(spec)
     content["body"] = facts
     return write_json(path, content)
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file."""
     return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
 
 
@@ -139,9 +142,10 @@ def write_json(path: Path, content: dict[str, Any]) -> Path:
     return path
 
 
-def _export(
+def export_network(
     network: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
 ) -> None:
+    """Writes ``network`` as ONNX, its large weights as float16."""
     torch.onnx.export(
         network.eval(), example, str(path), input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False
     )

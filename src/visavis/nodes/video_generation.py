@@ -11,6 +11,7 @@ drawn, answered on ``portrait/ready``. ``provenance`` says what the pictures are
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ from visavis.ros.camera import Calibration, camera_info
 from visavis.ros.convert import audio_chunk_to_msg, msg_to_audio_chunk, msg_to_control_frame
 from visavis.ros.parameters import parameter
 from visavis.ros.pictures import ENCODINGS, MATTE_ENCODINGS, image_to_msg, jpeg_to_msg
+from visavis.runtime.refine import PICTURE_WEIGHTS, load_refine
 from visavis.timing import FRAME_RATE, NANOSECONDS
 from visavis.types import IDLE_UTTERANCE, AudioChunk, ControlFrame, MotionChunk, VideoFrame
 from visavis.types_portrait import EYE_DISTANCE_M
@@ -94,6 +96,8 @@ class VideoNodeConfig(NodeConfig):
     pixel_format: str = parameter(
         "rgb8", "encoding of image_raw; rgba8 and bgra8 hold the person alone, with opacity", choices=tuple(ENCODINGS)
     )
+    refine: bool = parameter(True, "a network gives the skin the folds of its expressions")
+    picture_weights: str = parameter("", "folder of trained weights of the picture; empty for those that come with visavis")
     visible_mark: bool = parameter(False, "write 'AI generated' into a corner of every picture")
     camera_name: str = parameter("avatar", "name in the camera's calibration file")
     camera_info_url: str = parameter("", "calibration file (path or file://); empty for the camera that was fitted to the photo")
@@ -117,9 +121,11 @@ class VideoNodeConfig(NodeConfig):
 
 
 def load_drawing(config: VideoNodeConfig) -> Drawing:
-    """The video stage of the portrait. Raises PortraitError with what to do about a bad photo."""
+    """The video stage of the portrait. Raises PortraitError or WeightsError with what to do about a bad photo or weights."""
+    weights = Path(config.picture_weights) if config.picture_weights else PICTURE_WEIGHTS
+    refine = load_refine(weights) if config.refine else None
     portrait = load_avatar(config.portrait, config.portrait_cache)
-    stage = VideoStage(portrait, config.video)
+    stage = VideoStage(portrait, config.video, refine)
     # Drawing once compiles what draws, so that the first picture is not late.
     posing = ControlStage(portrait, ControlConfig())
     frames, _ = posing.step(MotionChunk(IDLE_UTTERANCE, 0, neutral_motion(1)), posing.initial_state())

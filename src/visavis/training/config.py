@@ -122,6 +122,30 @@ class BodyTraining:
     silence_share: float = 0.15
 
 
+@dataclass(frozen=True)
+class RefineTraining:
+    """The run of the face refinement.
+
+    moves: movements of each photo of a batch. neutral_share: share of photos that show the calm face. light: spread of slopes of light put
+    over a photo; softness: most it is blurred, pixels; noise: most noise, all in logarithms of colour. dropout: share of what was seen in
+    the photo that is hidden. motion_noise: share by which the movement is wrong.
+    """
+
+    corpus: str
+    output: str
+    loop: LoopConfig
+    features: int = 32
+    width: int = 32
+    moves: int = 3
+    neutral_share: float = 0.6
+    light: float = 0.1
+    softness: float = 1.3
+    noise: float = 0.01
+    dropout: float = 0.1
+    motion_noise: float = 0.25
+    validate_steps: int = 100
+
+
 Config = TypeVar("Config")
 
 

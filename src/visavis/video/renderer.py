@@ -10,12 +10,16 @@ from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 from visavis.video.arms import ARM_LAYERS, ArmDrawer
 from visavis.video.ground import around_at, person_texture, plate_at
+from visavis.video.refine import FaceRefiner, RefineEngines
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
 FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown")
 FIRST_FOLD = BROAD_SMILE + 1
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
+
+LEARNT_FOLDS = FOLDS[:2]
+"""What the network of the skin does better; with it they would be there twice."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
@@ -56,7 +60,8 @@ class VideoState:
 class VideoStage:
     """Draws a portrait. ``step`` is pure: the same control frame gives the same picture, bit for bit."""
 
-    def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None) -> None:
+    def __init__(self, portrait: PortraitRig, config: VideoConfig | None = None, refine: RefineEngines | None = None) -> None:
+        """refine: networks that give the skin its folds; without them the rig draws alone."""
         self.config = config or VideoConfig()
         self._rig = portrait
         self.view = view_of(portrait, self.config.framing, *self.config.size)
@@ -64,6 +69,9 @@ class VideoStage:
         self._textures = {name: raster.as_texture(rgba) for name, rgba in ({**portrait.textures, "person": person}).items()}
         self._uv = np.array(portrait.uv, np.float32, order="C")
         self._uv[np.unique(portrait.triangles["person"])] *= np.float32(share)
+        self._refiner = FaceRefiner(portrait, refine, person, self._uv) if refine is not None else None
+        if self._refiner is not None:
+            self._textures["person"] = raster.as_texture(self._refiner.texture)
         self._arms = ArmDrawer(portrait, self.view, self._uv)
         self._own_arms = self._arms.own_triangles
         self.plate = plate_at(portrait, self.view)
@@ -116,6 +124,8 @@ class VideoStage:
             )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
             raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
+        if self._refiner is not None:
+            self._refiner.refine(vertices)
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
         seen = self._seen
@@ -126,7 +136,7 @@ class VideoStage:
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
         for number, name in enumerate(FOLDS, FIRST_FOLD):
-            if shading[number] > 1 / 256:
+            if shading[number] > 1 / 256 and not (self._refiner is not None and name in LEARNT_FOLDS):
                 self._draw(image, self._no_touch, _Layer(name, name, mark=-1, opacity=float(shading[number])), self._fold_uv[name])
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]), float(shading[BROAD_SMILE]))

@@ -1,0 +1,301 @@
+"""Face refinement: what the skin does beside moving. Folds, wrinkles and the shading of raised cheeks come with an expression but are not
+in a photo of a calm face; a network adds them to the photo's own texture, as a factor on its colours, before the rig is drawn.
+
+The network looks at the face in a frame in which everybody's features lie at the same places. It sees the photo there (once) and, for each
+picture, how every point of the skin has moved against the head (the explicit control). It never sees pixels of the picture, so that what it
+adds moves with the skin and cannot flicker, and a face that does not move stays the photo, bit for bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from visavis.types import Engine
+from visavis.types_portrait import PortraitRig
+
+SIDE = 128
+"""Pixels along each side of the frame, of the photo in it and of the gain."""
+
+GRID = 32
+"""Points along each side of the frame at which movement is told."""
+
+STEP = SIDE // GRID
+MOTION_UNIT = 0.05
+"""Movement is told in this many distances between the eyes."""
+
+CHEEKS = np.s_[SIDE * 7 // 16 : SIDE * 11 // 16, SIDE // 4 : SIDE * 3 // 4]
+"""Rows and columns of the frame whose mean colour is that of the skin."""
+
+SOFT = 1.4
+"""Pixels of the frame by which the network sees the photo blurred (standard deviation)."""
+
+LEVELS = 10
+"""Bits of a gain of one."""
+
+ANCHORS = ("jaw", "brow", "nose", "eye", "outer_lip")
+"""Keypoints of the rig whose names hold one of these say where a feature is. Inner lips meet, so they are left out."""
+
+RIGID_POINTS = 240
+DEPTH_UNIT = 1e-4
+"""Metres; of ``ControlFrame.vertices``."""
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RefineSpec:
+    """names: keypoints of the rig, places: where they lie in the frame, pixels (x, y)."""
+
+    names: tuple[str, ...]
+    places: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.places) or len(self.names) < 8:
+            raise ValueError(f"at least 8 names and as many places are needed, got {len(self.names)} and {len(self.places)}")
+
+
+@dataclass(frozen=True)
+class RefineEngines:
+    """photo: (1, 3, SIDE, SIDE) -> "features", run once for a portrait. skin: "features" and "motion" (1, 3, GRID, GRID) -> "gain" (1, 3,
+    SIDE, SIDE), 1 where nothing changes."""
+
+    photo: Engine
+    skin: Engine
+    spec: RefineSpec
+
+
+class ThinPlate:
+    """The smoothest map of the plane that takes points to values (Duchon's thin-plate spline). stiffness above 0 lets it miss them a
+    little."""
+
+    def __init__(self, points: ArrayLike, values: ArrayLike, stiffness: float = 0.0) -> None:
+        points, values = np.asarray(points, np.float64), np.asarray(values, np.float64)
+        if points.shape != values.shape or points.ndim != 2 or points.shape[1] != 2 or len(points) < 4:
+            raise ValueError(f"points and values must both have shape (n > 3, 2), got {points.shape} and {values.shape}")
+        self._centre, self._scale = points.mean(0), float(points.std()) or 1.0
+        self._points = (points - self._centre) / self._scale
+        n = len(points)
+        system = np.zeros((n + 3, n + 3))
+        system[:n, :n] = _bend(self._points[:, None] - self._points[None]) + stiffness * np.eye(n)
+        system[:n, n], system[:n, n + 1 :] = 1, self._points
+        system[n:, :n] = system[:n, n:].T
+        self._weights = np.linalg.solve(system, np.concatenate([values, np.zeros((3, 2))]))
+
+    def __call__(self, at: ArrayLike) -> NDArray[np.float64]:
+        """(..., 2) to (..., 2)."""
+        at = np.asarray(at, np.float64)
+        flat = (at.reshape(-1, 2) - self._centre) / self._scale
+        result = np.empty_like(flat)
+        for start in range(0, len(flat), 4096):  # in pieces, for the sake of memory
+            part = flat[start : start + 4096]
+            basis = np.concatenate([_bend(part[:, None] - self._points[None]), np.ones((len(part), 1)), part], 1)
+            result[start : start + 4096] = basis @ self._weights
+        return result.reshape(at.shape)
+
+
+def _bend(away: NDArray[np.float64]) -> NDArray[np.float64]:
+    square = (away**2).sum(-1)
+    return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-12)))
+
+
+def frame_points(side: int = SIDE) -> NDArray[np.float64]:
+    """Middles of the cells of a grid over the frame, in its pixels: (side, side, 2)."""
+    step = SIDE / side
+    line = (np.arange(side) + 0.5) * step - 0.5
+    return np.stack(np.meshgrid(line, line), -1)
+
+
+def anchors_of(rig: PortraitRig) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Names of the keypoints that say where the features are, and their places in the photo, pixels (n, 2)."""
+    points = (rig.vertices[rig.keypoint_vertices].astype(np.float64) * rig.keypoint_weights[..., None]).sum(1)
+    chosen = [i for i, name in enumerate(rig.keypoint_names) if any(part in name for part in ANCHORS)]
+    places = points[:, :2] / points[:, 2:] * rig.focal + np.asarray(rig.principal)
+    return tuple(rig.keypoint_names[i] for i in chosen), places[chosen]
+
+
+class FaceFrame:
+    """The frame of one portrait: where its points are in the photo and on the rig, and how they have moved."""
+
+    def __init__(self, rig: PortraitRig, spec: RefineSpec) -> None:
+        names, places = anchors_of(rig)
+        if missing := sorted(set(spec.names) - set(names)):
+            raise ValueError(f"this portrait has no keypoint {missing[0]}: remove the cache of portraits and fit it again")
+        chosen = places[[names.index(name) for name in spec.names]]
+        self.to_photo = ThinPlate(spec.places, chosen)
+        self.from_photo = ThinPlate(chosen, spec.places)
+        self._focal, self._principal = np.float32(rig.focal), np.asarray(rig.principal, np.float32)
+        rest: Float = rig.vertices[:, :2] / rig.vertices[:, 2:] * self._focal + self._principal
+        grid = self.to_photo(frame_points(GRID)).reshape(-1, 2)
+        self._corners, shares = _on_mesh(grid, rest, rig.triangles["person"])
+        self._shares: Float = shares.astype(np.float32)[..., None]
+        self._rigid = _rigid_vertices(rig, rest, grid)
+        # Movement counts from the face at rest: a photo that smiles keeps its folds when the smile goes, what lay under them is not known.
+        calm = rig.vertices.astype(np.float32)
+        calm[rig.shape_vertices] += np.tensordot(rig.rest_expression - rig.photo_expression, rig.shapes, 1).astype(np.float32)
+        self._rest_rigid = calm[self._rigid]
+        self._rest = (calm[self._corners] * self._shares).sum(1)
+        # What hangs on the neck as well, like the hair over a forehead, seems to move with every turn of the head: it is not skin.
+        held = (rig.head_weight[self._corners] * self._shares[..., 0]).sum(1)
+        self._held: Float = np.clip((held - 0.9) / 0.08, 0, 1).astype(np.float32)[:, None]
+        eyes = rig.eye_distance / rig.focal * float(rig.vertices[rig.lips.upper, 2].mean())
+        self._unit = np.float32(eyes * MOTION_UNIT)
+
+    def motion(self, vertices: NDArray[np.int16]) -> Float:
+        """How far the skin has moved against the head, (1, 3, GRID, GRID), in ``MOTION_UNIT``; vertices as in ``ControlFrame``."""
+        head = self._camera(vertices[self._rigid])
+        posed = (self._camera(vertices[self._corners.ravel()]).reshape(*self._corners.shape, 3) * self._shares).sum(1)
+        middle, rest_middle = head.mean(0), self._rest_rigid.mean(0)
+        left, _, right = np.linalg.svd((self._rest_rigid - rest_middle).T @ (head - middle))
+        turn = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]).astype(np.float32) @ right  # row vectors: rest @ turn = posed
+        moved = (posed - middle) @ turn.T + rest_middle - self._rest
+        return np.ascontiguousarray((self._held * moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
+
+    def _camera(self, vertices: NDArray[np.int16]) -> Float:
+        points = vertices.astype(np.float32)
+        depth = points[:, 2:] * np.float32(DEPTH_UNIT)
+        return np.concatenate([(points[:, :2] / np.float32(32) - self._principal) / self._focal * depth, depth], 1)
+
+
+def _on_mesh(
+    points: NDArray[np.float64], places: NDArray[np.float32], triangles: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each point (n, 2) three vertices and their shares; where it is on no triangle, the nearest vertex."""
+    corners = places[triangles].astype(np.float64)
+    low, high = corners.min(1), corners.max(1)
+    vertices, shares = np.zeros((len(points), 3), np.int64), np.tile([1.0, 0.0, 0.0], (len(points), 1))
+    known = np.unique(triangles)
+    for i, point in enumerate(points):
+        for t in np.flatnonzero((low <= point).all(1) & (point <= high).all(1)):
+            (ax, ay), (bx, by), (cx, cy) = corners[t]
+            area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+            if area == 0:
+                continue
+            p = ((point[0] - ax) * (cy - ay) - (cx - ax) * (point[1] - ay)) / area
+            q = ((bx - ax) * (point[1] - ay) - (point[0] - ax) * (by - ay)) / area
+            if p >= -1e-9 and q >= -1e-9 and p + q <= 1 + 1e-9:
+                vertices[i], shares[i] = triangles[t], (1 - p - q, p, q)
+                break
+        else:
+            vertices[i] = known[((places[known] - point) ** 2).sum(1).argmin()]
+    return vertices, shares
+
+
+def _rigid_vertices(rig: PortraitRig, rest: NDArray[np.float32], grid: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Vertices around the face that go with the head and that no expression moves, as far as there are such."""
+    moved = np.zeros(len(rig.vertices), np.float32)
+    moved[rig.shape_vertices] = np.maximum(np.linalg.norm(rig.shapes, axis=-1).max(0), np.linalg.norm(rig.smile, axis=-1))
+    low, high = grid.min(0), grid.max(0)
+    near = ((rest > low - 0.2 * (high - low)) & (rest < high + 0.2 * (high - low))).all(1)
+    known = np.unique(rig.triangles["person"])
+    usable = known[(rig.head_weight[known] > 0.999) & near[known]]
+    if len(usable) < 8:
+        raise ValueError("too few vertices of this portrait go with the head: remove the cache of portraits and fit it again")
+    chosen: NDArray[np.int64] = usable[np.argsort(moved[usable], kind="stable")[:RIGID_POINTS]]
+    return chosen
+
+
+def photo_in_frame(texture: NDArray[np.uint8], to_texels: NDArray[np.float32]) -> Float:
+    """The photo as the frame shows it, (SIDE, SIDE, 3), 0..255. texture: (h, w, 3 or 4); to_texels: (SIDE, SIDE, 2), where in it."""
+    across = float(np.linalg.norm(to_texels[:, 1:] - to_texels[:, :-1], axis=-1).mean())
+    image = texture[..., :3].astype(np.float32)
+    if across > 1.2:
+        image = cv2.GaussianBlur(image, (0, 0), 0.45 * np.sqrt(across**2 - 1))
+    return np.asarray(cv2.remap(image, to_texels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def photo_input(photo: Float) -> Float:
+    """(SIDE, SIDE, 3) colours 0..255 to what the network takes: (1, 3, SIDE, SIDE), logarithms, 0 for the mean colour of the cheeks and
+    the nose, without pores and grain: these are the camera's as much as the person's."""
+    values = cv2.GaussianBlur(np.log(np.maximum(photo, 4.0) / 255), (0, 0), SOFT, borderType=cv2.BORDER_REPLICATE)
+    middle = values[CHEEKS]
+    return np.ascontiguousarray((values - middle.mean((0, 1))).transpose(2, 0, 1)[None], np.float32)
+
+
+@numba.njit(
+    "void(uint8[:,:,::1], uint8[:,:,::1], int64, int64, int32[:,:,::1], uint64[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def lay_gain(texture, result, left, top, places, gain):  # type: ignore[no-untyped-def]
+    """Multiply a box of ``texture`` (h, w, 4) whose corner is (left, top) by a gain and write it to ``result``. places: int32 (bh, bw, 2),
+    where in the gain each texel is, in 1/256 pixel, -1 where it is left alone. gain: (SIDE, SIDE), 21 bits each for red, green, blue."""
+    lane = np.uint64(0x1FFFFF)
+    for y in range(places.shape[0]):
+        for x in range(places.shape[1]):
+            u, v = np.int64(places[y, x, 0]), np.int64(places[y, x, 1])
+            if u < 0:
+                continue
+            iu, iv, fu, fv = u >> 8, v >> 8, u & 255, v & 255
+            w11 = (fu * fv) >> 8
+            total = gain[iv, iu] * np.uint64(256 - fu - fv + w11)
+            total += gain[iv, iu + 1] * np.uint64(fu - w11)
+            total += gain[iv + 1, iu] * np.uint64(fv - w11)
+            total += gain[iv + 1, iu + 1] * np.uint64(w11)
+            red = np.int64(total & lane) * texture[top + y, left + x, 0] + 131072
+            green = np.int64((total >> np.uint64(21)) & lane) * texture[top + y, left + x, 1] + 131072
+            blue = np.int64(total >> np.uint64(42)) * texture[top + y, left + x, 2] + 131072
+            result[top + y, left + x, 0] = min(red >> 18, 255)
+            result[top + y, left + x, 1] = min(green >> 18, 255)
+            result[top + y, left + x, 2] = min(blue >> 18, 255)
+
+
+def pack_gain(gain: Float) -> NDArray[np.uint64]:
+    """(3, SIDE, SIDE) gains, 0 to nearly 8, as ``lay_gain`` reads them."""
+    values = np.clip(np.rint(gain * np.float32(1 << LEVELS)), 0, (1 << 13) - 1).astype(np.uint64)
+    return np.asarray(values[0] | (values[1] << np.uint64(21)) | (values[2] << np.uint64(42)))
+
+
+class FaceRefiner:
+    """Refines the texture of one portrait. texture: uint8 (h, w, 4), the person's; texels: (2, 2), texel = texels[0] * pixel + texels[1]
+    of the photo."""
+
+    def __init__(self, rig: PortraitRig, engines: RefineEngines, texture: NDArray[np.uint8], uv: NDArray[np.float32]) -> None:
+        self.frame = FaceFrame(rig, engines.spec)
+        self._engine = engines.skin
+        scale, offset = _texels_of_pixels(rig, uv)
+        self._texture = np.ascontiguousarray(texture)
+        to_texels = (self.frame.to_photo(frame_points()) * scale + offset).astype(np.float32)
+        self.photo = photo_in_frame(self._texture, to_texels)
+        self._features = engines.photo.run({"photo": photo_input(self.photo)})["features"]
+        height, width = texture.shape[:2]
+        low = np.maximum(np.floor(to_texels.reshape(-1, 2).min(0)).astype(int), 0)
+        high = np.minimum(np.ceil(to_texels.reshape(-1, 2).max(0)).astype(int) + 1, (width, height))
+        self._left, self._top = int(low[0]), int(low[1])
+        # The map is smooth: every eighth texel of it is enough.
+        xs, ys = np.arange(low[0], high[0] + 8, 8), np.arange(low[1], high[1] + 8, 8)
+        coarse = self.frame.from_photo((np.stack(np.meshgrid(xs, ys), -1) - offset) / scale).astype(np.float32)
+        fine_x, fine_y = np.meshgrid(np.arange(high[0] - low[0]) / 8, np.arange(high[1] - low[1]) / 8)
+        places = cv2.remap(coarse, fine_x.astype(np.float32), fine_y.astype(np.float32), cv2.INTER_LINEAR)
+        inside = ((places >= 0) & (places < SIDE - 1)).all(-1)
+        self._places = np.where(inside[..., None], np.floor(places * 256), -1).astype(np.int32)
+        self._result = self._texture.copy()
+
+    @property
+    def texture(self) -> NDArray[np.uint8]:
+        """The refined texture; ``refine`` changes it in place."""
+        return self._result
+
+    def gain(self, vertices: NDArray[np.int16]) -> Float:
+        """(3, SIDE, SIDE)."""
+        inputs: Mapping[str, Float] = {"features": self._features, "motion": self.frame.motion(vertices)}
+        return self._engine.run(inputs)["gain"][0]
+
+    def refine(self, vertices: NDArray[np.int16]) -> None:
+        """Change ``texture`` to what it is in this pose; vertices as in ``ControlFrame``. Depends on nothing before it."""
+        lay_gain(self._texture, self._result, self._left, self._top, self._places, pack_gain(self.gain(vertices)))
+
+
+def _texels_of_pixels(rig: PortraitRig, uv: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:
+    """Scale and offset from pixels of the photo to texels of the person's texture, which the mesh knows."""
+    chosen = np.unique(rig.triangles["person"])
+    points = rig.vertices[chosen].astype(np.float64)
+    pixels = points[:, :2] / points[:, 2:] * rig.focal + np.asarray(rig.principal)
+    texels = uv[chosen].astype(np.float64)
+    scale = float(((texels - texels.mean(0)) * (pixels - pixels.mean(0))).sum() / ((pixels - pixels.mean(0)) ** 2).sum())
+    return scale, texels.mean(0) - scale * pixels.mean(0)
