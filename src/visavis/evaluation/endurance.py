@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -57,9 +58,10 @@ def endure(samples: NDArray[np.int16], seconds: float, stage: MotionStage, tick:
     state = stage.initial_state()
     total = round(seconds * SAMPLE_RATE)
     frames, cpu = 0, 0.0
-    times: list[float] = []
+    times = array("f")
     warm: tuple[float, int] | None = None
-    jumps: dict[str, tuple[list[NDArray[np.float64]], list[float]]] = {name: ([], []) for name in ("lips", "nose", "wrists")}
+    # packed, so that what is kept here is not taken for what the stream keeps
+    jumps = {name: (array("f"), array("f")) for name in ("lips", "nose", "wrists")}
     last: dict[str, NDArray[np.float64]] = {}
     heard = 0
     for piece in _pieces(samples, total):
@@ -75,7 +77,7 @@ def endure(samples: NDArray[np.int16], seconds: float, stage: MotionStage, tick:
                 inside, between = jumps[name]
                 if name in last and heard < total:
                     between.append(_jump(track[0] - last[name]))
-                inside.append(_jumps(np.diff(track, axis=0)))
+                inside.extend(_jumps(np.diff(track, axis=0)))
                 last[name] = track[-1]
             frames += len(motion)
             tick(len(motion))
@@ -87,12 +89,12 @@ def endure(samples: NDArray[np.int16], seconds: float, stage: MotionStage, tick:
         frames=frames,
         expected=frames_in(total),
         cpu=cpu / (total / SAMPLE_RATE),
-        slowest_ms=1000 * float(np.percentile(times, 99)) if times else float("nan"),
+        slowest_ms=1000 * float(np.percentile(np.array(times), 99)) if times else float("nan"),
         warm_mb=warm[0],
         end_mb=process.memory_info().rss / 2**20,
         warm_state=warm[1],
         end_state=_size_of(state),
-        joins={name: _joins(np.concatenate(inside), np.array(between)) for name, (inside, between) in jumps.items()},
+        joins={name: _joins(np.array(inside), np.array(between)) for name, (inside, between) in jumps.items()},
     )
 
 
