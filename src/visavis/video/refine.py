@@ -146,18 +146,33 @@ class FaceFrame:
 
     def motion(self, vertices: NDArray[np.int16]) -> Float:
         """How far the skin has moved against the head, (1, 3, GRID, GRID), in ``MOTION_UNIT``; vertices as in ``ControlFrame``."""
-        head = self._camera(vertices[self._rigid])
-        posed = (self._camera(vertices[self._corners.ravel()]).reshape(*self._corners.shape, 3) * self._shares).sum(1)
+        head, posed = _in_camera(vertices, self._rigid, self._corners, self._shares, self._principal, self._focal)
         middle, rest_middle = head.mean(0), self._rest_rigid.mean(0)
         left, _, right = np.linalg.svd((self._rest_rigid - rest_middle).T @ (head - middle))
         turn = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]).astype(np.float32) @ right  # row vectors: rest @ turn = posed
         moved = (posed - middle) @ turn.T + rest_middle - self._rest
         return np.ascontiguousarray((self._held * moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
 
-    def _camera(self, vertices: NDArray[np.int16]) -> Float:
-        points = vertices.astype(np.float32)
-        depth = points[:, 2:] * np.float32(DEPTH_UNIT)
-        return np.concatenate([(points[:, :2] / np.float32(32) - self._principal) / self._focal * depth, depth], 1)
+
+@numba.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def _in_camera(vertices, rigid, corners, shares, principal, focal):  # type: ignore[no-untyped-def]
+    """Metres from the camera of the rigid vertices, float32 (r, 3), and of the points that ``shares`` (n, 3, 1) of ``corners`` (n, 3) make,
+    float32 (n, 3)."""
+    head = np.empty((len(rigid), 3), np.float32)
+    for i in range(len(rigid)):
+        depth = np.float32(vertices[rigid[i], 2]) * np.float32(DEPTH_UNIT)
+        for axis in range(2):
+            head[i, axis] = (np.float32(vertices[rigid[i], axis]) / np.float32(32) - principal[axis]) / focal * depth
+        head[i, 2] = depth
+    posed = np.zeros((len(corners), 3), np.float32)
+    for i in range(len(corners)):
+        for k in range(3):
+            share, vertex = shares[i, k, 0], corners[i, k]
+            depth = np.float32(vertices[vertex, 2]) * np.float32(DEPTH_UNIT)
+            for axis in range(2):
+                posed[i, axis] += share * ((np.float32(vertices[vertex, axis]) / np.float32(32) - principal[axis]) / focal * depth)
+            posed[i, 2] += share * depth
+    return head, posed
 
 
 def _on_mesh(
@@ -273,8 +288,16 @@ class FaceRefiner:
         fine_x, fine_y = np.meshgrid(np.arange(high[0] - low[0]) / 8, np.arange(high[1] - low[1]) / 8)
         places = cv2.remap(coarse, fine_x.astype(np.float32), fine_y.astype(np.float32), cv2.INTER_LINEAR)
         inside = ((places >= 0) & (places < SIDE - 1)).all(-1)
+        whole = np.clip(places.astype(int), 0, SIDE - 2)
+        inside &= self._changing()[whole[..., 1], whole[..., 0]]
         self._places = np.where(inside[..., None], np.floor(places * 256), -1).astype(np.int32)
         self._result = self._texture.copy()
+
+    def _changing(self) -> NDArray[np.bool_]:
+        """(SIDE, SIDE), where a gain at this pixel or the next ones right and below can differ from 1: nowhere else is work needed."""
+        inputs = {"features": self._features, "motion": np.random.default_rng(0).normal(0, 3, (1, 3, GRID, GRID)).astype(np.float32)}
+        differs = (self._engine.run(inputs)["gain"][0] != 1).any(0).astype(np.uint8)
+        return np.asarray(cv2.dilate(differs, np.ones((3, 3), np.uint8)) > 0)
 
     @property
     def texture(self) -> NDArray[np.uint8]:
