@@ -33,6 +33,7 @@ class PhotoNet(nn.Module):
     def __init__(self, features: int, width: int = 48) -> None:
         super().__init__()
         line = torch.linspace(-1, 1, GRID)
+        self.place: Tensor
         self.register_buffer("place", torch.stack(torch.meshgrid(line, line, indexing="ij"))[None], persistent=False)
         self.first = nn.Sequential(_conv(3 * STEP * STEP + 2, width), _conv(width, width))
         self.wide = nn.Sequential(_conv(width, width, 2), _conv(width, width), _conv(width, width), nn.Upsample(scale_factor=2))
@@ -50,6 +51,8 @@ class SkinNet(nn.Module):
 
     def __init__(self, features: int, mask: NDArray[np.float32], told: NDArray[np.float32], width: int = 32) -> None:
         super().__init__()
+        self.mask: Tensor
+        self.told: Tensor
         self.register_buffer("mask", torch.from_numpy(np.array(mask, np.float32))[None, None], persistent=False)
         self.register_buffer("told", torch.from_numpy(np.array(told, np.float32))[None, None], persistent=False)
         self.motion = _conv(3, width)
