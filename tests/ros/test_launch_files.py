@@ -121,7 +121,8 @@ def test_every_parameter_of_the_settings_is_one_of_its_node(observer: Observer, 
         name.removeprefix("/**/"): block["ros__parameters"] for name, block in yaml.safe_load((CONFIG / "avatar.yaml").read_text()).items()
     }
     absent = {"audio": str(tmp_path / "absent.wav"), "portrait": str(tmp_path / "absent.jpg")}
-    everything = {"source": "file", "web": "true", "screen": "true", "h264": "true", "livelink": "true", "robot_inputs": "true", "say": "true"}
+    switches = ("web", "screen", "h264", "livelink", "robot_inputs", "say")
+    everything = {"source": "file"} | dict.fromkeys(switches, "true")
     launcher = start(lines, "avatar", port="0", **everything, **absent)
     try:
         nodes = {f"/{name}" for name in settings}
