@@ -10,16 +10,14 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from visavis.evaluation.gestures import nose_path
-from visavis.motion.layout import ARKIT_NAMES, FACE
+from visavis.evaluation.gestures import MOUTH, nose_path
+from visavis.motion.layout import FACE
 from visavis.motion.skeleton import joints_of
 from visavis.motion.stage import MotionStage
 from visavis.timing import SAMPLE_RATE, frame_to_sample, frames_in
 
 WARM_SECONDS = 60
 """Memory is compared with what it is after this."""
-
-_LIPS = np.array([name.startswith(("jaw", "mouth")) for name in ARKIT_NAMES])
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def endure(samples: NDArray[np.int16], seconds: float, stage: MotionStage, tick:
             for name, track in _tracks(motion).items():
                 inside, between = jumps[name]
                 if name in last and heard < total:
-                    between.append(_jump(track[0] - last[name]))
+                    between.extend(_jumps(track[:1] - last[name]))
                 inside.extend(_jumps(np.diff(track, axis=0)))
                 last[name] = track[-1]
             frames += len(motion)
@@ -110,7 +108,7 @@ def _pieces(samples: NDArray[np.int16], total: int) -> Iterator[NDArray[np.int16
 def _tracks(motion: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
     joints = joints_of(motion)
     return {
-        "lips": motion[:, FACE][:, _LIPS].astype(np.float64),
+        "lips": motion[:, FACE][:, MOUTH].astype(np.float64),
         "nose": nose_path(motion),
         "wrists": np.concatenate([joints["left_wrist"], joints["right_wrist"]], axis=1),
     }
@@ -119,10 +117,6 @@ def _tracks(motion: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
 def _jumps(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     """Root mean square over the values of each frame."""
     return np.sqrt(np.mean(differences**2, axis=1))
-
-
-def _jump(difference: NDArray[np.float64]) -> float:
-    return float(_jumps(difference[None])[0])
 
 
 def _joins(inside: NDArray[np.float64], between: NDArray[np.float64]) -> Joins:

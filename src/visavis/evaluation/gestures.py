@@ -21,7 +21,8 @@ STROKE_SPEED, STROKE_DROP = 0.30, 0.015
 NOSE = np.array([0.0, 0.05, -0.10])
 """Of a head, from its pivot; what its jitter is measured at."""
 
-_MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in ARKIT_NAMES])
+MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in ARKIT_NAMES])
+"""Which of the face's weights move the mouth."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def diversity(first: NDArray[np.float32], second: NDArray[np.float32]) -> Divers
     one, two = joints_of(first), joints_of(second)
     apart = np.concatenate([np.linalg.norm(one[f"{side}_wrist"] - two[f"{side}_wrist"], axis=1) for side in ("left", "right")])
     turns = [head_euler_from_rotation(rotation_from_6d(motion[:, HEAD_ROTATION])) for motion in (first, second)]
-    mouth = first[:, FACE][:, _MOUTH] - second[:, FACE][:, _MOUTH]
+    mouth = first[:, FACE][:, MOUTH] - second[:, FACE][:, MOUTH]
     return Diversity(
         float(np.sqrt((apart**2).mean())),
         float(np.sqrt(((turns[0] - turns[1]) ** 2).sum(axis=1).mean())),

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from visavis.compiled import njit
 from visavis.types import Engine
 from visavis.types_portrait import PortraitRig
 
@@ -154,7 +154,13 @@ class FaceFrame:
         return np.ascontiguousarray((self._held * moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
 
 
-@numba.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+@njit(
+    "Tuple((float32[:,::1], float32[:,::1]))(int16[:,:], int64[::1], int64[:,::1], float32[:,:,::1], float32[::1], float32)",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
 def _in_camera(vertices, rigid, corners, shares, principal, focal):  # type: ignore[no-untyped-def]
     """Metres from the camera of the rigid vertices, float32 (r, 3), and of the points that ``shares`` (n, 3, 1) of ``corners`` (n, 3) make,
     float32 (n, 3)."""
@@ -205,7 +211,7 @@ def _rigid_vertices(rig: PortraitRig, rest: NDArray[np.float32], grid: NDArray[n
     moved[rig.shape_vertices] = np.maximum(np.linalg.norm(rig.shapes, axis=-1).max(0), np.linalg.norm(rig.smile, axis=-1))
     low, high = grid.min(0), grid.max(0)
     near = ((rest > low - 0.2 * (high - low)) & (rest < high + 0.2 * (high - low))).all(1)
-    known = np.unique(rig.triangles["person"])
+    known = np.unique(rig.triangles["person"]).astype(np.int64)
     usable = known[(rig.head_weight[known] > 0.999) & near[known]]
     if len(usable) < 8:
         raise ValueError("too few vertices of this portrait go with the head: remove the cache of portraits and fit it again")
@@ -230,7 +236,7 @@ def photo_input(photo: Float) -> Float:
     return np.ascontiguousarray((values - middle.mean((0, 1))).transpose(2, 0, 1)[None], np.float32)
 
 
-@numba.njit(
+@njit(
     "void(uint8[:,:,::1], uint8[:,:,::1], int64, int64, int32[:,:,::1], uint64[:,::1])",
     cache=True,
     nogil=True,
