@@ -5,6 +5,9 @@ import numpy as np
 
 from visavis.compiled import njit
 
+SAMPLING = 2
+"""Samples along each side of a pixel."""
+
 
 @njit(
     "void(int16[:,::1], int32[:,::1], float32[:,::1], float32[::1], float32[:,::1], float64, float64, float64, float32[:,::1], "
@@ -65,30 +68,31 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
 
 
 @njit(
-    "void(uint8[:,:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
-    "float32[:,::1], uint8[:,:,::1], int64, int64, int64, int32[:,::1])",
+    "void(uint32[:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "float32[:,::1], uint8[:,:,::1], int64, int64, int32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
 )
 def draw_arm(  # type: ignore[no-untyped-def]
-    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, sampling, x0, y0, spans
+    samples, touched, depth, positions, vertices, triangles, lit, grain_at, grain, picture, x0, y0, spans
 ):
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
-    samples: uint8 (h, w, 3 or 4, as picture has), the fourth being the opacity, touched: uint8 (h, w), set to 1 where something is drawn;
-    samples and depth hold nothing where it is 0.
+    samples: uint32 (h, w), ``SAMPLING`` along each side of a pixel, bytes R, G, B and opacity. touched: uint8 (h, w), set to 1 where
+    something is drawn; samples and depth hold nothing where it is 0.
     positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
-    (N, 2), where in it each vertex lies, in 1/16. picture: what is seen through what is not opaque; its pixel (x0, y0) is where the
-    samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
+    (N, 2), where in it each vertex lies, in 1/16. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
+    (x0, y0) is where the samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
-    height, width = samples.shape[0], samples.shape[1]
-    matte = samples.shape[2] == 4
-    wrap = grain.shape[0] - 1
+    height, width = samples.shape
+    wrap, side = grain.shape[0] - 1, grain.shape[1]
     top_value = np.float32(255)
+    # Without a sign an index needs no look whether it counts from the end.
+    flat_samples, flat_touched, flat_depth, flat_grain = samples.reshape(-1), touched.reshape(-1), depth.reshape(-1), grain.reshape(-1)
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        a, b, c = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
         xa, ya = positions[a, 0], positions[a, 1]
         xb, yb = positions[b, 0], positions[b, 1]
         xc, yc = positions[c, 0], positions[c, 1]
@@ -140,25 +144,28 @@ def draw_arm(  # type: ignore[no-untyped-def]
             red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
             green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
             blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+            place = np.uint64(y * width + x)
             while x <= right and (e0 | e1 | e2) >= 0:
-                if touched[y, x] == 0 or z < depth[y, x]:
-                    factor = grain[(np.int32(v) >> 4) & wrap, (np.int32(u) >> 4) & wrap]
+                if flat_touched[place] == 0 or z < flat_depth[place]:
+                    factor = flat_grain[np.uint64(((np.int32(v) >> 4) & wrap) * side + ((np.int32(u) >> 4) & wrap))]
                     r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
+                    solid = np.uint32(255)
                     if opaque < 2.99:
                         share = e0 * inverse * lit[a, 3] + e1 * inverse * lit[b, 3] + e2 * inverse * lit[c, 3]
-                        under = picture[y0 + y // sampling, x0 + x // sampling] if touched[y, x] == 0 else samples[y, x]
-                        r = under[0] + share * (r - under[0])
-                        g = under[1] + share * (g - under[1])
-                        k = under[2] + share * (k - under[2])
-                        if matte:
-                            samples[y, x, 3] = np.uint8(under[3] + share * (top_value - under[3]) + 0.5)
-                    elif matte:
-                        samples[y, x, 3] = 255
-                    depth[y, x] = z
-                    touched[y, x] = 1
-                    samples[y, x, 0] = np.uint8(r)
-                    samples[y, x, 1] = np.uint8(g)
-                    samples[y, x, 2] = np.uint8(k)
+                        if flat_touched[place] == 0:
+                            px, py = x0 + x // SAMPLING, y0 + y // SAMPLING
+                            ur, ug, uk = picture[py, px, 0], picture[py, px, 1], picture[py, px, 2]
+                            us = picture[py, px, 3] if picture.shape[2] == 4 else np.uint8(255)
+                        else:
+                            under = flat_samples[place]
+                            ur, ug, uk, us = np.uint8(under), np.uint8(under >> 8), np.uint8(under >> 16), np.uint8(under >> 24)
+                        r = ur + share * (r - ur)
+                        g = ug + share * (g - ug)
+                        k = uk + share * (k - uk)
+                        solid = np.uint32(us + share * (top_value - us) + 0.5)
+                    flat_depth[place] = z
+                    flat_touched[place] = 1
+                    flat_samples[place] = np.uint32(r) | (np.uint32(g) << 8) | (np.uint32(k) << 16) | (solid << 24)
                 e0 += g0x
                 e1 += g1x
                 e2 += g2x
@@ -169,43 +176,44 @@ def draw_arm(  # type: ignore[no-untyped-def]
                 green += dg
                 blue += db
                 x += 1
+                place += np.uint64(1)
             spans[y, 1] = max(spans[y, 1], x - 1)
 
 
 @njit(
-    "void(uint8[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, int64, float64, uint8[:,:,::1])",
+    "void(uint32[:,::1], uint8[:,::1], int32[:,::1], int64, int64, float64, uint8[:,:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
 )
-def resolve_arm(samples, touched, spans, sampling, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
+def resolve_arm(samples, touched, spans, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
     """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``; a fourth
-    channel is the opacity, by which the others are premultiplied. spans: as
-    ``draw_arm`` leaves it."""
-    height = samples.shape[0] // sampling
-    scale = np.int64(opacity * 65536.0 + 0.5) // (sampling * sampling)
-    for y in range(height):
-        first, last = spans[y * sampling, 0], spans[y * sampling, 1]
-        for j in range(y * sampling + 1, (y + 1) * sampling):
+    channel is the opacity, by which the others are premultiplied. samples, touched, spans: as ``draw_arm`` leaves them."""
+    width, channels = samples.shape[1], target.shape[2]
+    lanes = np.uint32(0x00FF00FF)
+    scale = np.int64(opacity * 65536.0 + 0.5) // (SAMPLING * SAMPLING)
+    flat_samples, flat_touched, flat_target = samples.reshape(-1), touched.reshape(-1), target.reshape(-1)
+    for y in range(samples.shape[0] // SAMPLING):
+        first, last = spans[y * SAMPLING, 0], spans[y * SAMPLING, 1]
+        for j in range(y * SAMPLING + 1, (y + 1) * SAMPLING):
             first, last = min(first, spans[j, 0]), max(last, spans[j, 1])
-        for x in range(first // sampling, last // sampling + 1):
-            count, red, green, blue, solid = 0, 0, 0, 0, 0
-            for j in range(y * sampling, (y + 1) * sampling):
-                for i in range(x * sampling, (x + 1) * sampling):
-                    if touched[j, i]:
-                        count += 1
-                        red += samples[j, i, 0]
-                        green += samples[j, i, 1]
-                        blue += samples[j, i, 2]
-                        if target.shape[2] == 4:
-                            solid += samples[j, i, 3]
+        for x in range(first // SAMPLING, last // SAMPLING + 1):
+            count, red_blue, green_solid = np.int64(0), np.uint32(0), np.uint32(0)
+            for j in range(SAMPLING):
+                place = np.uint64((y * SAMPLING + j) * width + x * SAMPLING)
+                for i in range(SAMPLING):
+                    here = flat_touched[place + np.uint64(i)]
+                    sample = flat_samples[place + np.uint64(i)] if here else np.uint32(0)
+                    count += here
+                    red_blue += sample & lanes
+                    green_solid += (sample >> 8) & lanes
             if count:
-                pixel = target[y0 + y, x0 + x]
-                pixel[0] = (pixel[0] * 65536 + (red - count * np.int64(pixel[0])) * scale + 32768) >> 16
-                pixel[1] = (pixel[1] * 65536 + (green - count * np.int64(pixel[1])) * scale + 32768) >> 16
-                pixel[2] = (pixel[2] * 65536 + (blue - count * np.int64(pixel[2])) * scale + 32768) >> 16
-                if target.shape[2] == 4:
-                    pixel[3] = (pixel[3] * 65536 + (solid - count * np.int64(pixel[3])) * scale + 32768) >> 16
+                pixel = np.uint64(((y0 + y) * target.shape[1] + x0 + x) * channels)
+                low, high = np.int64(red_blue), np.int64(green_solid)
+                for k in range(channels):
+                    total = ((low if k % 2 == 0 else high) >> (16 if k >= 2 else 0)) & 0xFFFF
+                    under = np.int64(flat_target[pixel + np.uint64(k)])
+                    flat_target[pixel + np.uint64(k)] = (under * 65536 + (total - count * under) * scale + 32768) >> 16
 
 
 @njit("void(int16[:,::1], float32[:,::1], int64, int64, int64, float32[:,::1])", cache=True, nogil=True, boundscheck=False)

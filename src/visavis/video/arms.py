@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
 from visavis.video import arm_kernels, raster
+from visavis.video.arm_kernels import SAMPLING
 from visavis.video.ground import halved, person_texture
 from visavis.video.view import View
 
 SIDES = ("right", "left")
 ARM_LAYERS = ("own_arm_right", "own_arm_left")
-SAMPLING = 2
 CELL = 8
 """Pixels of a cell of the shadow's grid."""
 SHADOW, SHADOW_DROP = 0.34, 0.16
@@ -157,16 +157,15 @@ class ArmDrawer:
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
-        samples, depth, touched = np.empty((*shape, image.shape[2]), np.uint8), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        samples, depth, touched = np.empty(shape, np.uint32), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
         raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
         for triangles, grain in parts:
             arm_kernels.draw_arm(
-                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, SAMPLING, x0, y0,
-                spans,
+                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, x0, y0, spans,
             )  # fmt: skip
-        arm_kernels.resolve_arm(samples, touched, spans, SAMPLING, x0, y0, opacity, image)
+        arm_kernels.resolve_arm(samples, touched, spans, x0, y0, opacity, image)
 
     def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
         body = float(self._arms.shoulders[:, 2].mean()) - 0.10
