@@ -105,6 +105,7 @@ class ArmDrawer:
                 reduced, left = halved(reduced), left * 2
             fitting.append(raster.as_texture(reduced))
         self.bare, self.own_arms, self._sleeve = fitting
+        self._sleeve_opaque = {row: raster.opaqueness(each, self._uv, self._sleeve) for row, each in self._sleeve_triangles.items()}
         return bare
 
     def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], sheet: NDArray[np.int32], shown: tuple[float, float]) -> None:
@@ -138,6 +139,7 @@ class ArmDrawer:
                 self._sleeve_triangles[side],
                 self._uv,
                 self._sleeve,
+                self._sleeve_opaque[side],
                 raster.NO_TINT,
                 256,
             )

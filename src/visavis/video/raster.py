@@ -18,13 +18,76 @@ SUBPIXEL = 32
 SUPERSAMPLING = 4
 """Samples along each side of a pixel in the regions where edges must be smooth (eyes and mouth). Divides SUBPIXEL."""
 
+_EMPTY, _SOFT, _SOLID = range(3)
+"""What ``opaqueness`` says of a triangle: nothing of it is seen, some of it may be seen through, all of it hides what is behind."""
+
+
+@njit("uint8[::1](int32[:,::1], float32[:,::1], uint32[:,::1])", cache=True, nogil=True, boundscheck=False)
+def opaqueness(triangles, uv, texture):  # type: ignore[no-untyped-def]
+    """Of each triangle (T, 3) whether its part of the texture is transparent or opaque throughout: uint8 (T,). Arguments as for
+    ``draw_triangles``; changes with the texture's opacity, not with its colours."""
+    result = np.empty(len(triangles), np.uint8)
+    height, width = texture.shape
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        # A hundredth of a texel is more than what rounding may reach beyond a corner; sampling takes in the next texel.
+        left = max(np.int64(np.floor(min(uv[a, 0], uv[b, 0], uv[c, 0]) - 0.01)), 0)
+        top = max(np.int64(np.floor(min(uv[a, 1], uv[b, 1], uv[c, 1]) - 0.01)), 0)
+        right = min(np.int64(np.floor(max(uv[a, 0], uv[b, 0], uv[c, 0]) + 0.01)) + 1, width - 1)
+        bottom = min(np.int64(np.floor(max(uv[a, 1], uv[b, 1], uv[c, 1]) + 0.01)) + 1, height - 1)
+        least, most = 255, 0
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                alpha = np.int64(texture[y, x] >> 24)
+                least, most = min(least, alpha), max(most, alpha)
+        result[t] = _EMPTY if most < 2 else _SOLID if least == 255 else _SOFT
+    return result
+
+
+@njit("UniTuple(int64, 6)(int64, int64, int64)", cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def _along_rows(across, down, value):  # type: ignore[no-untyped-def]
+    """Where the pixels with ``value + across * x >= 0`` begin (across > 0) or end in a row, and how that goes on as ``value`` grows by
+    ``down`` from row to row: as a quotient with its remainder and divisor, and the steps of quotient and remainder.
+
+    First is 1 where they begin, 0 where they end.
+    """
+    if across == 0:  # all of a row, or nothing of it: an end far to the right or to the left
+        return np.int64(0), ((value + 1) << 20) - 1, np.int64(0), np.int64(1), down << 20, np.int64(0)
+    if across > 0:
+        begins, numerator, divisor, step = np.int64(1), across - 1 - value, across, -down
+    else:
+        begins, numerator, divisor, step = np.int64(0), value, -across, down
+    # The division is one of floats, put right with the exact integers.
+    inverse = 1.0 / divisor
+    place = np.int64(np.floor(numerator * inverse))
+    rest = numerator - place * divisor
+    while rest < 0:
+        rest += divisor
+        place -= 1
+    while rest >= divisor:
+        rest -= divisor
+        place += 1
+    by = np.int64(np.floor(step * inverse))
+    rest_by = step - by * divisor
+    while rest_by < 0:
+        rest_by += divisor
+        by -= 1
+    while rest_by >= divisor:
+        rest_by -= divisor
+        by += 1
+    return begins, place, rest, divisor, by, rest_by
+
+
 _DRAW_SIGNATURE = (
-    "void(uint8[:,:,::1], uint8[:,::1], int64, int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], int64[::1], int64)"
+    "void(uint8[:,:,::1], uint8[:,::1], int64, int64, int32[:,::1], int32[:,::1], float32[:,::1], uint32[:,::1], uint8[::1], int64[::1], "
+    "int64)"
 )
 
 
 @njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
-def draw_triangles(target, touched, mark, within, positions, triangles, uv, texture, tint, opacity):  # type: ignore[no-untyped-def]
+def draw_triangles(  # type: ignore[no-untyped-def]
+    target, touched, mark, within, positions, triangles, uv, texture, opaque, tint, opacity
+):
     """Draw triangles in the order given, later ones over earlier ones.
 
     target: uint8 (h, w, 3 or 4), changed in place; with four channels the first three are premultiplied by the fourth, the opacity.
@@ -32,18 +95,25 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
     nothing is drawn where it is not ``within``, if within >= 0 (a stencil).
     positions: int32 (V, 2) in 1/32 of a target pixel. triangles: int32 (T, 3); those that wind the other way round (negative area) are
     skipped.
-    uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. tint: int64 (3,), colour factor, 256 is
-    one.
+    uv: float32 (V, 2) texture coordinates in texels. texture: uint32 (th, tw), bytes R, G, B, A. opaque: uint8 (T,), what ``opaqueness``
+    says of these triangles with this texture. tint: int64 (3,), colour factor, 256 is one.
     opacity: 0..256, times the texture's alpha.
     """
-    height, width = target.shape[0], target.shape[1]
-    matte = target.shape[2] == 4
+    height, width, channels = target.shape
+    matte = channels == 4
     lanes = np.uint64(0x00FF00FF)
     low = np.uint64(0xFF)
     half = np.uint64(0x0080008000800080)
     tinted = tint[0] != 256 or tint[1] != 256 or tint[2] != 256
+    plain = within < 0 and not tinted and opacity == 256
+    # Without a sign an index needs no look whether it counts from the end.
+    one, pixel = np.uint64(1), np.uint64(channels)
+    line = np.uint64(texture.shape[1])
+    texels, values, marks = texture.reshape(-1), target.reshape(-1), touched.reshape(-1)
     for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        if opaque[t] == _EMPTY:
+            continue
+        a, b, c = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
         xa, ya = np.int64(positions[a, 0]), np.int64(positions[a, 1])
         xb, yb = np.int64(positions[b, 0]), np.int64(positions[b, 1])
         xc, yc = np.int64(positions[c, 0]), np.int64(positions[c, 1])
@@ -64,10 +134,9 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
         k0 = -gx0 * xb - gy0 * yb - (0 if (gx0 > 0 or (gx0 == 0 and gy0 > 0)) else 1)
         k1 = -gx1 * xc - gy1 * yc - (0 if (gx1 > 0 or (gx1 == 0 and gy1 > 0)) else 1)
         k2 = -gx2 * xa - gy2 * ya - (0 if (gx2 > 0 or (gx2 == 0 and gy2 > 0)) else 1)
-        sx0, sx1, sx2 = gx0 * 32, gx1 * 32, gx2 * 32
-        r0 = -1.0 / sx0 if sx0 != 0 else 0.0
-        r1 = -1.0 / sx1 if sx1 != 0 else 0.0
-        r2 = -1.0 / sx2 if sx2 != 0 else 0.0
+        begins0, place0, rest0, divisor0, by0, rest_by0 = _along_rows(gx0 * 32, gy0 * 32, gy0 * 32 * top + k0)
+        begins1, place1, rest1, divisor1, by1, rest_by1 = _along_rows(gx1 * 32, gy1 * 32, gy1 * 32 * top + k1)
+        begins2, place2, rest2, divisor2, by2, rest_by2 = _along_rows(gx2 * 32, gy2 * 32, gy2 * 32 * top + k2)
         inverse = 1.0 / area
         ua, va = np.float64(uv[a, 0]), np.float64(uv[a, 1])
         ub, vb = uv[b, 0] - ua, uv[b, 1] - va
@@ -80,70 +149,74 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
         v_origin = va - dvx * xa / 32.0 - dvy * ya / 32.0
         du, dv = np.int64(np.floor(dux * 1048576.0 + 0.5)), np.int64(np.floor(dvx * 1048576.0 + 0.5))
         for y in range(top, bottom + 1):
-            c0, c1, c2 = gy0 * 32 * y + k0, gy1 * 32 * y + k1, gy2 * 32 * y + k2
             first, last = left, right
-            # The span comes from a float division and is then put right with the exact integer edge value.
-            if sx0 > 0:
-                x = np.int64(np.ceil(c0 * r0))
-                while sx0 * (x - 1) + c0 >= 0:
-                    x -= 1
-                while sx0 * x + c0 < 0:
-                    x += 1
-                first = max(first, x)
-            elif sx0 < 0:
-                x = np.int64(np.floor(c0 * r0))
-                while sx0 * (x + 1) + c0 >= 0:
-                    x += 1
-                while sx0 * x + c0 < 0:
-                    x -= 1
-                last = min(last, x)
-            elif c0 < 0:
-                continue
-            if sx1 > 0:
-                x = np.int64(np.ceil(c1 * r1))
-                while sx1 * (x - 1) + c1 >= 0:
-                    x -= 1
-                while sx1 * x + c1 < 0:
-                    x += 1
-                first = max(first, x)
-            elif sx1 < 0:
-                x = np.int64(np.floor(c1 * r1))
-                while sx1 * (x + 1) + c1 >= 0:
-                    x += 1
-                while sx1 * x + c1 < 0:
-                    x -= 1
-                last = min(last, x)
-            elif c1 < 0:
-                continue
-            if sx2 > 0:
-                x = np.int64(np.ceil(c2 * r2))
-                while sx2 * (x - 1) + c2 >= 0:
-                    x -= 1
-                while sx2 * x + c2 < 0:
-                    x += 1
-                first = max(first, x)
-            elif sx2 < 0:
-                x = np.int64(np.floor(c2 * r2))
-                while sx2 * (x + 1) + c2 >= 0:
-                    x += 1
-                while sx2 * x + c2 < 0:
-                    x -= 1
-                last = min(last, x)
-            elif c2 < 0:
-                continue
+            if begins0:
+                first = max(first, place0)
+            else:
+                last = min(last, place0)
+            if begins1:
+                first = max(first, place1)
+            else:
+                last = min(last, place1)
+            if begins2:
+                first = max(first, place2)
+            else:
+                last = min(last, place2)
+            place0 += by0
+            rest0 += rest_by0
+            if rest0 >= divisor0:
+                rest0 -= divisor0
+                place0 += 1
+            place1 += by1
+            rest1 += rest_by1
+            if rest1 >= divisor1:
+                rest1 -= divisor1
+                place1 += 1
+            place2 += by2
+            rest2 += rest_by2
+            if rest2 >= divisor2:
+                rest2 -= divisor2
+                place2 += 1
             if first > last:
                 continue
             u = np.int64(np.floor((u_origin + dux * first + duy * y) * 1048576.0 + 2048.5))
             v = np.int64(np.floor((v_origin + dvx * first + dvy * y) * 1048576.0 + 2048.5))
-            for x in range(first, last + 1):
-                iu, iv = u >> 20, v >> 20
+            spot = np.uint64(y * width + first)
+            if plain and opaque[t] == _SOLID:
+                place = spot * pixel
+                for _ in range(last + 1 - first):
+                    fu, fv = (u >> 12) & 255, (v >> 12) & 255
+                    at = np.uint64(v >> 20) * line + np.uint64(u >> 20)
+                    u += du
+                    v += dv
+                    p, q = np.uint64(texels[at]), np.uint64(texels[at + one])
+                    r, s = np.uint64(texels[at + line]), np.uint64(texels[at + line + one])
+                    w11 = (fu * fv) >> 8
+                    w01, w10 = np.uint64(fu - w11), np.uint64(fv - w11)
+                    w00 = np.uint64(256 - fu - fv + w11)
+                    outer = (p & lanes) * w00 + (q & lanes) * w01 + (r & lanes) * w10 + (s & lanes) * np.uint64(w11) + half
+                    middle = ((p >> np.uint64(8)) & low) * w00 + ((q >> np.uint64(8)) & low) * w01
+                    middle += ((r >> np.uint64(8)) & low) * w10 + ((s >> np.uint64(8)) & low) * np.uint64(w11)
+                    values[place] = np.uint8(outer >> np.uint64(8))
+                    values[place + one] = np.uint8((middle + np.uint64(128)) >> np.uint64(8))
+                    values[place + np.uint64(2)] = np.uint8(outer >> np.uint64(24))
+                    if matte:
+                        values[place + np.uint64(3)] = 255
+                    place += pixel
+                if mark >= 0:
+                    for x in range(last + 1 - first):
+                        marks[spot + np.uint64(x)] = mark
+                continue
+            for x in range(last + 1 - first):
+                here = spot + np.uint64(x)
                 fu, fv = (u >> 12) & 255, (v >> 12) & 255
+                at = np.uint64(v >> 20) * line + np.uint64(u >> 20)
                 u += du
                 v += dv
-                if within >= 0 and touched[y, x] != within:
+                if within >= 0 and marks[here] != within:
                     continue
-                p, q = np.uint64(texture[iv, iu]), np.uint64(texture[iv, iu + 1])
-                r, s = np.uint64(texture[iv + 1, iu]), np.uint64(texture[iv + 1, iu + 1])
+                p, q = np.uint64(texels[at]), np.uint64(texels[at + one])
+                r, s = np.uint64(texels[at + line]), np.uint64(texels[at + line + one])
                 if (p | q | r | s) < np.uint64(0x02000000):  # nothing visible: much of a layer is
                     continue
                 w11 = (fu * fv) >> 8
@@ -166,20 +239,21 @@ def draw_triangles(target, touched, mark, within, positions, triangles, uv, text
                     blue = min(255, (blue * tint[2]) >> 8)
                 alpha = ((alpha + (alpha >> 7)) * opacity) >> 8
                 if mark >= 0:
-                    touched[y, x] = mark
+                    marks[here] = mark
+                place = here * pixel
                 if alpha >= 256:
-                    target[y, x, 0] = red
-                    target[y, x, 1] = green
-                    target[y, x, 2] = blue
+                    values[place] = red
+                    values[place + one] = green
+                    values[place + np.uint64(2)] = blue
                     if matte:
-                        target[y, x, 3] = 255
+                        values[place + np.uint64(3)] = 255
                 else:
                     rest = 256 - alpha
-                    target[y, x, 0] = (target[y, x, 0] * rest + red * alpha + 128) >> 8
-                    target[y, x, 1] = (target[y, x, 1] * rest + green * alpha + 128) >> 8
-                    target[y, x, 2] = (target[y, x, 2] * rest + blue * alpha + 128) >> 8
+                    values[place] = (values[place] * rest + red * alpha + 128) >> 8
+                    values[place + one] = (values[place + one] * rest + green * alpha + 128) >> 8
+                    values[place + np.uint64(2)] = (values[place + np.uint64(2)] * rest + blue * alpha + 128) >> 8
                     if matte:
-                        target[y, x, 3] = (target[y, x, 3] * rest + 255 * alpha + 128) >> 8
+                        values[place + np.uint64(3)] = (values[place + np.uint64(3)] * rest + 255 * alpha + 128) >> 8
 
 
 @njit("void(int16[:,::1], int64, int64, float64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
@@ -276,7 +350,9 @@ def warm_up() -> None:
     to_view(vertices, 0, 0, 1.0, seen)
     to_samples(seen, 0, 0, 1, positions)
     texture = np.full((4, 4), 0xFFFFFFFF, np.uint32)
-    draw_triangles(target, touched, 1, -1, positions, np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32), texture, NO_TINT, 256)
+    triangles, uv = np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32)
+    opaque = opaqueness(triangles, uv, texture)
+    draw_triangles(target, touched, 1, -1, positions, triangles, uv, texture, opaque, NO_TINT, 256)
     resolve_region(target, touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
     matte = np.zeros((8, 8, 4), np.uint8)
     to_straight(matte, target)

@@ -22,6 +22,7 @@ LEARNT_FOLDS = FOLDS[:2]
 """What the network of the skin does better; with it they would be there twice."""
 
 NO_ARMS = np.zeros((0, 3), np.int16)
+NO_TINT = (1.0, 1.0, 1.0)
 
 BARED_LIGHT = 0.22
 """How much more light the upper teeth get in a broad smile."""
@@ -84,6 +85,7 @@ class VideoStage:
             self._triangles |= self._own_arms
             for names, (beside, under) in self._arms.without.items():
                 self._triangles |= {f"beside {'+'.join(names)}": beside, f"under {'+'.join(names)}": under}
+        self._opaque: dict[tuple[str, str], NDArray[np.uint8]] = {}
         self._fold_uv = {
             name: np.ascontiguousarray(portrait.uv - origin.astype(np.float32))
             for name, origin in zip(FOLDS, portrait.fold_origins, strict=True)
@@ -215,16 +217,24 @@ class VideoStage:
         raster.resolve_region(samples, touched, sampling, x0, y0, image)
 
     def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer", uv: NDArray[np.float32] | None = None) -> None:
-        tint = np.array([round(256 * channel) for channel in layer.tint], np.int64)
+        triangles, texture = self._triangles[layer.triangles], self._textures[layer.texture]
+        uv = self._uv if uv is None else uv
+        opaque = self._opaque.get((layer.triangles, layer.texture))
+        if opaque is None:
+            opaque = self._opaque[layer.triangles, layer.texture] = raster.opaqueness(triangles, uv, texture)
+        tint = raster.NO_TINT
+        if layer.tint != NO_TINT:
+            tint = np.array([round(256 * channel) for channel in layer.tint], np.int64)
         raster.draw_triangles(
             target,
             touched,
             layer.mark,
             layer.within,
             self._positions,
-            self._triangles[layer.triangles],
-            self._uv if uv is None else uv,
-            self._textures[layer.texture],
+            triangles,
+            uv,
+            texture,
+            opaque,
             tint,
             round(256 * layer.opacity),
         )
@@ -237,7 +247,7 @@ class _Layer:
 
     triangles: str
     texture: str
-    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    tint: tuple[float, float, float] = NO_TINT
     opacity: float = 1.0
     mark: int = 1
     within: int = -1
