@@ -136,22 +136,23 @@ class FaceFrame:
         # Movement counts from the face at rest: a photo that smiles keeps its folds when the smile goes, what lay under them is not known.
         calm = rig.vertices.astype(np.float32)
         calm[rig.shape_vertices] += np.tensordot(rig.rest_expression - rig.photo_expression, rig.shapes, 1).astype(np.float32)
-        self._rest_rigid = calm[self._rigid]
-        self._rest = (calm[self._corners] * self._shares).sum(1)
+        rest_middle = calm[self._rigid].mean(0)
+        self._rest_rigid = calm[self._rigid] - rest_middle
+        self._rest: Float = np.ascontiguousarray((calm[self._corners] * self._shares).sum(1) - rest_middle, np.float32)
         # What hangs on the neck as well, like the hair over a forehead, seems to move with every turn of the head: it is not skin.
         held = (rig.head_weight[self._corners] * self._shares[..., 0]).sum(1)
-        self._held: Float = np.clip((held - 0.9) / 0.08, 0, 1).astype(np.float32)[:, None]
         eyes = rig.eye_distance / rig.focal * float(rig.vertices[rig.lips.upper, 2].mean())
-        self._unit = np.float32(eyes * MOTION_UNIT)
+        self._units: Float = (np.clip((held - 0.9) / 0.08, 0, 1) / (eyes * MOTION_UNIT)).astype(np.float32)
 
     def motion(self, vertices: NDArray[np.int16]) -> Float:
         """How far the skin has moved against the head, (1, 3, GRID, GRID), in ``MOTION_UNIT``; vertices as in ``ControlFrame``."""
         head, posed = _in_camera(vertices, self._rigid, self._corners, self._shares, self._principal, self._focal)
-        middle, rest_middle = head.mean(0), self._rest_rigid.mean(0)
-        left, _, right = np.linalg.svd((self._rest_rigid - rest_middle).T @ (head - middle))
-        turn = left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]).astype(np.float32) @ right  # row vectors: rest @ turn = posed
-        moved = (posed - middle) @ turn.T + rest_middle - self._rest
-        return np.ascontiguousarray((self._held * moved / self._unit).T.reshape(1, 3, GRID, GRID), np.float32)
+        middle = head.mean(0)
+        left, _, right = np.linalg.svd(self._rest_rigid.T @ (head - middle))
+        if np.linalg.det(left @ right) < 0:
+            left[:, 2] *= -1
+        turn = np.ascontiguousarray(left @ right)  # row vectors: rest @ turn = posed
+        return _against_head(posed, middle, turn, self._rest, self._units).reshape(1, 3, GRID, GRID)
 
 
 @njit(
@@ -179,6 +180,19 @@ def _in_camera(vertices, rigid, corners, shares, principal, focal):  # type: ign
                 posed[i, axis] += share * ((np.float32(vertices[vertex, axis]) / np.float32(32) - principal[axis]) / focal * depth)
             posed[i, 2] += share * depth
     return head, posed
+
+
+@njit("float32[:,::1](float32[:,::1], float32[::1], float32[:,::1], float32[:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
+def _against_head(posed, middle, turn, rest, units):  # type: ignore[no-untyped-def]
+    """How far points (n, 3) are from where they rest (n, 3; from the middle of the head), the head's turn (3, 3) and place (3,) undone;
+    times ``units`` (n,): float32 (3, n)."""
+    result = np.empty((3, len(posed)), np.float32)
+    for axis in range(3):
+        tx, ty, tz = turn[axis, 0], turn[axis, 1], turn[axis, 2]
+        for i in range(len(posed)):
+            x, y, z = posed[i, 0] - middle[0], posed[i, 1] - middle[1], posed[i, 2] - middle[2]
+            result[axis, i] = (tx * x + ty * y + tz * z - rest[i, axis]) * units[i]
+    return result
 
 
 def _on_mesh(
@@ -237,39 +251,60 @@ def photo_input(photo: Float) -> Float:
 
 
 @njit(
-    "void(uint8[:,:,::1], uint8[:,:,::1], int64, int64, int32[:,:,::1], uint64[:,::1])",
+    "void(uint8[:,:,::1], uint8[:,:,::1], int64, int64, int32[:,:,::1], int32[:,::1], uint64[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
 )
-def lay_gain(texture, result, left, top, places, gain):  # type: ignore[no-untyped-def]
+def lay_gain(texture, result, left, top, places, spans, gain):  # type: ignore[no-untyped-def]
     """Multiply a box of ``texture`` (h, w, 4) whose corner is (left, top) by a gain and write it to ``result``. places: int32 (bh, bw, 2),
-    where in the gain each texel is, in 1/256 pixel, -1 where it is left alone. gain: (SIDE, SIDE), 21 bits each for red, green, blue."""
+    where in the gain each texel is, in 1/256 pixel, -1 where it is left alone; spans: int32 (bh, 2), first texel of each row that is not,
+    and the one after the last. gain: (SIDE, SIDE), 21 bits each for red, green, blue."""
     lane = np.uint64(0x1FFFFF)
+    # Without a sign an index needs no look whether it counts from the end.
+    one, line = np.uint64(1), np.uint64(gain.shape[1])
+    given, out, gains = texture.reshape(-1), result.reshape(-1), gain.reshape(-1)
     for y in range(places.shape[0]):
-        for x in range(places.shape[1]):
+        texel = np.uint64(((top + y) * texture.shape[1] + left + spans[y, 0]) * 4)
+        for x in range(spans[y, 0], spans[y, 1]):
             u, v = np.int64(places[y, x, 0]), np.int64(places[y, x, 1])
-            if u < 0:
-                continue
-            iu, iv, fu, fv = u >> 8, v >> 8, u & 255, v & 255
-            w11 = (fu * fv) >> 8
-            total = gain[iv, iu] * np.uint64(256 - fu - fv + w11)
-            total += gain[iv, iu + 1] * np.uint64(fu - w11)
-            total += gain[iv + 1, iu] * np.uint64(fv - w11)
-            total += gain[iv + 1, iu + 1] * np.uint64(w11)
-            red = np.int64(total & lane) * texture[top + y, left + x, 0] + 131072
-            green = np.int64((total >> np.uint64(21)) & lane) * texture[top + y, left + x, 1] + 131072
-            blue = np.int64(total >> np.uint64(42)) * texture[top + y, left + x, 2] + 131072
-            result[top + y, left + x, 0] = min(red >> 18, 255)
-            result[top + y, left + x, 1] = min(green >> 18, 255)
-            result[top + y, left + x, 2] = min(blue >> 18, 255)
+            if u >= 0:
+                fu, fv = u & 255, v & 255
+                at = np.uint64(v >> 8) * line + np.uint64(u >> 8)
+                w11 = (fu * fv) >> 8
+                total = gains[at] * np.uint64(256 - fu - fv + w11)
+                total += gains[at + one] * np.uint64(fu - w11)
+                total += gains[at + line] * np.uint64(fv - w11)
+                total += gains[at + line + one] * np.uint64(w11)
+                red = np.int64(total & lane) * given[texel] + 131072
+                green = np.int64((total >> np.uint64(21)) & lane) * given[texel + one] + 131072
+                blue = np.int64(total >> np.uint64(42)) * given[texel + np.uint64(2)] + 131072
+                out[texel] = min(red >> 18, 255)
+                out[texel + one] = min(green >> 18, 255)
+                out[texel + np.uint64(2)] = min(blue >> 18, 255)
+            texel += np.uint64(4)
 
 
-def pack_gain(gain: Float) -> NDArray[np.uint64]:
+@njit("uint64[:,::1](float32[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def pack_gain(gain):  # type: ignore[no-untyped-def]
     """(3, SIDE, SIDE) gains, 0 to nearly 8, as ``lay_gain`` reads them."""
-    values = np.clip(np.rint(gain * np.float32(1 << LEVELS)), 0, (1 << 13) - 1).astype(np.uint64)
-    return np.asarray(values[0] | (values[1] << np.uint64(21)) | (values[2] << np.uint64(42)))
+    result = np.empty(gain.shape[1:], np.uint64)
+    flat, planes = result.reshape(-1), gain.reshape(3, -1)
+    scale, most = np.float32(1 << LEVELS), np.float32((1 << 13) - 1)
+    for i in range(len(flat)):
+        red = np.uint64(min(max(np.rint(planes[0, i] * scale), np.float32(0)), most))
+        green = np.uint64(min(max(np.rint(planes[1, i] * scale), np.float32(0)), most))
+        blue = np.uint64(min(max(np.rint(planes[2, i] * scale), np.float32(0)), most))
+        flat[i] = red | (green << np.uint64(21)) | (blue << np.uint64(42))
+    return result
+
+
+def spans_of(inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """First place of each row (h, w) that is inside, and the one after the last: (h, 2), 0 and 0 where there is none."""
+    found = inside.any(1)
+    first, after = inside.argmax(1), inside.shape[1] - inside[:, ::-1].argmax(1)
+    return np.stack([np.where(found, first, 0), np.where(found, after, 0)], -1).astype(np.int32)
 
 
 class FaceRefiner:
@@ -297,6 +332,7 @@ class FaceRefiner:
         whole = np.clip(places.astype(int), 0, SIDE - 2)
         inside &= self._changing()[whole[..., 1], whole[..., 0]]
         self._places = np.where(inside[..., None], np.floor(places * 256), -1).astype(np.int32)
+        self._spans = spans_of(inside)
         self._result = self._texture.copy()
 
     def _changing(self) -> NDArray[np.bool_]:
@@ -317,7 +353,7 @@ class FaceRefiner:
 
     def refine(self, vertices: NDArray[np.int16]) -> None:
         """Change ``texture`` to what it is in this pose; vertices as in ``ControlFrame``. Depends on nothing before it."""
-        lay_gain(self._texture, self._result, self._left, self._top, self._places, pack_gain(self.gain(vertices)))
+        lay_gain(self._texture, self._result, self._left, self._top, self._places, self._spans, pack_gain(self.gain(vertices)))
 
 
 def _texels_of_pixels(rig: PortraitRig, uv: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:
