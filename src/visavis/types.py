@@ -16,6 +16,12 @@ from visavis.timing import SAMPLE_RATE
 IDLE_UTTERANCE = 0
 """Utterance id of motion that no speech caused; speech uses 1 and above."""
 
+VERTEX_SUBPIXEL = 32
+"""Posed vertices count x and y in so many parts of a pixel of the 512x768 picture; a pixel's centre is a whole multiple."""
+
+VERTEX_DEPTH_M = 1e-4
+"""Metres in which posed vertices count depth."""
+
 
 @dataclass(frozen=True)
 class AudioChunk:
@@ -61,7 +67,8 @@ class MotionChunk:
 class ControlFrame:
     """One frame of explicit control: the rig of the portrait, posed. Everything the generator needs beside the portrait itself.
 
-    vertices: int16 (V, 3), picture x and y in 1/32 pixel and depth in 1/10 mm, in the vertex order of the portrait's rig.
+    vertices: int16 (V, 3), picture x and y in 1/``VERTEX_SUBPIXEL`` pixel and depth in ``VERTEX_DEPTH_M``, in the vertex order of the
+    portrait's rig.
     shading: float32 (S,), named by ``control.pose.SHADING_NAMES`` (lid closure, mouth opening, ...).
     keypoints: float32 (K, 3), named landmarks in pixels (x, y) and metres of depth, for viewers and bags.
     portrait: content hash of the portrait whose rig it is, where it came over a topic.

@@ -3,6 +3,8 @@ Needs `visavis assets fetch`."""
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from visavis.cli.defaults import default_portrait
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.export.refine import export_refine
 from visavis.motion.layout import ARKIT_INDEX, HEAD_ROTATION, head_rotation_from_euler, neutral_motion, rotation_to_6d
+from visavis.nodes.relief import FADE
 from visavis.portrait.cache import load_portrait
 from visavis.runtime.refine import PHOTO_FILE, SKIN_FILE, load_refine
 from visavis.runtime.weights import MANIFEST, WeightsError
@@ -25,7 +28,7 @@ from visavis.training.refine_net import RefineNet
 from visavis.training.refine_run import mirror_check, train_refine
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
-from visavis.video.refine import GRID, SIDE, FaceFrame, RefineSpec, ThinPlate, lay_gain, pack_gain
+from visavis.video.refine import GRID, SIDE, FaceFrame, RefineEngines, RefineSpec, ThinPlate, lay_gain, pack_gain, spans_of
 from visavis.video.renderer import VideoConfig, VideoStage
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "train" / "refine.yaml"
@@ -189,6 +192,37 @@ def test_every_framing_and_size(portrait: PortraitRig, folder: Path) -> None:
         assert np.corrcoef(one, other)[0, 1] > 0.97 and one.std() == pytest.approx(other.std(), rel=0.1)
 
 
+def test_less_of_the_network_is_on_the_way_to_the_picture_without_it(portrait: PortraitRig, folder: Path) -> None:
+    smile, runs = posed(portrait, **SMILE), []
+    refined = VideoStage(portrait, VideoConfig(), counted(load_refine(folder), runs))
+    runs.clear()
+    plain = VideoStage(portrait, VideoConfig()).draw(smile.vertices, smile.shading).astype(int)
+    pictures = []
+    for step in range(FADE + 1):
+        drawn, _ = refined.step(smile, refined.with_skin(refined.initial_state(), step / FADE))
+        pictures.append(drawn.image.astype(int))
+    assert len(runs) == FADE, "at 0 it is not run"
+    np.testing.assert_array_equal(pictures[0], plain)
+    np.testing.assert_array_equal(pictures[-1], refined.draw(smile.vertices, smile.shading))
+    whole = np.abs(pictures[-1] - pictures[0]).max()
+    assert whole > 15
+    for one, next_one in pairwise(pictures):
+        assert np.abs(next_one - one).max() < 0.25 * whole  # no jump
+    drawn, _ = refined.step(smile, refined.with_skin(refined.initial_state(), 0.0))
+    np.testing.assert_array_equal(drawn.image, plain)  # nothing is left of it
+
+
+def counted(engines: RefineEngines, runs: list[int]) -> RefineEngines:
+    """The same engines; ``runs`` grows with every run for a picture."""
+
+    class Counted:
+        def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+            runs.append(len(runs))
+            return engines.skin.run(inputs)
+
+    return dataclasses.replace(engines, skin=Counted())
+
+
 def change(portrait: PortraitRig, folder: Path, config: VideoConfig) -> tuple[NDArray[np.float32], VideoStage]:
     """What the network does to a smile, and the stage that drew it."""
     smile = posed(portrait, **SMILE)
@@ -209,7 +243,7 @@ def test_thin_plate_and_gain_do_what_they_say() -> None:
     places = np.stack(np.meshgrid(np.arange(20) * 1000 + 77, np.arange(10) * 900 + 33), -1).astype(np.int32)
     places[0, 0] = -1
     result = np.zeros_like(texture)
-    lay_gain(texture, result, 4, 6, places, pack_gain(gain))
+    lay_gain(texture, result, 4, 6, places, spans_of(places[..., 0] >= 0), pack_gain(gain, 1.0))
     x, y = places[..., 0] / 256, places[..., 1] / 256
     ix, iy, fx, fy = x.astype(int), y.astype(int), x % 1, y % 1
     mixed = gain[:, iy, ix] * (1 - fx) * (1 - fy) + gain[:, iy, ix + 1] * fx * (1 - fy)

@@ -47,6 +47,8 @@ LOOK_AHEAD_FRAMES = 3
 EYES, PIXELS_PER_METRE = (255.5, 230.0), 1300.0
 BURST_NS, BURST_PERIOD_NS = 300_000_000, 800_000_000
 SQUARE = 48
+HEAVY_SECONDS = 0.045
+"""More than a core has for a picture."""
 WIDE_GAP = 0.3
 """Eye distances."""
 
@@ -146,26 +148,40 @@ def silhouette(width: int, height: int) -> NDArray[np.uint8]:
 
 
 class BrightnessStage:
-    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixels carry the frame index (low and high byte) and
-    whether it is idle. With ``matte`` they show somebody alone."""
+    """``size`` (width, height) pictures as bright as the speech is loud; the top left pixel carries the frame index (low and high byte) and
+    whether it is idle, the next one how much of the network of the skin is shown, which takes long while a file says so. With ``matte``
+    they show somebody alone."""
 
     def __init__(self, size: tuple[int, int] = (512, 768), matte: bool = False) -> None:
         self.size = size
         self.opacity = silhouette(*size) if matte else None
 
-    def initial_state(self) -> None:
-        return None
+    def initial_state(self) -> float:
+        return 1.0
+
+    def with_skin(self, state: float, share: float) -> float:
+        return share
 
     def over_plate(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.ascontiguousarray(image[..., :3])
 
-    def step(self, frame: ControlFrame, state: None) -> tuple[VideoFrame, None]:
+    def step(self, frame: ControlFrame, state: float) -> tuple[VideoFrame, float]:
         image = np.full((self.size[1], self.size[0], 3), int(frame.vertices[0, 0]) // 128, np.uint8)
         image[0, 0] = frame.frame_index % 256, frame.frame_index // 256 % 256, frame.utterance_id == 0
+        image[0, 1] = round(255 * state)
         if self.opacity is not None:
             image = np.dstack([image, self.opacity])
         time.sleep(0.004)
-        return VideoFrame(frame.utterance_id, frame.frame_index, image, frame.stamp_ns), None
+        if state > 0 and (FAULTS / "heavy_skin").exists():
+            burn(HEAVY_SECONDS)
+        return VideoFrame(frame.utterance_id, frame.frame_index, image, frame.stamp_ns), state
+
+
+def burn(seconds: float) -> None:
+    """Take so much time of a core."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
 
 
 def load_drawing(config: VideoNodeConfig) -> Drawing:

@@ -46,6 +46,24 @@ def run(
     return shown
 
 
+def drawn_and_shown(queue: PlayoutQueue, frames: list[ControlFrame], cost_ns: int, until_ns: int) -> tuple[list[int], list[int]]:
+    """Indices of what was drawn and of what was shown where everything waits while a picture is drawn, as in the node's worker."""
+    drawn, shown = [], []
+    now = START
+    while now < until_ns:
+        while frames and frames[0].stamp_ns <= now:
+            queue.offer(frames.pop(0), now)
+        queue.next_to_draw(now)
+        if (slot := queue.take_due(now)) is not None and not slot.repeated:
+            shown.append(slot.frame.frame_index)
+        if (slot := queue.next_to_draw(now)) is not None:
+            now += cost_ns
+            slot.ready = True
+            drawn.append(slot.frame.frame_index)
+        now += 1_000_000
+    return drawn, shown
+
+
 def real(shown: list[tuple]) -> list[tuple[int, int]]:
     return [(utterance, index) for _, utterance, index, _, repeated in shown if not repeated]
 
@@ -211,3 +229,12 @@ def test_the_same_utterance_from_its_beginning_again_is_shown_again(utterance: i
     arrivals = [(START, frame) for frame in speech(utterance, 30)] + [(again, frame) for frame in speech(utterance, 30, again)]
     shown = run(queue, arrivals, START + 3 * NANOSECONDS)
     assert [index for _, index in real(shown)] == [*range(30), *range(30)]
+
+
+@given(st.integers(34, 400))
+def test_what_a_slow_machine_draws_is_seen(cost_ms: int) -> None:
+    queue = a_queue(late_limit_ns=150_000_000)
+    drawn, shown = drawn_and_shown(queue, speech(1, 300), cost_ms * 1_000_000, START + 12 * NANOSECONDS)
+    assert shown == [index for index in drawn if index in shown] and len(drawn) >= 10_000 // (cost_ms + 2)
+    assert len(drawn) - len(shown) <= queue.render_ahead, "but for those that were drawn ahead before it fell behind"
+    assert queue.counters["drops"] == 300 - len(shown)

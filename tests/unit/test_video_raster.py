@@ -27,6 +27,7 @@ def draw(
     uv: NDArray[np.floating],
     texture: NDArray[np.uint8],
 ) -> None:
+    texels, places = raster.as_texture(texture), uv.astype(np.float32)
     raster.draw_triangles(
         target,
         np.zeros(target.shape[:2], np.uint8),
@@ -34,8 +35,9 @@ def draw(
         -1,
         np.round(positions * 32).astype(np.int32),
         triangles,
-        uv.astype(np.float32),
-        raster.as_texture(texture),
+        places,
+        texels,
+        raster.opaqueness(triangles, places, texels),
         raster.NO_TINT,
         256,
     )
@@ -82,7 +84,9 @@ def test_a_stencil_keeps_what_is_drawn_inside() -> None:
     touched[10:20, 10:30] = 1
     positions = np.round(points * 32).astype(np.int32)
     texture = raster.as_texture(np.full((8, 8, 4), 255, np.uint8))
-    raster.draw_triangles(target, touched, 2, 1, positions, triangles, np.ones_like(points, np.float32), texture, raster.NO_TINT, 256)
+    uv = np.ones_like(points, np.float32)
+    opaque = raster.opaqueness(triangles, uv, texture)
+    raster.draw_triangles(target, touched, 2, 1, positions, triangles, uv, texture, opaque, raster.NO_TINT, 256)
     assert (target[10:20, 10:30] == 255).all() and target.any(-1).sum() == 200
     assert (touched == 2).sum() == 200
 
@@ -95,23 +99,36 @@ def test_edges_drawn_with_samples_are_smooth() -> None:
     raster.to_samples(vertices, 0, 0, sampling, positions)
     samples, touched = np.zeros((8 * sampling, 8 * sampling, 3), np.uint8), np.zeros((8 * sampling, 8 * sampling), np.uint8)
     texture = raster.as_texture(np.full((4, 4, 4), 255, np.uint8))
-    raster.draw_triangles(
-        samples,
-        touched,
-        1,
-        -1,
-        positions,
-        np.array([[0, 1, 2], [0, 2, 3]], np.int32),
-        np.ones((4, 2), np.float32),
-        texture,
-        raster.NO_TINT,
-        256,
-    )
+    triangles, uv = np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.ones((4, 2), np.float32)
+    opaque = raster.opaqueness(triangles, uv, texture)
+    raster.draw_triangles(samples, touched, 1, -1, positions, triangles, uv, texture, opaque, raster.NO_TINT, 256)
     picture = np.full((8, 8, 3), 7, np.uint8)
     raster.resolve_region(samples, touched, sampling, 0, 0, picture)
     assert (picture[:, :4] == 255).all()
     assert (np.abs(picture[:, 4].astype(int) - 191) <= 1).all()  # samples at 3.625, 3.875, 4.125 of 4 lie within
     assert (picture[:, 5:] == 7).all()  # untouched pixels stay
+
+
+@given(st.integers(0, 10_000))
+def test_what_is_known_to_be_opaque_or_empty_is_drawn_as_if_it_were_not_known(seed: int) -> None:
+    """A bent mesh over a texture with a soft hole, once with what ``opaqueness`` says of it and once with every triangle looked through."""
+    rng = np.random.default_rng(seed)
+    points, triangles = grid()
+    texture = rng.integers(0, 256, (2 * HEIGHT + 4, 2 * WIDTH + 4, 4), dtype=np.uint8)
+    texture[..., 3] = 255
+    top, left = rng.integers(0, HEIGHT), rng.integers(0, WIDTH)
+    texture[top : top + 40, left : left + 40, 3] = rng.integers(0, 256, (40, 40))
+    texture[top + 4 : top + 36, left + 4 : left + 36, 3] = 0
+    texels, uv = raster.as_texture(texture), (points * 2).astype(np.float32)
+    positions = np.round((points + rng.uniform(-1.5, 1.5, points.shape)) * 32).astype(np.int32)
+    opaque = raster.opaqueness(triangles, uv, texels)
+    pictures = []
+    for known in (opaque, np.ones_like(opaque)):
+        target, touched = np.zeros((HEIGHT, WIDTH, 4), np.uint8), np.zeros((HEIGHT, WIDTH), np.uint8)
+        raster.draw_triangles(target, touched, 1, -1, positions, triangles, uv, texels, known, raster.NO_TINT, 256)
+        pictures.append(np.dstack([target, touched]))
+    assert len(np.unique(opaque)) > 1, "the hole and what is around it are told apart"
+    np.testing.assert_array_equal(*pictures)
 
 
 def test_a_texture_must_have_four_channels() -> None:

@@ -85,7 +85,8 @@ def measure(
         name: {"p50_ms": report.number("compute_p50_ms"), "p99_ms": report.number("compute_p99_ms")}
         for name, report in sorted(reports.items())
     }
-    picture = reports.get("video_generation")
+    picture, first = reports.get("video_generation"), at_begin.get("video_generation")
+    result["unrefined"] = int(picture.number("unrefined") - (first.number("unrefined") if first else 0)) if picture else 0
     result["picture_cpu_ms"] = picture.number("compute_cpu_p50_ms") if picture else float("nan")
     result["machine"] = {**describe_machine(), "load_before": load_before[0], "load_after": os.getloadavg()[0]}
     return result

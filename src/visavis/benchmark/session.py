@@ -75,7 +75,7 @@ def record_session(
             "max_lag": MAX_LAG_SECONDS,
         },
         "motion_diffusion": {"max_lag": MAX_LAG_SECONDS, "idle_after": MAX_LAG_SECONDS},
-        "video_generation": {"jpeg_quality": JPEG_QUALITY, "render_ahead": 15, "late_limit": MAX_LAG_SECONDS},
+        "video_generation": {"jpeg_quality": JPEG_QUALITY, "render_ahead": 15, "late_limit": MAX_LAG_SECONDS, "relief": False},
     }
     with tempfile.TemporaryDirectory(prefix="visavis_demo_") as folder, isolated_domain():
         params = parameters_file(Path(folder) / "avatar.yaml", changes)

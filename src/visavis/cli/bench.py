@@ -142,7 +142,7 @@ def _print_table(figures: dict[str, Any]) -> None:
         "first picture of speech after its audio": start,
         "voice to picture": f"p50 {ends['p50']:.0f} ms, p99 {ends['p99']:.0f} ms",
         "between pictures": f"p50 {gaps['p50']:.1f} ms, p99 {gaps['p99']:.1f} ms",
-        "drawing one picture": f"{figures['picture_cpu_ms']:.1f} ms of one core",
+        "drawing one picture": f"{figures['picture_cpu_ms']:.1f} ms of one core, {figures['unrefined']} without all of the skin's network",
         "load of the machine": f"{machine['load_before']:.2f} before, {machine['load_after']:.2f} after",
     }
     for name, text in rows.items():

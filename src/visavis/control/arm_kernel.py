@@ -3,6 +3,7 @@
 import numpy as np
 
 from visavis.compiled import njit
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 
 
 @njit(
@@ -25,10 +26,10 @@ def skin(points, bones, weights, matrices, focal, x0, y0, out):  # type: ignore[
                 y += w * (m[1, 0] * px + m[1, 1] * py + m[1, 2] * pz + m[1, 3])
                 z += w * (m[2, 0] * px + m[2, 1] * py + m[2, 2] * pz + m[2, 3])
         z = min(max(z, 0.25), 3.2767)
-        scale = 32.0 * focal / z
-        out[i, 0] = np.int16(min(max(np.rint(x * scale + 32.0 * x0), -32768.0), 32767.0))
-        out[i, 1] = np.int16(min(max(np.rint(y * scale + 32.0 * y0), -32768.0), 32767.0))
-        out[i, 2] = np.int16(np.rint(z * 10000.0))
+        scale = VERTEX_SUBPIXEL * focal / z
+        out[i, 0] = np.int16(min(max(np.rint(x * scale + VERTEX_SUBPIXEL * x0), -32768.0), 32767.0))
+        out[i, 1] = np.int16(min(max(np.rint(y * scale + VERTEX_SUBPIXEL * y0), -32768.0), 32767.0))
+        out[i, 2] = np.int16(np.rint(z * (1.0 / VERTEX_DEPTH_M)))
 
 
 @njit("float64[:,:,::1](float64[:,::1])", cache=True, nogil=True, boundscheck=False)

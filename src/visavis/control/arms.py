@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visavis.control.arm_kernel import place_fingers, rotations, skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
+from visavis.types import VERTEX_SUBPIXEL
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
@@ -20,6 +21,7 @@ TWIST_BONES = 4
 SIDES = ("right", "left")
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _TWISTS = np.concatenate([[-1.0], np.arange(TWIST_BONES) / (TWIST_BONES - 1)])[:, None] * FINGERS_AT_REST
+_PICTURE_END = PICTURE_WIDTH * VERTEX_SUBPIXEL, PICTURE_HEIGHT * VERTEX_SUBPIXEL
 _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
@@ -77,7 +79,7 @@ class ArmPoser:
                 out[row * count : (row + 1) * count],
             )  # fmt: skip
             part = out[row * count : (row + 1) * count]
-            if not ((part[:, 0] > 0) & (part[:, 0] < PICTURE_WIDTH * 32) & (part[:, 1] > 0) & (part[:, 1] < PICTURE_HEIGHT * 32)).any():
+            if not ((part[:, :2] > 0) & (part[:, :2] < _PICTURE_END)).all(1).any():
                 shown = (0.0, shown[1]) if row == 0 else (shown[0], 0.0)
         if max(shown) <= 0.0:
             return NO_ARMS, (0.0, 0.0)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from visavis.types import ControlFrame
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL, ControlFrame
 from visavis.types_portrait import EYE_DISTANCE_M, PortraitRig
 
 Array = NDArray[np.float64]
@@ -75,8 +75,8 @@ class HeadFrames:
     def _seen(self, frame: ControlFrame, rows: NDArray[np.integer]) -> Array:
         """Vertices in camera space, metres of the rig."""
         points = frame.vertices[rows].astype(np.float64)
-        depth = points[:, 2:] / 10_000
-        return np.hstack([(points[:, :2] / 32 - self._principal) * depth / self._focal, depth])
+        depth = points[:, 2:] * VERTEX_DEPTH_M
+        return np.hstack([(points[:, :2] / VERTEX_SUBPIXEL - self._principal) * depth / self._focal, depth])
 
     def _metres(self, way: Array) -> Array:
         return np.asarray(_AXES @ way * self._scale)

@@ -4,6 +4,7 @@ start threads."""
 import numpy as np
 
 from visavis.compiled import njit
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 
 
 @njit("void(float32[:,::1], int32[::1], float32[:,:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
@@ -52,7 +53,7 @@ def place(  # type: ignore[no-untyped-def]
         y = hip_pivot[1] + sway[1, 0] * a + sway[1, 1] * b + sway[1, 2] * c
         z = hip_pivot[2] + sway[2, 0] * a + sway[2, 1] * b + sway[2, 2] * c
         z = min(max(z, 0.05), 3.2767)
-        scale = 32.0 * focal / z
-        out[i, 0] = np.int16(min(max(np.rint(x * scale + 32.0 * x0), -32768.0), 32767.0))
-        out[i, 1] = np.int16(min(max(np.rint(y * scale + 32.0 * y0), -32768.0), 32767.0))
-        out[i, 2] = np.int16(np.rint(z * 10000.0))
+        scale = VERTEX_SUBPIXEL * focal / z
+        out[i, 0] = np.int16(min(max(np.rint(x * scale + VERTEX_SUBPIXEL * x0), -32768.0), 32767.0))
+        out[i, 1] = np.int16(min(max(np.rint(y * scale + VERTEX_SUBPIXEL * y0), -32768.0), 32767.0))
+        out[i, 2] = np.int16(np.rint(z * (1.0 / VERTEX_DEPTH_M)))

@@ -27,7 +27,7 @@ from visavis.motion.layout import (
     rotation_from_6d,
 )
 from visavis.timing import frame_to_ns
-from visavis.types import ControlFrame, MotionChunk
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL, ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
 SHADING_NAMES: tuple[str, ...] = (
@@ -58,7 +58,7 @@ _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BOD
 _IS_LIMB = np.zeros(MOTION_DIM, bool)
 _IS_LIMB[[*range(BODY.start + 6 * BODY_JOINTS.index("left_upper_arm"), BODY.stop), *np.r_[LEFT_HAND, RIGHT_HAND]]] = True
 
-_VERTEX_UNITS = np.array([1 / 32, 1 / 32, 1 / 10_000], np.float32)
+_VERTEX_UNITS = np.array([1 / VERTEX_SUBPIXEL, 1 / VERTEX_SUBPIXEL, VERTEX_DEPTH_M], np.float32)
 _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
 

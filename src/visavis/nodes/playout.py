@@ -5,7 +5,8 @@ in.
 * A frame that arrives wins over what is queued with its stamp or later (``flush``: over everything queued). What goes that way was
   replaced, not lost.
 * A frame that is more than ``late_limit`` late is skipped and counted as a drop if the one after it is due as well; so a slow machine
-  shows fewer pictures, but the present ones. A little lateness is caught up without skipping.
+  shows fewer pictures, but the present ones. A little lateness is caught up without skipping. What was drawn is shown, however late it
+  became meanwhile, unless a later one is drawn as well.
 * If motion stops coming, the last picture is shown again at the frame rate (counted as ``repeated``) so that viewers keep a stream; not
   before the one that is missing is later than it may be, because a picture that was stood in for cannot be shown any more.
 * Frames whose stamps are more than 5 s from now belong to a recording: their time is anchored at their arrival.
@@ -132,21 +133,25 @@ class PlayoutQueue(Generic[Frame]):
             self._slots.remove(slot)
             self._drop("undrawable")
 
+    def due_ns(self, slot: Slot[Frame]) -> int:
+        """When the picture is to be shown."""
+        return slot.stamp_ns + self.delay_ns
+
     def take_due(self, now_ns: int) -> Slot[Frame] | None:
         """The picture that must be shown now, once; None if none is due. The last one again if motion has stopped coming."""
-        if self._slots and self._slots[0].ready and self._slots[0].stamp_ns + self.delay_ns <= now_ns:
+        if self._slots and self._slots[0].ready and self.due_ns(self._slots[0]) <= now_ns:
             return self._show(self._slots.popleft(), now_ns)
         if self._last is not None and self._next_is_missing(self._last) and now_ns >= self._hold_ns():
             self.counters["repeated"] += 1
             again = Slot(self._last.frame, self._last.stamp_ns + FRAME_NS, self._last.picture, ready=True, repeated=True)
-            if now_ns - (again.stamp_ns + self.delay_ns) > self._hold_after_ns + FRAME_NS:  # a long stall is not filled picture by picture
+            if now_ns - self.due_ns(again) > self._hold_after_ns + FRAME_NS:  # a long stall is not filled picture by picture
                 again.stamp_ns = now_ns - self.delay_ns - self._hold_after_ns
             return self._show(again, now_ns)
         return None
 
     def wake_ns(self, now_ns: int) -> int:
         """When ``take_due`` may have something, if nothing else happens."""
-        times = [self._slots[0].stamp_ns + self.delay_ns] if self._slots else []
+        times = [self.due_ns(self._slots[0])] if self._slots else []
         if self._last is not None and self._next_is_missing(self._last):
             times.append(self._hold_ns())
         return min(times, default=now_ns + NANOSECONDS)
@@ -165,13 +170,15 @@ class PlayoutQueue(Generic[Frame]):
         return max(self._last.stamp_ns + FRAME_NS + self.delay_ns + self._hold_after_ns, self._last_shown_ns + wait)
 
     def _skip_late(self, now_ns: int) -> None:
-        """Skip frames that are overdue while their successor is due too, and frames that would go back in time."""
+        """Skip frames that are overdue while their successor is due too, and frames that would go back in time. Not one that is drawn for
+        one that is not: where drawing takes longer than a picture may be late, all of them would be drawn for nothing."""
         while self._slots:
             head = self._slots[0]
-            overdue = now_ns - (head.stamp_ns + self.delay_ns)
-            successor_due = len(self._slots) > 1 and self._slots[1].stamp_ns + self.delay_ns <= now_ns
+            overdue = now_ns - self.due_ns(head)
+            successor = self._slots[1] if len(self._slots) > 1 else None
+            overtaken = successor is not None and self.due_ns(successor) <= now_ns and (successor.ready or not head.ready)
             backwards = self._last is not None and head.stamp_ns <= self._last.stamp_ns
-            if not backwards and not (overdue > self.late_limit_ns and successor_due):
+            if not backwards and not (overdue > self.late_limit_ns and overtaken):
                 return
             self._slots.popleft()
             self._drop("late_drops")

@@ -31,6 +31,7 @@ from visavis.nodes.playout import PlayoutQueue, Slot
 from visavis.nodes.portraits import PortraitLoader
 from visavis.nodes.process import end_process, run_process
 from visavis.nodes.queue import BoundedQueue, DropPolicy
+from visavis.nodes.relief import Relief
 from visavis.nodes.sound import SoundPlayout
 from visavis.ros import qos
 from visavis.ros.camera import Calibration, camera_info
@@ -53,6 +54,8 @@ class VideoStageLike(Protocol):
     """What the node needs of ``video.renderer.VideoStage``."""
 
     def initial_state(self) -> Any: ...
+
+    def with_skin(self, state: Any, share: float) -> Any: ...
 
     def step(self, frame: ControlFrame, state: Any) -> tuple[VideoFrame, Any]: ...
 
@@ -97,6 +100,7 @@ class VideoNodeConfig(NodeConfig):
         "rgb8", "encoding of image_raw; rgba8 and bgra8 hold the person alone, with opacity", choices=tuple(ENCODINGS)
     )
     refine: bool = parameter(True, "a network gives the skin the folds of its expressions")
+    relief: bool = parameter(True, "leave that network out while pictures come late, until there has been time for it again for a while")
     picture_weights: str = parameter("", "folder of trained weights of the picture; empty for those that come with visavis")
     visible_mark: bool = parameter(False, "write 'AI generated' into a corner of every picture")
     camera_name: str = parameter("avatar", "name in the camera's calibration file")
@@ -159,10 +163,11 @@ class VideoGeneration(AvatarNode):
         self._heard: BoundedQueue[tuple[AudioChunkMsg, int]] = BoundedQueue(AUDIO_INBOX, DropPolicy.OLDEST)
         self._playout: PlayoutQueue[ControlFrame] | None = None
         self._sound: SoundPlayout | None = None
+        self._relief: Relief | None = None
         self._shown = 0
         self._asked: tuple[str, str] | None = None
         self._portraits: PortraitLoader[Drawing] | None = None
-        for name in ("refused", "repeated", "before_portrait"):
+        for name in ("refused", "repeated", "before_portrait", "reliefs", "unrefined"):
             self.health.count(name, 0)
 
     def load(self) -> None:
@@ -193,12 +198,13 @@ class VideoGeneration(AvatarNode):
         self._portraits = PortraitLoader(lambda photo: self._load_drawing(replace(self.config, portrait=photo)), self.config.portrait_cache)
         self._playout = PlayoutQueue(delay_ns, int(self.config.late_limit * NANOSECONDS), self.config.render_ahead)
         self._sound = SoundPlayout(delay_ns)
+        self._relief = Relief() if self.config.refine and self.config.relief else None
         self.subscribe(KeyValue, "portrait/wanted", self._on_wanted, 1, latched=True)
         self.subscribe(ControlFrameMsg, "control", self._inbox.put, qos.CONTROL_DEPTH)
         self.subscribe(AudioChunkMsg, "audio", self._on_audio, qos.AUDIO_QUEUE_DEPTH)
 
     def close(self) -> None:
-        self._playout = self._sound = None
+        self._playout = self._sound = self._relief = None
         if self._portraits is not None:
             self._portraits.close()
         self._portraits = None
@@ -309,12 +315,26 @@ class VideoGeneration(AvatarNode):
         wall, cpu = time.perf_counter(), time.thread_time()
         try:
             face = self._faces[slot.frame.portrait]
-            frame, face.state = face.drawing.stage.step(slot.frame, face.state)
+            stage = face.drawing.stage
+            if self._relief is not None:
+                face.state = stage.with_skin(face.state, self._relief.share)
+            frame, face.state = stage.step(slot.frame, face.state)
         except Exception:
             self._playout.give_up(slot)
             raise
         slot.picture = draw_visible_mark(frame.image) if self.config.visible_mark else frame.image
         self.health.computed(time.perf_counter() - wall, time.thread_time() - cpu)
+        if self._relief is not None:
+            self._relieve(self._relief, self._playout.due_ns(slot) - self.now_ns())
+
+    def _relieve(self, relief: Relief, early_ns: int) -> None:
+        """Note when a picture was ready, and tell when the network of the skin goes or comes back."""
+        before = relief.away
+        relief.drawn(early_ns)
+        if relief.away and not before:
+            self.tell("pictures come late: they are drawn without the network of the skin until there is time for it again", key="relief")
+        elif before and not relief.away:
+            self.get_logger().info("pictures are drawn with the network of the skin again")
 
     def _show(self, slot: Slot[ControlFrame], sound: SoundPlayout) -> None:
         shown_ns = self.now_ns()
@@ -356,6 +376,10 @@ class VideoGeneration(AvatarNode):
         self.health.set_counter(
             "drops", playout.counters["drops"] + sound.counters["sound_drops"] + self._inbox.dropped + self._heard.dropped
         )
+        if (relief := self._relief) is not None:
+            self.health.set_counter("reliefs", relief.reliefs)
+            self.health.set_counter("unrefined", relief.unrefined)
+            self.health.gauge("skin", relief.share)
         self.health.gauge("queue_depth", len(playout))
         self.health.gauge("watched", int(self._watched))
 

@@ -4,6 +4,7 @@ the averaging of samples into the picture. One thread, no randomness."""
 import numpy as np
 
 from visavis.compiled import njit
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 
 SAMPLING = 2
 """Samples along each side of a pixel."""
@@ -24,9 +25,9 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
     """
     count = vertices.shape[0]
     for i in range(count):
-        z = vertices[i, 2] * 1e-4
-        points[i, 0] = (vertices[i, 0] / 32.0 - x0) * z / focal
-        points[i, 1] = (vertices[i, 1] / 32.0 - y0) * z / focal
+        z = vertices[i, 2] * VERTEX_DEPTH_M
+        points[i, 0] = (vertices[i, 0] / VERTEX_SUBPIXEL - x0) * z / focal
+        points[i, 1] = (vertices[i, 1] / VERTEX_SUBPIXEL - y0) * z / focal
         points[i, 2] = z
         normals[i, 0], normals[i, 1], normals[i, 2] = 0.0, 0.0, 0.0
     for t in range(triangles.shape[0]):
@@ -120,9 +121,12 @@ def draw_arm(  # type: ignore[no-untyped-def]
         va, vb, vc = np.float32(grain_at[a, 1]), np.float32(grain_at[b, 1]), np.float32(grain_at[c, 1])
         du = wa * ua + wb * ub + wc * uc
         dv = wa * va + wb * vb + wc * vc
-        dr = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
-        dg = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
-        db = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+        ra, rb, rc = lit[a, 0], lit[b, 0], lit[c, 0]
+        ga, gb, gc = lit[a, 1], lit[b, 1], lit[c, 1]
+        ka, kb, kc = lit[a, 2], lit[b, 2], lit[c, 2]
+        dr = wa * ra + wb * rb + wc * rc
+        dg = wa * ga + wb * gb + wc * gc
+        dk = wa * ka + wb * kb + wc * kc
         for y in range(top, bottom + 1):
             e0, e1, e2 = row0, row1, row2
             row0 += g0y
@@ -141,9 +145,9 @@ def draw_arm(  # type: ignore[no-untyped-def]
             z = wa * za + wb * zb + wc * zc
             u = wa * ua + wb * ub + wc * uc
             v = wa * va + wb * vb + wc * vc
-            red = wa * lit[a, 0] + wb * lit[b, 0] + wc * lit[c, 0]
-            green = wa * lit[a, 1] + wb * lit[b, 1] + wc * lit[c, 1]
-            blue = wa * lit[a, 2] + wb * lit[b, 2] + wc * lit[c, 2]
+            red = wa * ra + wb * rb + wc * rc
+            green = wa * ga + wb * gb + wc * gc
+            blue = wa * ka + wb * kb + wc * kc
             place = np.uint64(y * width + x)
             while x <= right and (e0 | e1 | e2) >= 0:
                 if flat_touched[place] == 0 or z < flat_depth[place]:
@@ -174,7 +178,7 @@ def draw_arm(  # type: ignore[no-untyped-def]
                 v += dv
                 red += dr
                 green += dg
-                blue += db
+                blue += dk
                 x += 1
                 place += np.uint64(1)
             spans[y, 1] = max(spans[y, 1], x - 1)
@@ -222,8 +226,8 @@ def splat(vertices, lit, cell, shift_x, shift_y, grid):  # type: ignore[no-untyp
     for i in range(vertices.shape[0]):
         if lit[i, 3] < 0.5:
             continue
-        x = (vertices[i, 0] // 32 + shift_x) // cell
-        y = (vertices[i, 1] // 32 + shift_y) // cell
+        x = (vertices[i, 0] // VERTEX_SUBPIXEL + shift_x) // cell
+        y = (vertices[i, 1] // VERTEX_SUBPIXEL + shift_y) // cell
         if 0 <= x < grid.shape[1] and 0 <= y < grid.shape[0]:
             grid[y, x] = 1.0
 

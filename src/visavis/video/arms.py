@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
@@ -16,6 +17,18 @@ CELL = 8
 """Pixels of a cell of the shadow's grid."""
 SHADOW, SHADOW_DROP = 0.34, 0.16
 """How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
+
+
+NEAR_SHARE = 0.15
+"""The arm counts as being where so much of it is nearer."""
+
+
+def _quantile(values: NDArray[np.int16], share: float) -> float:
+    """As ``np.quantile`` has it, at a fiftieth of the cost for few values."""
+    place = share * (len(values) - 1)
+    low = int(place)
+    ordered = np.partition(values, (low, low + 1))
+    return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
 
 
 class ArmDrawer:
@@ -154,8 +167,8 @@ class ArmDrawer:
         opacity: float,
     ) -> None:
         """Triangles, each with its grain, in one depth buffer."""
-        x0, y0 = np.maximum(corners[:, :2].min(0).astype(int) // 32 - 1, 0)
-        x1, y1 = np.minimum(corners[:, :2].max(0).astype(int) // 32 + 2, image.shape[1::-1])
+        x0, y0 = np.maximum(corners[:, :2].min(0).astype(int) // VERTEX_SUBPIXEL - 1, 0)
+        x1, y1 = np.minimum(corners[:, :2].max(0).astype(int) // VERTEX_SUBPIXEL + 2, image.shape[1::-1])
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
@@ -171,7 +184,7 @@ class ArmDrawer:
 
     def _shadow(self, image: NDArray[np.uint8], mine: NDArray[np.int16], opacity: float) -> None:
         body = float(self._arms.shoulders[:, 2].mean()) - 0.10
-        apart = max(body - float(np.percentile(mine[::16, 2], 15)) * 1e-4, 0.0)
+        apart = max(body - _quantile(mine[::16, 2], NEAR_SHARE) * VERTEX_DEPTH_M, 0.0)
         pixels = self._focal / body
         light = self._arms.light[1]
         grid = np.zeros(self._person.shape, np.float32)

@@ -104,14 +104,16 @@ def draw_triangles(  # type: ignore[no-untyped-def]
     lanes = np.uint64(0x00FF00FF)
     low = np.uint64(0xFF)
     half = np.uint64(0x0080008000800080)
-    tinted = tint[0] != 256 or tint[1] != 256 or tint[2] != 256
+    tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
+    tinted = tint_red != 256 or tint_green != 256 or tint_blue != 256
     plain = within < 0 and not tinted and opacity == 256
     # Without a sign an index needs no look whether it counts from the end.
     one, pixel = np.uint64(1), np.uint64(channels)
     line = np.uint64(texture.shape[1])
     texels, values, marks = texture.reshape(-1), target.reshape(-1), touched.reshape(-1)
     for t in range(triangles.shape[0]):
-        if opaque[t] == _EMPTY:
+        kind = opaque[t]
+        if kind == _EMPTY:
             continue
         a, b, c = np.uint64(triangles[t, 0]), np.uint64(triangles[t, 1]), np.uint64(triangles[t, 2])
         xa, ya = np.int64(positions[a, 0]), np.int64(positions[a, 1])
@@ -182,7 +184,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             u = np.int64(np.floor((u_origin + dux * first + duy * y) * 1048576.0 + 2048.5))
             v = np.int64(np.floor((v_origin + dvx * first + dvy * y) * 1048576.0 + 2048.5))
             spot = np.uint64(y * width + first)
-            if plain and opaque[t] == _SOLID:
+            if plain and kind == _SOLID:
                 place = spot * pixel
                 for _ in range(last + 1 - first):
                     fu, fv = (u >> 12) & 255, (v >> 12) & 255
@@ -234,9 +236,9 @@ def draw_triangles(  # type: ignore[no-untyped-def]
                 blue = np.int64((total >> np.uint64(24)) & low)
                 green = np.int64((total >> np.uint64(40)) & low)
                 if tinted:
-                    red = min(255, (red * tint[0]) >> 8)
-                    green = min(255, (green * tint[1]) >> 8)
-                    blue = min(255, (blue * tint[2]) >> 8)
+                    red = min(255, (red * tint_red) >> 8)
+                    green = min(255, (green * tint_green) >> 8)
+                    blue = min(255, (blue * tint_blue) >> 8)
                 alpha = ((alpha + (alpha >> 7)) * opacity) >> 8
                 if mark >= 0:
                     marks[here] = mark
@@ -273,6 +275,31 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
     for i in range(vertices.shape[0]):
         positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
         positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
+
+
+@njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
+def take_region(picture, x0, y0, x1, y1, sampling):  # type: ignore[no-untyped-def]
+    """The pixels from (x0, y0) up to (x1, y1) of a picture (h, w, c) as sampling x sampling equal samples each."""
+    channels = picture.shape[2]
+    samples = np.empty(((y1 - y0) * sampling, (x1 - x0) * sampling, channels), np.uint8)
+    given, out, one, pixel = picture.reshape(-1), samples.reshape(-1), np.uint64(1), np.uint64(channels)
+    line = np.uint64((x1 - x0) * sampling * channels)
+    begin = np.uint64(0)
+    for y in range(y0, y1):
+        source, place = np.uint64((y * picture.shape[1] + x0) * channels), begin
+        for _ in range(x1 - x0):
+            red, green, blue, opacity = given[source], given[source + one], given[source + np.uint64(2)], given[source + pixel - one]
+            source += pixel
+            for _ in range(sampling):
+                out[place], out[place + one], out[place + np.uint64(2)] = red, green, blue
+                out[place + pixel - one] = opacity
+                place += pixel
+        for _ in range(sampling - 1):
+            for i in range(line):
+                out[begin + line + i] = out[begin + i]
+            begin += line
+        begin += line
+    return samples
 
 
 @njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
@@ -353,7 +380,7 @@ def warm_up() -> None:
     triangles, uv = np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32)
     opaque = opaqueness(triangles, uv, texture)
     draw_triangles(target, touched, 1, -1, positions, triangles, uv, texture, opaque, NO_TINT, 256)
-    resolve_region(target, touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
+    resolve_region(take_region(target, 0, 0, 8, 8, 1), touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
     matte = np.zeros((8, 8, 4), np.uint8)
     to_straight(matte, target)
     lay_over(matte, target, target.copy())

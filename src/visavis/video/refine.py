@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visavis.compiled import njit
-from visavis.types import Engine
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL, Engine
 from visavis.types_portrait import PortraitRig
 
 SIDE = 128
@@ -40,8 +40,6 @@ ANCHORS = ("jaw", "brow", "nose", "eye", "outer_lip")
 """Keypoints of the rig whose names hold one of these say where a feature is. Inner lips meet, so they are left out."""
 
 RIGID_POINTS = 240
-DEPTH_UNIT = 1e-4
-"""Metres; of ``ControlFrame.vertices``."""
 
 Float = NDArray[np.float32]
 
@@ -167,22 +165,26 @@ def _in_camera(vertices, rigid, corners, shares, principal, focal):  # type: ign
     float32 (n, 3)."""
     head = np.empty((len(rigid), 3), np.float32)
     for i in range(len(rigid)):
-        depth = np.float32(vertices[rigid[i], 2]) * np.float32(DEPTH_UNIT)
+        depth = np.float32(vertices[rigid[i], 2]) * np.float32(VERTEX_DEPTH_M)
         for axis in range(2):
-            head[i, axis] = (np.float32(vertices[rigid[i], axis]) / np.float32(32) - principal[axis]) / focal * depth
+            head[i, axis] = (np.float32(vertices[rigid[i], axis]) / np.float32(VERTEX_SUBPIXEL) - principal[axis]) / focal * depth
         head[i, 2] = depth
     posed = np.zeros((len(corners), 3), np.float32)
     for i in range(len(corners)):
         for k in range(3):
             share, vertex = shares[i, k, 0], corners[i, k]
-            depth = np.float32(vertices[vertex, 2]) * np.float32(DEPTH_UNIT)
+            depth = np.float32(vertices[vertex, 2]) * np.float32(VERTEX_DEPTH_M)
             for axis in range(2):
-                posed[i, axis] += share * ((np.float32(vertices[vertex, axis]) / np.float32(32) - principal[axis]) / focal * depth)
+                posed[i, axis] += share * (
+                    (np.float32(vertices[vertex, axis]) / np.float32(VERTEX_SUBPIXEL) - principal[axis]) / focal * depth
+                )
             posed[i, 2] += share * depth
     return head, posed
 
 
-@njit("float32[:,::1](float32[:,::1], float32[::1], float32[:,::1], float32[:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False)
+@njit(
+    "float32[:,::1](float32[:,::1], float32[::1], float32[:,::1], float32[:,::1], float32[::1])", cache=True, nogil=True, boundscheck=False
+)
 def _against_head(posed, middle, turn, rest, units):  # type: ignore[no-untyped-def]
     """How far points (n, 3) are from where they rest (n, 3; from the middle of the head), the head's turn (3, 3) and place (3,) undone;
     times ``units`` (n,): float32 (3, n)."""
@@ -286,16 +288,18 @@ def lay_gain(texture, result, left, top, places, spans, gain):  # type: ignore[n
             texel += np.uint64(4)
 
 
-@njit("uint64[:,::1](float32[:,:,::1])", cache=True, nogil=True, boundscheck=False)
-def pack_gain(gain):  # type: ignore[no-untyped-def]
-    """(3, SIDE, SIDE) gains, 0 to nearly 8, as ``lay_gain`` reads them."""
+@njit("uint64[:,::1](float32[:,:,::1], float32)", cache=True, nogil=True, boundscheck=False)
+def pack_gain(gain, share):  # type: ignore[no-untyped-def]
+    """(3, SIDE, SIDE) gains, 0 to nearly 8, as ``lay_gain`` reads them; ``share`` (0..1) of their way from 1."""
     result = np.empty(gain.shape[1:], np.uint64)
     flat, planes = result.reshape(-1), gain.reshape(3, -1)
-    scale, most = np.float32(1 << LEVELS), np.float32((1 << 13) - 1)
+    one = np.float32(1 << LEVELS)
+    scale, least, most = share * one, np.float32(0), np.float32((1 << 13) - 1)
+    rest = one - scale
     for i in range(len(flat)):
-        red = np.uint64(min(max(np.rint(planes[0, i] * scale), np.float32(0)), most))
-        green = np.uint64(min(max(np.rint(planes[1, i] * scale), np.float32(0)), most))
-        blue = np.uint64(min(max(np.rint(planes[2, i] * scale), np.float32(0)), most))
+        red = np.uint64(min(max(np.rint(planes[0, i] * scale + rest), least), most))
+        green = np.uint64(min(max(np.rint(planes[1, i] * scale + rest), least), most))
+        blue = np.uint64(min(max(np.rint(planes[2, i] * scale + rest), least), most))
         flat[i] = red | (green << np.uint64(21)) | (blue << np.uint64(42))
     return result
 
@@ -334,6 +338,7 @@ class FaceRefiner:
         self._places = np.where(inside[..., None], np.floor(places * 256), -1).astype(np.int32)
         self._spans = spans_of(inside)
         self._result = self._texture.copy()
+        self._is_photo = True
 
     def _changing(self) -> NDArray[np.bool_]:
         """(SIDE, SIDE), where a gain at this pixel or the next ones right and below can differ from 1: nowhere else is work needed."""
@@ -351,9 +356,15 @@ class FaceRefiner:
         inputs: Mapping[str, Float] = {"features": self._features, "motion": self.frame.motion(vertices)}
         return self._engine.run(inputs)["gain"][0]
 
-    def refine(self, vertices: NDArray[np.int16]) -> None:
-        """Change ``texture`` to what it is in this pose; vertices as in ``ControlFrame``. Depends on nothing before it."""
-        lay_gain(self._texture, self._result, self._left, self._top, self._places, self._spans, pack_gain(self.gain(vertices)))
+    def refine(self, vertices: NDArray[np.int16], share: float = 1.0) -> None:
+        """Change ``texture`` to what it is in this pose; vertices as in ``ControlFrame``; share: how much of the change is made, 0..1, at
+        0 without running the network. Depends on nothing before it."""
+        if share > 0.0:
+            gain = pack_gain(self.gain(vertices), share)
+            lay_gain(self._texture, self._result, self._left, self._top, self._places, self._spans, gain)
+        elif not self._is_photo:
+            self._result[:] = self._texture
+        self._is_photo = share <= 0.0
 
 
 def _texels_of_pixels(rig: PortraitRig, uv: NDArray[np.float32]) -> tuple[float, NDArray[np.float64]]:

@@ -1,11 +1,11 @@
 """The video stage: the posed rig to a picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import ControlFrame, VideoFrame
+from visavis.types import VERTEX_SUBPIXEL, ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 from visavis.video.arms import ARM_LAYERS, ArmDrawer
@@ -55,7 +55,12 @@ class VideoConfig:
 
 @dataclass(frozen=True)
 class VideoState:
-    """A picture depends on its control frame alone; there is nothing to remember."""
+    """A picture depends on its control frame alone; there is nothing to remember.
+
+    skin: how much of what the network of the skin adds is shown, 0..1; at 0 it is not run. Whoever draws may ask for less to save time.
+    """
+
+    skin: float = 1.0
 
 
 class VideoStage:
@@ -106,14 +111,20 @@ class VideoStage:
     def initial_state(self) -> VideoState:
         return VideoState()
 
+    def with_skin(self, state: VideoState, share: float) -> VideoState:
+        """The state from which on so much of the network's work is shown, 0..1."""
+        return replace(state, skin=share)
+
     def step(self, input: ControlFrame, state: VideoState, /) -> tuple[VideoFrame, VideoState]:
         """Raises ValueError where the frame is not of this portrait's rig."""
-        image = self.draw(input.vertices, input.shading, input.arms)
+        image = self.draw(input.vertices, input.shading, input.arms, state.skin)
         return VideoFrame(input.utterance_id, input.frame_index, image, input.stamp_ns), state
 
-    def draw(self, vertices: NDArray[np.int16], shading: NDArray[np.float32], arms: NDArray[np.int16] = NO_ARMS) -> NDArray[np.uint8]:
-        """vertices, shading, arms: as in ``ControlFrame``. Returns uint8 (height, width, 3) RGB, or with ``matte`` (height, width,
-        4) straight RGBA."""
+    def draw(
+        self, vertices: NDArray[np.int16], shading: NDArray[np.float32], arms: NDArray[np.int16] = NO_ARMS, skin: float = 1.0
+    ) -> NDArray[np.uint8]:
+        """vertices, shading, arms: as in ``ControlFrame``; skin: as in ``VideoState``. Returns uint8 (height, width, 3) RGB, or with
+        ``matte`` (height, width, 4) straight RGBA."""
         rig = self._rig
         if vertices.shape != rig.vertices.shape or vertices.dtype != np.int16:
             raise ValueError(
@@ -127,7 +138,7 @@ class VideoStage:
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
             raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
         if self._refiner is not None:
-            self._refiner.refine(vertices)
+            self._refiner.refine(vertices, skin)
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
         seen = self._seen
@@ -138,8 +149,11 @@ class VideoStage:
         shown = (float(shading[ARM_RIGHT]), float(shading[ARM_LEFT])) if len(arms) else (0.0, 0.0)
         self._person(image, shown)
         for number, name in enumerate(FOLDS, FIRST_FOLD):
-            if shading[number] > 1 / 256 and not (self._refiner is not None and name in LEARNT_FOLDS):
-                self._draw(image, self._no_touch, _Layer(name, name, mark=-1, opacity=float(shading[number])), self._fold_uv[name])
+            seen_of_it = float(shading[number])
+            if self._refiner is not None and name in LEARNT_FOLDS:
+                seen_of_it *= 1.0 - skin
+            if seen_of_it > 1 / 256:
+                self._draw(image, self._no_touch, _Layer(name, name, mark=-1, opacity=seen_of_it), self._fold_uv[name])
         if shading[MOUTH_GAP] > 1e-4 or len(self._triangles["lip_line"]):
             self._mouth(image, seen, float(shading[MOUTH_GAP]), float(shading[MOUTH_LIGHT]), float(shading[BROAD_SMILE]))
         for side, edge, number in self._eyes:
@@ -202,14 +216,14 @@ class VideoStage:
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
         box = vertices[edge, :2]
-        x0, y0 = np.maximum(box.min(0).astype(int) // 32 - 2, 0)
-        x1, y1 = np.minimum(box.max(0).astype(int) // 32 + 4, image.shape[1::-1])
+        x0, y0 = np.maximum(box.min(0).astype(int) // VERTEX_SUBPIXEL - 2, 0)
+        x1, y1 = np.minimum(box.max(0).astype(int) // VERTEX_SUBPIXEL + 4, image.shape[1::-1])
         if x1 <= x0 or y1 <= y0:
             return
         sampling = self.config.sampling
         while sampling > 2 and (x1 - x0) * (y1 - y0) * sampling * sampling > MOST_SAMPLES:
             sampling //= 2
-        samples = np.repeat(np.repeat(image[y0:y1, x0:x1], sampling, 0), sampling, 1)
+        samples = raster.take_region(image, x0, y0, x1, y1, sampling)
         touched = np.zeros(samples.shape[:2], np.uint8)
         raster.to_samples(vertices, x0, y0, sampling, self._positions)
         for layer in layers:
