@@ -239,7 +239,8 @@ class _Supervised:
 
     def _run(self) -> None:
         try:
-            while self._run_once() and not self._stopping.wait(self.spec.respawn_delay):
+            # A stand-by is there to go on at once; the delay is for what would only fail again.
+            while self._run_once() and not self._stopping.wait(0.0 if self._standby_waits() else self.spec.respawn_delay):
                 self._on_line(RUNNER, f"starting {self.spec.name} again")
         finally:
             self._dismiss()
@@ -259,13 +260,17 @@ class _Supervised:
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, nothing that could wait for a lock
         )
 
-    def _call_standby(self) -> "subprocess.Popen[str] | None":
-        """The stand-by, now the node itself; None where there is none that lives."""
+    def _standby_waits(self) -> bool:
+        """There is a stand-by that lives and has begun."""
         standby = self._standby
-        if standby is None or standby.poll() is not None or time.monotonic() - self._standby_since < STANDBY_AFTER:
+        return standby is not None and standby.poll() is None and time.monotonic() - self._standby_since >= STANDBY_AFTER
+
+    def _call_standby(self) -> "subprocess.Popen[str] | None":
+        """The stand-by, now the node itself; None where none waits."""
+        if not self._standby_waits():
             return None
-        self._standby = None
-        assert standby.stdin is not None
+        standby, self._standby = self._standby, None
+        assert standby is not None and standby.stdin is not None
         try:
             standby.stdin.write("go\n")
             standby.stdin.close()

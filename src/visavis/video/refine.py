@@ -202,23 +202,39 @@ def _on_mesh(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """For each point (n, 2) three vertices and their shares; where it is on no triangle, the nearest vertex."""
     corners = places[triangles].astype(np.float64)
-    low, high = corners.min(1), corners.max(1)
-    vertices, shares = np.zeros((len(points), 3), np.int64), np.tile([1.0, 0.0, 0.0], (len(points), 1))
+    within, shares = _triangle_of(np.ascontiguousarray(points), np.ascontiguousarray(corners))
+    vertices = triangles[within].astype(np.int64)
     known = np.unique(triangles)
-    for i, point in enumerate(points):
-        for t in np.flatnonzero((low <= point).all(1) & (point <= high).all(1)):
-            (ax, ay), (bx, by), (cx, cy) = corners[t]
-            area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-            if area == 0:
-                continue
-            p = ((point[0] - ax) * (cy - ay) - (cx - ax) * (point[1] - ay)) / area
-            q = ((bx - ax) * (point[1] - ay) - (point[0] - ax) * (by - ay)) / area
-            if p >= -1e-9 and q >= -1e-9 and p + q <= 1 + 1e-9:
-                vertices[i], shares[i] = triangles[t], (1 - p - q, p, q)
-                break
-        else:
-            vertices[i] = known[((places[known] - point) ** 2).sum(1).argmin()]
+    for i in np.flatnonzero(within < 0):
+        vertices[i] = known[((places[known] - points[i]) ** 2).sum(1).argmin()]
     return vertices, shares
+
+
+@njit("Tuple((int64[::1], float64[:,::1]))(float64[:,::1], float64[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def _triangle_of(points, corners):  # type: ignore[no-untyped-def]
+    """The first of triangles (t, 3, 2) that each point (n, 2) is on, and the shares of its corners: int64 (n,), float64 (n, 3); -1 and 1, 0,
+    0 where it is on none."""
+    within, shares = np.full(len(points), -1, np.int64), np.zeros((len(points), 3))
+    shares[:, 0] = 1.0
+    for t in range(len(corners)):
+        ax, ay = corners[t, 0]
+        bx, by = corners[t, 1]
+        cx, cy = corners[t, 2]
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if area == 0:
+            continue
+        left, right = min(ax, bx, cx), max(ax, bx, cx)
+        top, bottom = min(ay, by, cy), max(ay, by, cy)
+        for i in range(len(points)):
+            x, y = points[i]
+            if within[i] >= 0 or x < left or x > right or y < top or y > bottom:
+                continue
+            p = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
+            q = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
+            if p >= -1e-9 and q >= -1e-9 and p + q <= 1 + 1e-9:
+                within[i] = t
+                shares[i, 0], shares[i, 1], shares[i, 2] = 1.0 - p - q, p, q
+    return within, shares
 
 
 def _rigid_vertices(rig: PortraitRig, rest: NDArray[np.float32], grid: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -238,10 +254,16 @@ def _rigid_vertices(rig: PortraitRig, rest: NDArray[np.float32], grid: NDArray[n
 def photo_in_frame(texture: NDArray[np.uint8], to_texels: NDArray[np.float32]) -> Float:
     """The photo as the frame shows it, (SIDE, SIDE, 3), 0..255. texture: (h, w, 3 or 4); to_texels: (SIDE, SIDE, 2), where in it."""
     across = float(np.linalg.norm(to_texels[:, 1:] - to_texels[:, :-1], axis=-1).mean())
-    image = texture[..., :3].astype(np.float32)
-    if across > 1.2:
-        image = cv2.GaussianBlur(image, (0, 0), 0.45 * np.sqrt(across**2 - 1))
-    return np.asarray(cv2.remap(image, to_texels, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    soft = 0.45 * np.sqrt(across**2 - 1) if across > 1.2 else 0.0
+    # The face and what a blur of it can reach; the rest of a texture is many times as large.
+    margin = int(5 * soft) + 4
+    left, top = np.maximum(np.floor(to_texels.min((0, 1))).astype(int) - margin, 0)
+    right, bottom = np.ceil(to_texels.max((0, 1))).astype(int) + margin
+    image = texture[top:bottom, left:right, :3].astype(np.float32)
+    if soft > 0:
+        image = cv2.GaussianBlur(image, (0, 0), soft)
+    places = to_texels - np.array([left, top], np.float32)
+    return np.asarray(cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def photo_input(photo: Float) -> Float:
