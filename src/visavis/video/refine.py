@@ -212,7 +212,7 @@ def _on_mesh(
 
 @njit("Tuple((int64[::1], float64[:,::1]))(float64[:,::1], float64[:,:,::1])", cache=True, nogil=True, boundscheck=False)
 def _triangle_of(points, corners):  # type: ignore[no-untyped-def]
-    """The first of triangles (t, 3, 2) that each point (n, 2) is on, and the shares of its corners: int64 (n,), float64 (n, 3). On none: -1,
+    """The first of triangles (t, 3, 2) that each point (n, 2) is on, the shares of its corners: int64 (n,), float64 (n, 3). On none: -1,
     and the whole share for the first."""
     within, shares = np.full(len(points), -1, np.int64), np.zeros((len(points), 3))
     shares[:, 0] = 1.0
