@@ -194,6 +194,8 @@ class ArmRig:
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
+    hand: first of the vertices of a hand that is not the built-in one; correctives: float32 (3 H, 135), metres that the H vertices from
+    there on move for each entry of the rotations of MANO's fifteen joints less the identity, or (0, 0).
     """
 
     kinds: NDArray[np.int32]
@@ -216,6 +218,8 @@ class ArmRig:
     bare: dict[str, NDArray[np.uint8]]
     arm: dict[str, NDArray[np.uint8]]
     sleeve: dict[str, NDArray[np.uint8]]
+    hand: int
+    correctives: NDArray[np.float32]
 
     @property
     def vertices(self) -> int:

@@ -56,6 +56,7 @@ class ArmPoser:
         self._arms, self._focal, self._principal = arms, focal, principal
         self._heads = np.ascontiguousarray(arms.heads, np.float64)
         self._points = [np.ascontiguousarray(points) for points in arms.points]
+        self._hand = slice(arms.hand, arms.hand + len(arms.correctives) // 3)
 
     def pose(self, motion: NDArray[np.float32], torso: Carrier) -> tuple[NDArray[np.int16], tuple[float, float]]:
         """Vertices int16 (2 N, 3) as in ``ControlFrame.arms``, right side first, or (0, 3) where none is to be seen; and how much of the
@@ -71,9 +72,10 @@ class ArmPoser:
         for row, side in enumerate(SIDES):
             if shown[row] <= 0.0:
                 continue
-            matrices = self._matrices(row, side, turns, motion, torso)
+            pose = rotations(self._hand_pose(side, motion))
+            matrices = self._matrices(row, side, turns, pose, torso)
             skin(
-                self._points[row], arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
+                self._corrected(row, pose), arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
                 out[row * count : (row + 1) * count],
             )  # fmt: skip
             part = out[row * count : (row + 1) * count]
@@ -106,7 +108,21 @@ class ArmPoser:
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.array([[cosine, 0, sine], [0, 1.0, 0], [-sine, 0, cosine]])
 
-    def _matrices(self, row: int, side: str, turns: dict[str, Array], motion: NDArray[np.float32], torso: Carrier) -> NDArray[np.float32]:
+    def _hand_pose(self, side: str, motion: NDArray[np.float32]) -> Array:
+        """Axis-angles (15, 3) as of a left hand."""
+        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3)
+        return np.ascontiguousarray(pose * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0)))
+
+    def _corrected(self, row: int, pose: Array) -> NDArray[np.float32]:
+        """Points (N, 3) at rest, those of a MANO hand as its correctives have them for the turns (15, 3, 3) of its joints."""
+        correctives = self._arms.correctives
+        if not len(correctives):
+            return self._points[row]
+        points = self._points[row].copy()
+        points[self._hand] += (correctives @ (pose - np.eye(3)).ravel().astype(np.float32)).reshape(-1, 3)
+        return points
+
+    def _matrices(self, row: int, side: str, turns: dict[str, Array], pose: Array, torso: Carrier) -> NDArray[np.float32]:
         arms = self._arms
         heads = self._heads
         flip = _MIRROR if side == "right" else np.eye(3)
@@ -120,8 +136,7 @@ class ArmPoser:
         lean = _about_z(float(arms.lean[row, 1] - arms.lean[row, 0]))
         lower = own("lower_arm")
         twist = _twist_of(lower, FINGERS_AT_REST)
-        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3) * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0))
-        turned = rotations(np.concatenate([twist * _TWISTS, pose]))
+        turned = rotations(twist * _TWISTS)
         swing = lower @ turned[0]
         count = len(heads)
         turn, place = np.empty((count, 3, 3)), np.empty((count, 3))
@@ -135,7 +150,7 @@ class ArmPoser:
             place[1 + bone] = elbow
         turn[hand] = turn[hand - 1] @ own("wrist")
         place[hand] = elbow + turn[hand - 1] @ (heads[hand] - heads[1])
-        fingers = np.ascontiguousarray(HAND_LEFT @ turned[1 + TWIST_BONES :] @ HAND_LEFT.T)
+        fingers = np.ascontiguousarray(HAND_LEFT @ pose @ HAND_LEFT.T)
         place_fingers(turn, place, heads, fingers, hand)
         if arms.kinds[row] == ARM_FROM_BELOW:
             raised = float(heads[hand, 1] - place[hand, 1]) - RAISED_FROM

@@ -19,7 +19,7 @@ width, and what turns towards the camera at one and a half."""
 RIM = 0.10
 """Heights of the face from its outline inwards, over which the steepest slope goes from that of the rim to that of the face."""
 
-SOFTENED = ((-0.11, 0.0), (-0.044, 1.0), (0.073, 1.0), (0.22, 0.0))
+SOFTENED_AT, SOFTENED = (-0.11, -0.044, 0.073, 0.22), (0.0, 1.0, 1.0, 0.0)
 """Heights of the face from its outline outwards, and how much depth is smoothed there: a cut slope has a crease, which would show as a
 corner of the jaw."""
 SOFTENING_ROUNDS = 12
@@ -129,7 +129,7 @@ def without_cliffs(
             break
     signed, _ = contours.distance_to(pixels, outline)
     count = np.bincount(a, minlength=len(depth)) + np.bincount(b, minlength=len(depth))
-    soft = np.where(count > 0, 0.5 * np.interp(signed / height, *zip(*SOFTENED, strict=True)), 0)
+    soft = np.where(count > 0, 0.5 * np.interp(signed / height, SOFTENED_AT, SOFTENED), 0)
     for _ in range(SOFTENING_ROUNDS):
         around = np.bincount(a, depth[b], minlength=len(depth)) + np.bincount(b, depth[a], minlength=len(depth))
         depth = depth + soft * (around / np.maximum(count, 1) - depth)

@@ -123,7 +123,9 @@ class VideoStage:
                 f"shading must be {FIRST_FOLD + len(FOLDS)} numbers, got {len(shading)}: control and video must be of the same version"
             )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
-            raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
+            raise ValueError(
+                f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}: control and video need the same hands"
+            )
         if self._refiner is not None:
             self._refiner.refine(vertices)
         image = self._ground.copy()
