@@ -14,6 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 PICTURE_WIDTH = 512
 PICTURE_HEIGHT = 768
 
+TONGUE_ROWS, TONGUE_COLUMNS = 13, 9
+"""Vertices of the triangles "tongue_out", the part of the tongue that hangs over the lower lip: rows from its root to its tip, columns from
+the viewer's left to the right. Its texture's first ``TONGUE_INSIDE`` is what lies within the lips."""
+TONGUE_INSIDE = 0.25
+
 EYE_DISTANCE_M = 0.063
 """Metres between the pupils of a grown person, by which pictures become life-size (mean of Dodgson, SPIE 5291, 2004)."""
 

@@ -197,7 +197,14 @@ class ControlStage:
             sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
             arms, shown = self._arm_poser.pose(motion, Carrier(sway, rig.hip_pivot, torso.shift, torso.breath))
         shading = np.array(
-            [*face.closure, gap, mouth_light(gap, motion, face.bite), *shown, sum(face.broad) / 2, *folds_in(motion[FACE], face.broad)],
+            [
+                *face.closure,
+                gap,
+                mouth_light(gap, motion, face.bite, face.tongue[0]),
+                *shown,
+                sum(face.broad) / 2,
+                *folds_in(motion[FACE], face.broad),
+            ],
             np.float32,
         )
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
@@ -207,12 +214,12 @@ class ControlStage:
         return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)]), arms
 
 
-def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:
+def mouth_light(gap: float, motion: NDArray[np.float32], bite: float, tip: float = 0.0) -> float:
     """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
-    which stand out; all of it reaches teeth that the lower lip touches."""
+    which stand out; all of it reaches teeth that the lower lip touches, and much a tongue that is at the teeth."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
+    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite, 0.6 * tip)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float, share: float = 1.0) -> NDArray[np.float32]:
