@@ -11,21 +11,26 @@ from numpy.typing import NDArray
 
 from visavis.control.arm_kernel import place_fingers, rotations, skin
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
-from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
+from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, rotation_from_vector, vector_from_rotation
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
 
 TWIST_BONES = 4
 SIDES = ("right", "left")
+ARM_JOINTS = ("clavicle", "upper_arm", "lower_arm", "wrist")
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _TWISTS = np.concatenate([[-1.0], np.arange(TWIST_BONES) / (TWIST_BONES - 1)])[:, None] * FINGERS_AT_REST
 _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
-SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.24
+SHOWN_FROM, SHOWN_WHOLE = 0.10, 0.22
 """Radians that elbow or shoulder have turned from rest: up to the first the photo's own arm is seen, beyond the second the posed one."""
+
+LEAVES_FROM, LEAVES_WHOLE = 0.17, 0.42
+"""Up to the first the posed arm lies where the photo's own does, so that one takes the place of the other unseen; from the second on it is
+where the motion has it."""
 
 
 HAND_ROOM, MOST_INWARDS = 0.075, 0.9
@@ -72,7 +77,13 @@ class ArmPoser:
         for row, side in enumerate(SIDES):
             if shown[row] <= 0.0:
                 continue
-            pose = rotations(self._hand_pose(side, motion))
+            vectors = self._hand_pose(side, motion)
+            share = self._left(turns, side) if arms.kinds[row] == ARM_REPLACED else 1.0
+            if share < 1.0:
+                vectors = vectors * share
+                for name in (f"{side}_{joint}" for joint in ARM_JOINTS):
+                    turns[name] = rotation_from_vector(share * vector_from_rotation(turns[name]))
+            pose = rotations(vectors)
             matrices = self._matrices(row, side, turns, pose, torso)
             skin(
                 self._corrected(row, pose), arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
@@ -86,12 +97,11 @@ class ArmPoser:
         return out, (shown[0], shown[1])
 
     def _shown(self, turns: dict[str, Array], side: str) -> float:
-        upper, lower = turns[f"{side}_upper_arm"], turns[f"{side}_lower_arm"]
-        fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
-        forearm = upper @ lower @ fingers
-        away = float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
-        share = min(max((away - SHOWN_FROM) / (SHOWN_WHOLE - SHOWN_FROM), 0.0), 1.0)
-        return share * share * (3 - 2 * share)
+        return _ramp(_away(turns, side), SHOWN_FROM, SHOWN_WHOLE)
+
+    def _left(self, turns: dict[str, Array], side: str) -> float:
+        """How far a posed arm has gone from where the photo's own hangs to where the motion has it, 0..1."""
+        return _ramp(_away(turns, side), LEAVES_FROM, LEAVES_WHOLE)
 
     def _into_picture(self, row: int, elbow: Array, forearm: Array) -> Array:
         """Turn (3, 3) of a left forearm about the vertical, inwards, for a hand that would leave the picture at its side."""
@@ -162,6 +172,18 @@ class ArmPoser:
         at = at @ torso.sway.T + torso.hip + np.array([torso.shift, 0, 0])
         offset = at - np.einsum("bij,bj->bi", turn, heads)
         return np.ascontiguousarray(np.concatenate([turn, offset[..., None]], -1), np.float32)
+
+
+def _away(turns: dict[str, Array], side: str) -> float:
+    """Radians between a forearm and where it hangs at rest."""
+    fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
+    forearm = turns[f"{side}_upper_arm"] @ turns[f"{side}_lower_arm"] @ fingers
+    return float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
+
+
+def _ramp(value: float, begin: float, end: float) -> float:
+    share = min(max((value - begin) / (end - begin), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _soft_excess(value: float, soft: float) -> float:
