@@ -53,13 +53,13 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 )
 """Rows of ``ControlFrame.keypoints``: the 68 usual face points (the person's own right first), the shoulders, the pivot of the head."""
 
+NOD_SHARE = 0.7
+"""Nods and tilts go so far for what turns to a side go: beyond 14 degrees the neck, which is seen from the front only, gets too long."""
+
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
 
 _IS_LIMB = np.zeros(MOTION_DIM, bool)
 _IS_LIMB[[*range(BODY.start + 6 * BODY_JOINTS.index("left_upper_arm"), BODY.stop), *np.r_[LEFT_HAND, RIGHT_HAND]]] = True
-
-NOD_SHARE = 0.7
-"""Nods and tilts go so far for what turns to a side go: beyond 14 degrees the neck, which is seen from the front only, gets too long."""
 
 _VERTEX_UNITS = np.array([1 / 32, 1 / 32, 1 / 10_000], np.float32)
 _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
