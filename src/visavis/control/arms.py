@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.arm_kernel import place_fingers, rotations, skin
+from visavis.motion import skeleton
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
-from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, rotation_from_vector, vector_from_rotation
+from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
 Array = NDArray[np.float64]
@@ -82,7 +83,7 @@ class ArmPoser:
             if share < 1.0:
                 vectors = vectors * share
                 for name in (f"{side}_{joint}" for joint in ARM_JOINTS):
-                    turns[name] = rotation_from_vector(share * vector_from_rotation(turns[name]))
+                    turns[name] = skeleton.rotation_from_vector(share * skeleton.vector_from_rotation(turns[name]))
             pose = rotations(vectors)
             matrices = self._matrices(row, side, turns, pose, torso)
             skin(
