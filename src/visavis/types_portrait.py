@@ -14,6 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 PICTURE_WIDTH = 512
 PICTURE_HEIGHT = 768
 
+TONGUE_ROWS, TONGUE_COLUMNS = 13, 9
+"""Vertices of the triangles "tongue_out", the part of the tongue that hangs over the lower lip: rows from its root to its tip, columns from
+the viewer's left to the right. Its texture's first ``TONGUE_INSIDE`` is what lies within the lips."""
+TONGUE_INSIDE = 0.25
+
 EYE_DISTANCE_M = 0.063
 """Metres between the pupils of a grown person, by which pictures become life-size (mean of Dodgson, SPIE 5291, 2004)."""
 
@@ -194,6 +199,8 @@ class ArmRig:
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
+    hand: first of the vertices of a hand that is not the built-in one; correctives: float32 (3 H, 135), metres that the H vertices from
+    there on move for each entry of the rotations of MANO's fifteen joints less the identity, or (0, 0).
     """
 
     kinds: NDArray[np.int32]
@@ -216,6 +223,8 @@ class ArmRig:
     bare: dict[str, NDArray[np.uint8]]
     arm: dict[str, NDArray[np.uint8]]
     sleeve: dict[str, NDArray[np.uint8]]
+    hand: int
+    correctives: NDArray[np.float32]
 
     @property
     def vertices(self) -> int:

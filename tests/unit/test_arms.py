@@ -21,7 +21,7 @@ from visavis.portrait.cache import load_portrait
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, PortraitRig
-from visavis.video.renderer import VideoConfig, VideoStage
+from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
 CONFIDENT = 0.7
@@ -181,6 +181,20 @@ def test_arms_come_and_go_without_a_jump(portrait: PortraitRig) -> None:
     steps = np.array([np.abs(b - a).mean() for a, b in pairwise(pictures)])
     moving = steps[steps > 0]
     assert len(moving) > 10 and moving.max() < 3.5 * np.median(moving), steps.round(2)
+
+
+def test_one_arm_gives_way_to_the_other_where_it_hangs(portrait: PortraitRig) -> None:
+    """While both are drawn, the posed arm lies where the photo's own does, and goes off from there without a jump."""
+    frames = posed(portrait, *(motion_of(GREETING, KINDS[KIND_INDEX["palm_both"]].left, share) for share in np.linspace(0, 0.4, 121)))
+    count = portrait.arms.points.shape[1]
+    for side, number in ((0, ARM_RIGHT), (1, ARM_LEFT)):
+        shown = [frame for frame in frames if frame.shading[number] > 0]
+        places = np.stack([frame.arms[side * count : (side + 1) * count, :2] for frame in shown]) / 32
+        both = [frame.shading[number] < 0.95 for frame in shown]
+        assert sum(both) > 3 and not all(both)
+        assert np.linalg.norm(places[both] - places[0], axis=-1).max() < 8, "pixels"
+        steps = np.linalg.norm(np.diff(places, axis=0), axis=-1).max(1)
+        assert steps.max() < 8, "a third of a frame's worth of a quick gesture"
 
 
 def test_arms_without_background_laid_over_it_are_the_opaque_picture(portrait: PortraitRig) -> None:

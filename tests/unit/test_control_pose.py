@@ -155,6 +155,37 @@ def test_turns_beyond_the_limit_bend_into_it() -> None:
     np.testing.assert_allclose(limited @ limited.T, np.eye(3), atol=1e-5)
 
 
+def test_a_head_turned_as_far_as_it_goes_neither_folds_nor_smears(portrait: PortraitRig) -> None:
+    triangles = portrait.triangles["person"]
+    triangles = triangles[portrait.head_weight[triangles].min(1) > 0.5]
+
+    def areas(turn: tuple[float, float, float]) -> np.ndarray:
+        motion = motion_of(30)  # the shoulders have followed
+        motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*turn))
+        corners = posed(portrait, motion).vertices[triangles, :2].astype(float)
+        (ax, ay), (bx, by) = (np.moveaxis(corners[:, i] - corners[:, 0], -1, 0) for i in (1, 2))
+        return np.asarray(ax * by - ay * bx)
+
+    rest = areas((0, 0, 0))
+    for side in (-60, 60):
+        share = areas((side, 0, 0)) / rest
+        assert (share < 0.1).mean() < 0.01, "the side of the nose may"
+        assert np.percentile(share, 99) < 2.0
+        assert share.min() > -1 and share.max() < 3
+
+
+def test_the_head_turns_to_the_side_further_than_it_nods_or_tilts() -> None:
+    for angles in ((40, 0, 0), (0, 40, 0), (0, 0, 40), (30, 30, 0), (3, 2, 2)):
+        turn = head_rotation_from_euler(*angles)
+        angle, bent = (np.degrees(np.arccos((np.trace(each) - 1) / 2)) for each in (turn, soft_limit(turn, 20.0, 0.7)))
+        if max(angles) < 10:
+            np.testing.assert_array_equal(soft_limit(turn, 20.0, 0.7), turn)
+        elif angles[0] == 40:
+            assert 19 < bent <= 20.001 < angle
+        else:
+            assert bent <= (14.001 if not angles[0] else 16.5)
+
+
 def test_chunks_do_not_matter(portrait: PortraitRig) -> None:
     motion = motion_of(12)
     motion[:, ARKIT_INDEX["jawOpen"]] = np.linspace(0, 0.5, 12)

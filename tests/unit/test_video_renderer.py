@@ -214,6 +214,34 @@ def test_lips_bite_in_f_and_v(portrait: PortraitRig) -> None:
     assert middle[teeth, 0] / middle[teeth, 1] < 0.85 * middle[-1, 0] / middle[-1, 1]  # teeth are less red than the lip
 
 
+def test_the_tongue_lies_over_the_lower_lip_when_it_is_out(portrait: PortraitRig) -> None:
+    control, video = ControlStage(portrait, STILL), VideoStage(portrait)
+
+    def shown(**weights: float) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        frame = control.step(MotionChunk(1, 0, motion_of(**weights)[None]), control.initial_state())[0][0]
+        lips = frame.vertices[[portrait.lips.upper[len(portrait.lips.upper) // 2], portrait.lips.lower[len(portrait.lips.lower) // 2]], :2]
+        return video.draw(frame.vertices, frame.shading, frame.arms), np.round(lips / 32).astype(int)
+
+    def redness(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return image[..., 0] - image[..., 1].astype(float)
+
+    for yaw in (-18, 0, 18):
+        (without, lips), (out, _) = shown(yaw=yaw, jawOpen=0.35), shown(yaw=yaw, jawOpen=0.35, tongueOut=1.0)
+        x, edge = lips[1]
+        changed = np.abs(out.astype(int) - without).max(-1) > 12
+        rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+        assert rows[-1] > edge + 0.18 * portrait.eye_distance, "below the lip's edge"
+        assert rows[0] >= lips[0][1] - 3 and np.ptp(columns) < 0.75 * portrait.eye_distance
+        below = np.s_[edge + 2 : edge + round(0.15 * portrait.eye_distance), x - 3 : x + 4]
+        assert redness(out)[below].mean() > redness(without)[below].mean() + 3, "redder than the lip"
+        assert 0.5 < out[below].mean() / without[below].mean() < 1.4, "in the light of the face"
+
+    (without, lips), (between, _) = shown(jawOpen=0.16), shown(jawOpen=0.16, tongueOut=0.12)
+    rows = np.flatnonzero((np.abs(between.astype(int) - without).max(-1) > 8).any(1))
+    assert len(rows) and lips[0][1] - 3 <= rows[0] and rows[-1] <= lips[1][1] + 3, "between the lips, as in TH"
+    np.testing.assert_array_equal(*(shown(tongueOut=weight)[0] for weight in (0.0, 1.0)), err_msg="not through shut lips")
+
+
 def test_the_mouth_does_not_flicker_while_it_opens(portrait: PortraitRig) -> None:
     """From shut to wide in 31 steps: the picture of the mouth changes evenly, no layer pops in."""
     x, y = (portrait.vertices[portrait.lips.upper[16], :2] / portrait.vertices[portrait.lips.upper[16], 2]) * portrait.focal

@@ -62,6 +62,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
     add_steering_arguments(parser)
     parser.add_argument("--no-arms", dest="arms", action="store_false", help="leave arms and hands as the photo shows them")
+    parser.add_argument(
+        "--mano",
+        default="",
+        metavar="FOLDER",
+        help="show the hands of your own MANO_RIGHT.pkl or .npz in this folder (not part of visavis)",
+    )
     parser.add_argument("--no-refine", dest="refine", action="store_false", help="leave out the network that gives the skin its folds")
     parser.add_argument("--jpeg", "--sheet", dest="sheet", default="", metavar="PICTURE", help="also write a contact sheet (.jpg or .png)")
     parser.add_argument("--visible-mark", action="store_true", help="write 'AI generated' into a corner of every picture")
@@ -119,6 +125,10 @@ def _render(args: argparse.Namespace) -> int:
     motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
+    if args.mano:
+        from visavis.portrait.mano import with_mano
+
+        portrait = with_mano(portrait, args.mano)
     pictures = render_offline(
         portrait, blocks, motion, steering, args.framing, size, matte, args.arms, load_refine() if args.refine else None
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.arm_kernel import place_fingers, rotations, skin
+from visavis.motion import skeleton
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
 from visavis.types import VERTEX_SUBPIXEL
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 
 TWIST_BONES = 4
 SIDES = ("right", "left")
+ARM_JOINTS = ("clavicle", "upper_arm", "lower_arm", "wrist")
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 _TWISTS = np.concatenate([[-1.0], np.arange(TWIST_BONES) / (TWIST_BONES - 1)])[:, None] * FINGERS_AT_REST
 _PICTURE_END = PICTURE_WIDTH * VERTEX_SUBPIXEL, PICTURE_HEIGHT * VERTEX_SUBPIXEL
@@ -26,8 +28,12 @@ _HANDS = {"right": RIGHT_HAND, "left": LEFT_HAND}
 
 NO_ARMS = np.zeros((0, 3), np.int16)
 
-SHOWN_FROM, SHOWN_WHOLE = 0.11, 0.24
+SHOWN_FROM, SHOWN_WHOLE = 0.10, 0.22
 """Radians that elbow or shoulder have turned from rest: up to the first the photo's own arm is seen, beyond the second the posed one."""
+
+LEAVES_FROM, LEAVES_WHOLE = 0.17, 0.42
+"""Up to the first the posed arm lies where the photo's own does, so that one takes the place of the other unseen; from the second on it is
+where the motion has it."""
 
 
 HAND_ROOM, MOST_INWARDS = 0.075, 0.9
@@ -58,6 +64,7 @@ class ArmPoser:
         self._arms, self._focal, self._principal = arms, focal, principal
         self._heads = np.ascontiguousarray(arms.heads, np.float64)
         self._points = [np.ascontiguousarray(points) for points in arms.points]
+        self._hand = slice(arms.hand, arms.hand + len(arms.correctives) // 3)
 
     def pose(self, motion: NDArray[np.float32], torso: Carrier) -> tuple[NDArray[np.int16], tuple[float, float]]:
         """Vertices int16 (2 N, 3) as in ``ControlFrame.arms``, right side first, or (0, 3) where none is to be seen; and how much of the
@@ -73,9 +80,16 @@ class ArmPoser:
         for row, side in enumerate(SIDES):
             if shown[row] <= 0.0:
                 continue
-            matrices = self._matrices(row, side, turns, motion, torso)
+            vectors = self._hand_pose(side, motion)
+            share = self._left(turns, side) if arms.kinds[row] == ARM_REPLACED else 1.0
+            if share < 1.0:
+                vectors = vectors * share
+                for name in (f"{side}_{joint}" for joint in ARM_JOINTS):
+                    turns[name] = skeleton.rotation_from_vector(share * skeleton.vector_from_rotation(turns[name]))
+            pose = rotations(vectors)
+            matrices = self._matrices(row, side, turns, pose, torso)
             skin(
-                self._points[row], arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
+                self._corrected(row, pose), arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
                 out[row * count : (row + 1) * count],
             )  # fmt: skip
             part = out[row * count : (row + 1) * count]
@@ -86,12 +100,11 @@ class ArmPoser:
         return out, (shown[0], shown[1])
 
     def _shown(self, turns: dict[str, Array], side: str) -> float:
-        upper, lower = turns[f"{side}_upper_arm"], turns[f"{side}_lower_arm"]
-        fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
-        forearm = upper @ lower @ fingers
-        away = float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
-        share = min(max((away - SHOWN_FROM) / (SHOWN_WHOLE - SHOWN_FROM), 0.0), 1.0)
-        return share * share * (3 - 2 * share)
+        return _ramp(_away(turns, side), SHOWN_FROM, SHOWN_WHOLE)
+
+    def _left(self, turns: dict[str, Array], side: str) -> float:
+        """How far a posed arm has gone from where the photo's own hangs to where the motion has it, 0..1."""
+        return _ramp(_away(turns, side), LEAVES_FROM, LEAVES_WHOLE)
 
     def _into_picture(self, row: int, elbow: Array, forearm: Array) -> Array:
         """Turn (3, 3) of a left forearm about the vertical, inwards, for a hand that would leave the picture at its side."""
@@ -108,7 +121,21 @@ class ArmPoser:
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.array([[cosine, 0, sine], [0, 1.0, 0], [-sine, 0, cosine]])
 
-    def _matrices(self, row: int, side: str, turns: dict[str, Array], motion: NDArray[np.float32], torso: Carrier) -> NDArray[np.float32]:
+    def _hand_pose(self, side: str, motion: NDArray[np.float32]) -> Array:
+        """Axis-angles (15, 3) as of a left hand."""
+        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3)
+        return np.ascontiguousarray(pose * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0)))
+
+    def _corrected(self, row: int, pose: Array) -> NDArray[np.float32]:
+        """Points (N, 3) at rest, those of a MANO hand as its correctives have them for the turns (15, 3, 3) of its joints."""
+        correctives = self._arms.correctives
+        if not len(correctives):
+            return self._points[row]
+        points = self._points[row].copy()
+        points[self._hand] += (correctives @ (pose - np.eye(3)).ravel().astype(np.float32)).reshape(-1, 3)
+        return points
+
+    def _matrices(self, row: int, side: str, turns: dict[str, Array], pose: Array, torso: Carrier) -> NDArray[np.float32]:
         arms = self._arms
         heads = self._heads
         flip = _MIRROR if side == "right" else np.eye(3)
@@ -122,8 +149,7 @@ class ArmPoser:
         lean = _about_z(float(arms.lean[row, 1] - arms.lean[row, 0]))
         lower = own("lower_arm")
         twist = _twist_of(lower, FINGERS_AT_REST)
-        pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3) * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0))
-        turned = rotations(np.concatenate([twist * _TWISTS, pose]))
+        turned = rotations(twist * _TWISTS)
         swing = lower @ turned[0]
         count = len(heads)
         turn, place = np.empty((count, 3, 3)), np.empty((count, 3))
@@ -137,7 +163,7 @@ class ArmPoser:
             place[1 + bone] = elbow
         turn[hand] = turn[hand - 1] @ own("wrist")
         place[hand] = elbow + turn[hand - 1] @ (heads[hand] - heads[1])
-        fingers = np.ascontiguousarray(HAND_LEFT @ turned[1 + TWIST_BONES :] @ HAND_LEFT.T)
+        fingers = np.ascontiguousarray(HAND_LEFT @ pose @ HAND_LEFT.T)
         place_fingers(turn, place, heads, fingers, hand)
         if arms.kinds[row] == ARM_FROM_BELOW:
             raised = float(heads[hand, 1] - place[hand, 1]) - RAISED_FROM
@@ -149,6 +175,18 @@ class ArmPoser:
         at = at @ torso.sway.T + torso.hip + np.array([torso.shift, 0, 0])
         offset = at - np.einsum("bij,bj->bi", turn, heads)
         return np.ascontiguousarray(np.concatenate([turn, offset[..., None]], -1), np.float32)
+
+
+def _away(turns: dict[str, Array], side: str) -> float:
+    """Radians between a forearm and where it hangs at rest."""
+    fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
+    forearm = turns[f"{side}_upper_arm"] @ turns[f"{side}_lower_arm"] @ fingers
+    return float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
+
+
+def _ramp(value: float, begin: float, end: float) -> float:
+    share = min(max((value - begin) / (end - begin), 0.0), 1.0)
+    return share * share * (3 - 2 * share)
 
 
 def _soft_excess(value: float, soft: float) -> float:

@@ -53,6 +53,9 @@ KEYPOINT_NAMES: tuple[str, ...] = (
 )
 """Rows of ``ControlFrame.keypoints``: the 68 usual face points (the person's own right first), the shoulders, the pivot of the head."""
 
+NOD_SHARE = 0.7
+"""Nods and tilts go so far for what turns to a side go: beyond 14 degrees the neck, which is seen from the front only, gets too long."""
+
 _SPINE, _NECK = (slice(BODY.start + 6 * i, BODY.start + 6 * i + 6) for i in (BODY_JOINTS.index("spine"), BODY_JOINTS.index("neck")))
 
 _IS_LIMB = np.zeros(MOTION_DIM, bool)
@@ -64,11 +67,11 @@ _ROUNDING = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 
 @dataclass(frozen=True)
 class ControlConfig:
-    """head_limit: degrees, turns of the head bend softly into this. shift_limit: metres. breath, sway: amplitudes, 0 holds still.
-    breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged; limb_crossfade: those for arms and hands,
-    which have further to go. arms: whether arms and hands are posed at all."""
+    """head_limit: degrees, turns of the head to a side bend softly into this, nods and tilts into ``NOD_SHARE`` of it. shift_limit: metres.
+    breath, sway: amplitudes, 0 holds still. breaths_per_minute: how often. crossfade: frames over which a break in the motion is bridged;
+    limb_crossfade: those for arms and hands, which have further to go. arms: whether arms and hands are posed at all."""
 
-    head_limit: float = 14.0
+    head_limit: float = 20.0
     shift_limit: float = 0.03
     spine_limit: float = 1.5
     breath: float = 1.0
@@ -80,7 +83,7 @@ class ControlConfig:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("head_limit", 0.0, 20.0),
+            ("head_limit", 0.0, 30.0),
             ("shift_limit", 0.0, 0.06),
             ("spine_limit", 0.0, 3.0),
             ("breath", 0.0, 2.0),
@@ -139,7 +142,7 @@ class ControlStage:
         frames = []
         for i, wanted in enumerate(motion):
             wanted, state = self._fade(wanted, state)
-            head = soft_limit(rotation_from_6d(wanted[_NECK]) @ rotation_from_6d(wanted[HEAD_ROTATION]), self.config.head_limit)
+            head = soft_limit(rotation_from_6d(wanted[_NECK]) @ rotation_from_6d(wanted[HEAD_ROTATION]), self.config.head_limit, NOD_SHARE)
             yaw, _, roll = head_euler_from_rotation(head)
             state = replace(state, lean=follow(state.lean, (float(yaw), float(roll))))
             vertices, shading, keypoints, arms = self._pose(
@@ -194,7 +197,14 @@ class ControlStage:
             sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
             arms, shown = self._arm_poser.pose(motion, Carrier(sway, rig.hip_pivot, torso.shift, torso.breath))
         shading = np.array(
-            [*face.closure, gap, mouth_light(gap, motion, face.bite), *shown, sum(face.broad) / 2, *folds_in(motion[FACE], face.broad)],
+            [
+                *face.closure,
+                gap,
+                mouth_light(gap, motion, face.bite, face.tongue[0]),
+                *shown,
+                sum(face.broad) / 2,
+                *folds_in(motion[FACE], face.broad),
+            ],
             np.float32,
         )
         corners = vertices[rig.keypoint_vertices].astype(np.float32) * _VERTEX_UNITS
@@ -204,25 +214,29 @@ class ControlStage:
         return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)]), arms
 
 
-def mouth_light(gap: float, motion: NDArray[np.float32], bite: float) -> float:
+def mouth_light(gap: float, motion: NDArray[np.float32], bite: float, tip: float = 0.0) -> float:
     """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
-    which stand out; all of it reaches teeth that the lower lip touches."""
+    which stand out; all of it reaches teeth that the lower lip touches, and much a tongue that is at the teeth."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite)
+    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - 0.5 * rounded), 0.9 * bite, 0.6 * tip)
 
 
-def soft_limit(rotation: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
-    """The same turn with an angle that bends into ``limit`` degrees: untouched up to 80 % of it, never beyond it."""
+def soft_limit(rotation: NDArray[np.float32], limit: float, share: float = 1.0) -> NDArray[np.float32]:
+    """The same turn with an angle that bends into ``limit`` degrees, or into ``share`` of it about other axes than the upright one:
+    untouched up to 80 % of that, never beyond it."""
     angle = float(np.degrees(np.arccos(np.clip((float(np.trace(rotation)) - 1) / 2, -1, 1))))
-    free = 0.8 * limit
-    if angle <= free:
+    if angle <= 0.8 * limit * share:
         return rotation
     if limit <= 0 or angle > 175.0:
         return np.eye(3, dtype=np.float32)
-    bent = free + (limit - free) * np.tanh((angle - free) / (limit - free))
     axis = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]], np.float64)
     axis /= np.linalg.norm(axis)
+    limit /= float(np.hypot(axis[1], np.hypot(axis[0], axis[2]) / share))
+    free = 0.8 * limit
+    if angle <= free:
+        return rotation
+    bent = free + (limit - free) * np.tanh((angle - free) / (limit - free))
     a = np.radians(bent)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     return (np.eye(3) + np.sin(a) * cross + (1 - np.cos(a)) * cross @ cross).astype(np.float32)

@@ -9,7 +9,7 @@ from visavis.control import kernels
 from visavis.control.retarget import FacePose, retarget_face
 from visavis.control.torso import TorsoPose
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES, head_rotation_from_euler
-from visavis.types_portrait import EyeRig, PortraitRig
+from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_INSIDE, TONGUE_ROWS, EyeRig, PortraitRig
 
 STICKING = 0.020
 """Lips cling: gaps well under this many eye distances stay shut, wider ones lose just this much."""
@@ -30,6 +30,13 @@ BITE_COVERS, BITE_SHOWS = 0.030, 0.065
 
 BROAD_SMILE = {"mouthSmile": 0.96, "mouthUpperUp": 0.79, "mouthStretch": 0.15}
 """What MediaPipe sees in the broad smiles that ``PortraitRig.smile`` was measured on: so far the shapes of the rig go by themselves."""
+
+TONGUE_WIDTH, TONGUE_LENGTH, TONGUE_LIFT = 0.33, 0.50, 0.010
+"""Half the width of the tongue and how far it hangs below the edge of the lower lip, in mouth widths; metres that it bulges forward."""
+TIP_COVERS = 0.80
+"""How much of the opening between the lips the tip of the tongue, whose edge is soft, fills when it is between the teeth."""
+TONGUE_PARTS = 0.10
+"""Gap between the lips, in eye distances, through which the whole tongue comes."""
 
 HALVES = 0.35
 """The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
@@ -71,6 +78,8 @@ class Poser:
         behind = np.where(bound, 0, np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0)))
         self._tuck = (0.02 * metres * behind).astype(np.float32)
         # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
+        self._tip, self._tongue = np.unique(rig.triangles["tongue_tip"]), np.unique(rig.triangles["tongue_out"])
+        self._mouth_width = np.float32(np.linalg.norm(rig.vertices[lips.upper[0], :2] - rig.vertices[lips.upper[-1], :2]))
         outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
         self._broad = self._broad_smile()
         self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
@@ -94,6 +103,10 @@ class Poser:
         ):
             _move_eye(points, eye, closure, gaze)
         self._line_mouth(points)
+        tip, out = pose.face.tongue
+        if tip > 0.0:
+            self._raise_tip(points, tip)
+        self._stick_out(points, out * min(gap / TONGUE_PARTS, 1.0))
         torso = pose.torso
         sway = pose.spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
         vertices = np.empty(points.shape, np.int16)
@@ -167,6 +180,46 @@ class Poser:
         for strength, change in ((self._above, up), (self._under, down)):
             points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)
         return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+
+    def _raise_tip(self, points: NDArray[np.float32], share: float) -> None:
+        """Bring the tip of the tongue before the edge of the upper teeth."""
+        lips = self._rig.lips
+        middle = len(lips.lower) // 2
+        near, edge = points[lips.lower[middle], 2], points[lips.lower[middle], 1]
+        top = points[self._tip[0] + (len(self._tip) // 3) // 2]  # the middle of the first of three rows
+        wanted = edge - np.float32(TIP_COVERS) * (edge - points[lips.upper[middle], 1])
+        points[self._tip, 1] += np.float32(share) * min(wanted * top[2] / near - top[1], np.float32(0))
+
+    def _stick_out(self, points: NDArray[np.float32], out: float) -> None:
+        """Lay the tongue over the lower lip. out: 0..1; at 0 all of it is in one point."""
+        lips = self._rig.lips
+        if out <= 0.0:
+            points[self._tongue] = points[lips.lower[len(lips.lower) // 2]]
+            return
+        upper, lower = points[lips.upper], points[lips.lower]
+        order = np.argsort(lower[:, 0])
+        middle = len(lower) // 2
+        v = np.linspace(0, 1, TONGUE_ROWS, dtype=np.float32)[:, None]
+        u = np.linspace(-1, 1, TONGUE_COLUMNS, dtype=np.float32)[None]
+        share = np.float32(out * out * (3 - 2 * out))
+        over = np.clip((v - TONGUE_INSIDE) / (1 - TONGUE_INSIDE), 0, 1)  # beyond the lip's edge
+        x = lower[middle, 0] + u * (1 - 0.16 * over * over) * self._mouth_width * np.float32(TONGUE_WIDTH) * (0.75 + 0.25 * share)
+        # It lies on the lip in its middle and bridges what the lip's edge rises towards the corners.
+        edge = np.interp(x, lower[order, 0], lower[order, 1]).astype(np.float32)
+        edge = edge + 0.5 * (edge[:, TONGUE_COLUMNS // 2, None] - edge)
+        apart = np.interp(x, lower[order, 0], (lower - upper)[order, 1]).astype(np.float32)
+        inside = np.minimum(0.8 * apart, np.float32(0.22) * self._mouth_width) * (1 - np.minimum(v / TONGUE_INSIDE, 1))
+        y = edge - inside + over * share * np.float32(TONGUE_LENGTH) * self._mouth_width
+        near = lower[middle, 2]
+        z = (
+            near
+            - np.float32(0.001)
+            - np.float32(TONGUE_LIFT) * share * np.sin(np.minimum(1.6 * over, 1) * np.float32(np.pi / 2))
+            + 0.006 * u * u
+        )
+        place = np.stack([x, y, np.broadcast_to(z, x.shape)], -1)
+        place[..., :2] *= place[..., 2:] / near
+        points[self._tongue] = place.reshape(-1, 3)
 
     def _line_mouth(self, points: NDArray[np.float32]) -> None:
         rig = self._rig

@@ -45,6 +45,9 @@ _SMILE, _UPPER_UP, _STRETCH = (
     [ARKIT_INDEX[f"{name}{side}"] for side in ("Right", "Left")] for name in ("mouthSmile", "mouthUpperUp", "mouthStretch")
 )
 _TONGUE = ARKIT_INDEX["tongueOut"]
+TONGUE_RISES, TONGUE_HANGS = (0.015, 0.10), (0.20, 0.80)
+"""tongueOut from which on the tip rises to the upper teeth, and at which it is between the teeth, as in TH (0.12; L has 0.04); and the same
+for the tongue that comes over the lip, for which no sound asks."""
 
 _LOOK = {side: tuple(ARKIT_INDEX[f"eyeLook{direction}{side}"] for direction in ("In", "Out", "Up", "Down")) for side in ("Right", "Left")}
 _BLINK = {side: ARKIT_INDEX[f"eyeBlink{side}"] for side in ("Right", "Left")}
@@ -56,13 +59,15 @@ _LIDS_AND_GAZE = np.array([index for name, index in ARKIT_INDEX.items() if name.
 class FacePose:
     """weights: float32 (52,), shape weights to add to the photo's face. closure: right and left lid, 0 as in the photo, 1 shut. gaze: right
     and left (yaw, pitch), degrees, with the signs of ``layout.head_rotation_from_euler``. bite: 0..1, how far the lower lip is at the upper
-    teeth, as in F and V. broad: right and left, 0..1, how far a smile bares the teeth."""
+    teeth, as in F and V. broad: right and left, 0..1, how far a smile bares the teeth. tongue: 0..1, how far its tip is
+    between the teeth, and how far it hangs over the lower lip."""
 
     weights: NDArray[np.float32]
     closure: tuple[float, float]
     gaze: tuple[tuple[float, float], tuple[float, float]]
     bite: float = 0.0
     broad: tuple[float, float] = (0.0, 0.0)
+    tongue: tuple[float, float] = (0.0, 0.0)
 
 
 def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: NDArray[np.float32]) -> FacePose:
@@ -87,7 +92,8 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
         closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
     broad = broad_smile(motion)
     weights[_JAW] -= min(SMILING_JAW, float(motion[_JAW])) * sum(broad) / 2 * (1.0 - rest[_JAW])
-    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion), broad)
+    tongue = _ramp(float(motion[_TONGUE]), TONGUE_RISES), _ramp(float(motion[_TONGUE]), TONGUE_HANGS)
+    return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion), broad, tongue)
 
 
 def bite_of(face: NDArray[np.float32]) -> float:

@@ -42,7 +42,7 @@ FACE_MARGIN = 0.25
 POSE_LANDMARKS = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 109, 338, 54, 284, 127, 356, 234, 454, 93, 323)
 """Landmarks that tell the pose of the head, whatever the face does: eyes, nose, forehead, temples; not the jaw."""
 
-CONFIG = ControlConfig(head_limit=20.0, shift_limit=0.06, breath=0.0, sway=0.0, crossfade=0, limb_crossfade=0)
+CONFIG = ControlConfig(head_limit=28.0, shift_limit=0.06, breath=0.0, sway=0.0, crossfade=0, limb_crossfade=0)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def random_motions(count: int, seed: int = 0) -> NDArray[np.float32]:
         shapes = random.choice(len(ARKIT_NAMES), random.integers(0, 9), replace=False)
         motion[FACE][shapes] = random.uniform(0, 1, len(shapes))
         motion[FACE][ARKIT_INDEX["jawOpen"]] *= 0.7
-        motion[HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*random.uniform([-20, -14, -12], [20, 14, 12])))
+        motion[HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*random.uniform([-25, -17, -15], [25, 17, 15])))
         motion[HEAD_POSITION] = random.uniform(-0.02, 0.02, 3)
         if number % 2:
             put_random_arms(motion, random)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from visavis.portrait.cache import is_kept, load_portrait
+from visavis.portrait.mano import with_mano
 from visavis.portrait.photo_file import read_photo_file
 from visavis.store import AssetError, shipped
 from visavis.types_portrait import PortraitError, PortraitRig
@@ -13,12 +14,14 @@ DEFAULT_PORTRAIT = "portraits/default.jpg"
 NICENESS = 10
 
 
-def load_avatar(photo: str, cache_dir: str) -> PortraitRig:
-    """The rig of the photo at this path (empty: the one that comes with visavis), from the cache in this folder (empty: the user's).
+def load_avatar(photo: str, cache_dir: str, mano: str = "") -> PortraitRig:
+    """The rig of the photo at this path (empty: the one that comes with visavis), from the cache in this folder (empty: the user's), with
+    the hands of the MANO file in the folder ``mano`` (empty: the built-in ones).
 
-    PortraitError, with what to do, for a photo that cannot be used.
+    PortraitError or ManoError, with what to do, for a photo or a MANO file that cannot be used.
     """
-    return load_portrait(photo_path(photo), cache_dir=_folder(cache_dir))
+    rig = load_portrait(photo_path(photo), cache_dir=_folder(cache_dir))
+    return with_mano(rig, mano) if mano else rig
 
 
 def is_fitted(photo: str, cache_dir: str) -> bool:

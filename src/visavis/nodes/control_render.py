@@ -56,12 +56,13 @@ class ControlNodeConfig(NodeConfig):
     portrait: str = parameter("", "the photo; empty for the one that comes with visavis; another one may be set while it runs", live=True)
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
     tf: bool = parameter(True, "say on /tf and /tf_static where camera, head and eyes are; frame_id is the root's name")
+    mano: str = parameter("", "folder of your own MANO_RIGHT.pkl or .npz, whose hands are shown; video_generation needs the same")
     arms: bool = parameter(True, "arms and hands gesture in the picture; otherwise they stay as the photo shows them")
 
 
 def load_stage(config: ControlNodeConfig) -> tuple[ControlStageLike, str]:
     """The control stage of the portrait, and the portrait's content hash. Raises PortraitError with what to do about a bad photo."""
-    portrait = load_avatar(config.portrait, config.portrait_cache)
+    portrait = load_avatar(config.portrait, config.portrait_cache, config.mano)
     return ControlStage(portrait, ControlConfig(arms=config.arms)), portrait.content_hash
 
 

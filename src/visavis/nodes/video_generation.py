@@ -87,6 +87,7 @@ class VideoNodeConfig(NodeConfig):
         instead="set the portrait of control_render, which this node follows",
     )
     portrait_cache: str = parameter("", "folder of fitted portraits; empty for the user's cache folder")
+    mano: str = parameter("", "folder of your own MANO_RIGHT.pkl or .npz, whose hands are shown; control_render needs the same")
     playout_delay: float = parameter(
         0.43, "seconds from media time (when a sound was made) to the screen; more than the stages need together", low=0.05, high=5
     )
@@ -128,7 +129,7 @@ def load_drawing(config: VideoNodeConfig) -> Drawing:
     """The video stage of the portrait. Raises PortraitError or WeightsError with what to do about a bad photo or weights."""
     weights = Path(config.picture_weights) if config.picture_weights else PICTURE_WEIGHTS
     refine = load_refine(weights) if config.refine else None
-    portrait = load_avatar(config.portrait, config.portrait_cache)
+    portrait = load_avatar(config.portrait, config.portrait_cache, config.mano)
     stage = VideoStage(portrait, config.video, refine)
     # Drawing once compiles what draws, so that the first picture is not late.
     posing = ControlStage(portrait, ControlConfig())

@@ -122,6 +122,8 @@ def fit_arms(
         bare=bare,
         arm=arm_only,
         sleeve=sleeve,
+        hand=0,
+        correctives=np.zeros((0, 0), np.float32),
     )
 
 

@@ -9,7 +9,7 @@ from visavis.motion.layout import ARKIT_INDEX
 from visavis.portrait import contours, eyes, mouth
 from visavis.portrait.lips import UPPER_SHARE
 from visavis.portrait.seen_face import SeenFace, unproject
-from visavis.types_portrait import Camera, EyeRig, LipSeam, RigMesh
+from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_ROWS, Camera, EyeRig, LipSeam, RigMesh
 
 LINING_ROWS, LID_ROWS = 7, 9
 
@@ -207,6 +207,7 @@ def mouth_cards_of(
         "teeth_lower": mouth.lower_teeth(light),
         "tongue": mouth.tongue(light),
         "tongue_tip": mouth.tongue_tip(light),
+        "tongue_out": mouth.tongue_out(light),
         "lining": mouth.lining(light),
         "lip_shade": mouth.lip_shade(light),
         "lip_edge": mouth.lip_edge(image, lips[1], width),
@@ -229,6 +230,11 @@ def mouth_cards_of(
     card("teeth_lower", half, LOWER_EDGE, LOWER_EDGE + mouth.LOWER_HEIGHT, 0.010, 0.010, 0.016)
     card("tongue", 0.46, TONGUE_TOP, TONGUE_TOP + 0.50, 0.0, 0.018, 0.006)
     card("tongue_tip", 0.24, LOWER_EDGE + 0.10, LOWER_EDGE + 0.40, 0.0, 0.008, 0.004)
+    # Where it lies is up to the poser; it is out of sight here.
+    u, v = np.meshgrid(np.linspace(0, 1, TONGUE_COLUMNS), np.linspace(0, 1, TONGUE_ROWS))
+    uv = np.stack([u * (mouth.TONGUE_WIDE - 1.02), v * (mouth.TONGUE_TALL - 1.02)], -1).reshape(-1, 2)
+    hidden = np.repeat(unproject(centre[None], np.array([lip_depth]), camera), len(uv), 0)
+    cards["tongue_out"] = Cards(hidden, uv, _grid_triangles(TONGUE_ROWS, TONGUE_COLUMNS))
     columns = len(line)
     v = np.linspace(0, 1, LINING_ROWS)
     uv = np.stack([np.full((LINING_ROWS, columns), 7.0), np.repeat(v[:, None] * 62.0, columns, 1)], -1)
@@ -250,7 +256,7 @@ def mouth_cards_of(
             if not shape_name.startswith("jaw"):
                 shapes[name][index] = 0
     metres = width * lip_depth / camera.focal
-    for name, (rise, forward) in (("tongue", (0.10, 0.0)), ("tongue_tip", (0.24, 0.012))):
+    for name, (rise, forward) in (("tongue", (0.10, 0.0)), ("tongue_tip", (0.0, 0.012))):
         shapes[name][ARKIT_INDEX["tongueOut"], :, 1] = -rise * metres
         shapes[name][ARKIT_INDEX["tongueOut"], :, 2] = -forward
     # Rounded lips come forward; seen from the front they then hide more of the teeth than the flat sheet can show.

@@ -27,7 +27,7 @@ from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, smile_o
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 2
+LAYERS_VERSION = 3
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
@@ -117,7 +117,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         textures[f"eyeball_{side}"] = parts.eyeball_texture
         triangles[f"opening_{side}"] = _between(upper, lower, pixels)
         triangles[f"skin_{side}"] = _near(sorted_triangles, pixels, np.concatenate([pixels[upper], pixels[lower]]), 9.0)
-    for name in (*LINING_CARDS, "tongue", "teeth_lower", "tongue_tip", "teeth_upper"):
+    for name in (*LINING_CARDS, "tongue", "teeth_lower", "tongue_tip", "teeth_upper", "tongue_out"):
         join(name, mouth_cards[name], mouth_shapes.get(name))
     if float((lips[1][:, 1] - lips[0][:, 1]).max()) <= SHUT_IN_PHOTO * eye_distance:
         triangles["lip_line"] = triangles["lip_line"][:0]  # the photo has its own line, which is better

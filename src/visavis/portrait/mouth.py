@@ -14,6 +14,7 @@ UPPER_HEIGHT, LOWER_HEIGHT = 0.28, 0.22
 """Height of a row of teeth with its gum, in mouth widths."""
 
 SHADE_COLUMNS, SHADE_ROWS = 64, 64
+TONGUE_TALL, TONGUE_WIDE = 160, 128
 
 _WIDTHS = (1.0, 0.78, 0.86, 0.72, 0.66, 0.6)
 """Seen widths of the teeth from the middle outwards, relative to a central incisor (Wheeler's Dental Anatomy, rounded, foreshortened)."""
@@ -21,11 +22,13 @@ _WIDTHS = (1.0, 0.78, 0.86, 0.72, 0.66, 0.6)
 
 @dataclass(frozen=True)
 class MouthLight:
-    """How bright the inside of the mouth may be in this photo. tooth, lip, flesh: float32 (3,), RGB 0..255."""
+    """How bright the inside of the mouth may be in this photo. tooth, lip, flesh: float32 (3,), RGB 0..255. aside: how much brighter the
+    face is at the viewer's right than at the left, as a share of its mean."""
 
     tooth: NDArray[np.float32]
     lip: NDArray[np.float32]
     flesh: NDArray[np.float32]
+    aside: float = 0.0
 
 
 def mouth_light(
@@ -36,13 +39,16 @@ def mouth_light(
     skin = _colours(image, skin_points)
     lip = np.median(_colours(image, lip_points), 0)
     lit = np.percentile(skin, 75, axis=0)
-    grey = _luminance(lit)
+    grey = float(_luminance(lit))
     # Enamel is about as bright as the white of the eye, which tells the exposure whatever the skin; the skin tells how warm the light is.
-    level = np.clip(0.66 * _luminance(white) + 0.26 * grey + 44, 140, 215)
+    level = np.clip(0.66 * float(_luminance(white)) + 0.26 * grey + 44, 140, 215)
     warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.35
     tooth = (np.array([1.03, 0.985, 0.90], np.float32) * warm * level).clip(0, 222).astype(np.float32)
     flesh = (np.array([0.74, 0.37, 0.36], np.float32) * np.clip(grey, 90, 190) * 0.9 + 0.20 * lip).astype(np.float32)
-    return MouthLight(tooth, lip.astype(np.float32), flesh)
+    across = skin_points[:, 0] - skin_points[:, 0].mean()
+    slope = float(across @ _luminance(skin) / max(float(across @ across), 1.0))
+    aside = float(np.clip(slope * np.ptp(skin_points[:, 0]) / max(float(_luminance(skin).mean()), 1.0), -0.5, 0.5))
+    return MouthLight(tooth, lip.astype(np.float32), flesh, aside)
 
 
 def white_of_eyes(image: NDArray[np.uint8], openings: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]) -> NDArray[np.float32]:
@@ -138,6 +144,39 @@ def tongue_tip(light: MouthLight) -> NDArray[np.uint8]:
     return np.dstack([light.flesh * 1.06 * lit[..., None], solid * 255]).round().clip(0, 255).astype(np.uint8)
 
 
+def tongue_out(light: MouthLight) -> NDArray[np.uint8]:
+    """The part of the tongue that hangs over the lower lip, in the light of the face: RGBA (TONGUE_TALL, TONGUE_WIDE), its root at the
+    upper end, with the shadow that it throws on lip and chin."""
+    y, x = np.mgrid[:TONGUE_TALL, :TONGUE_WIDE].astype(np.float32)
+    x, y = (x - (TONGUE_WIDE - 1) / 2) / (TONGUE_WIDE / 2), y / (TONGUE_TALL - 1)
+    # A round tip below straight sides; distances in half widths.
+    half, tall = 0.86, 1.9
+    below = np.maximum(y - 0.62, 0) * tall
+    away = np.where(below > 0, np.hypot(np.abs(x) / half, below / 0.60), np.abs(x) / half)
+    solid = _smoothstep((1 - away) / 0.07 + 0.5)
+    shadow = 0.42 * _smoothstep((1.20 - away) / 0.28) * _smoothstep((y - 0.20) / 0.2)
+    root = _smoothstep(y / 0.16)
+    bend = 0.62 + 0.46 * _smoothstep((y - 0.02) / 0.30)  # out of the shadow of the upper lip
+    round_off = 1 - 0.30 * np.clip(away, 0, 1) ** 4
+    hanging = 1 - 0.16 * _smoothstep((y - 0.45) / 0.45)
+    groove = 1 - 0.14 * np.exp(-((x / 0.07) ** 2)) * _smoothstep((y - 0.05) / 0.2) * _smoothstep((0.86 - y) / 0.25)
+    aside = 1 + light.aside * x
+    rng = np.random.default_rng(7)
+    rough = cv2.GaussianBlur(rng.normal(size=x.shape).astype(np.float32), (0, 0), 1.3)
+    grain = 1 + 0.035 * rough / rough.std()
+    muscle = 0.66 * light.flesh + 0.44 * light.lip
+    muscle = 0.91 * muscle + 0.09 * _luminance(muscle)  # its skin is thick and pale
+    colour = muscle * (bend * round_off * hanging * groove * aside * grain)[..., None]
+    wet = sum(np.exp(-(((x - at) / 0.13) ** 2) - ((y - 0.42) / 0.10) ** 2) for at in (-0.36, 0.30)) + 0.6 * np.exp(
+        -(((np.abs(x) - 0.25) / 0.22) ** 2) - ((y - 0.80) / 0.05) ** 2
+    )
+    colour = colour + light.tooth * 0.16 * (np.asarray(wet) * (0.75 + 0.25 * rough / rough.std()).clip(0.3, 1.3))[..., None]
+    dark = light.lip * np.array([0.35, 0.22, 0.20], np.float32)
+    alpha = solid + (1 - solid) * shadow
+    colour = (colour * solid[..., None] + dark * ((1 - solid) * shadow)[..., None]) / np.maximum(alpha, 1e-3)[..., None]
+    return np.dstack([colour, alpha * root * 255]).round().clip(0, 255).astype(np.uint8)
+
+
 def lining(light: MouthLight) -> NDArray[np.uint8]:
     """The wall of the mouth: RGBA (64, 16), row 0 at the upper edge. Palate, the dark of the throat, the floor."""
     y = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
@@ -200,8 +239,9 @@ def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return x * x * (3 - 2 * x)
 
 
-def _luminance(colour: NDArray[np.floating]) -> float:
-    return float(colour @ np.array([0.3, 0.6, 0.1], np.float32))
+def _luminance(colour: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of colours (..., 3)."""
+    return np.asarray(colour @ np.array([0.3, 0.6, 0.1], np.float32))
 
 
 def _colours(image: NDArray[np.uint8], points: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -11,8 +11,18 @@ from visavis.portrait.surface import Field
 from visavis.portrait.topology import MARGIN, Sheet
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, Camera
 
-STEEPEST_FACE, STEEPEST_BESIDE = 3.3, 1.8
-"""Steepest slopes of the sheet in depth, metres per metre. A turn by 14 degrees folds slopes above 4."""
+STEEPEST_FACE, STEEPEST_RIM, STEEPEST_BESIDE = 2.3, 1.6, 1.3
+"""Steepest slopes of the sheet in depth, metres per metre: well inside the face, at its rim and beside it. Head and torso together turn by
+up to 24 degrees, which folds slopes above 2.2: so far goes only the side of the nose. At 1.6 what turns away is drawn at a quarter of its
+width, and what turns towards the camera at one and a half."""
+
+RIM = 0.10
+"""Heights of the face from its outline inwards, over which the steepest slope goes from that of the rim to that of the face."""
+
+SOFTENED_AT, SOFTENED = (-0.11, -0.044, 0.073, 0.22), (0.0, 1.0, 1.0, 0.0)
+"""Heights of the face from its outline outwards, and how much depth is smoothed there: a cut slope has a crease, which would show as a
+corner of the jaw."""
+SOFTENING_ROUNDS = 12
 
 EDGE_HOLD = 0.45
 """Within this many heights of the face, what the picture's edge cuts moves less and less with the head."""
@@ -103,18 +113,26 @@ def without_cliffs(
     metres_per_pixel: float,
 ) -> NDArray[np.float64]:
     """Bring forward what lies behind a step in depth, until no slope is steeper than allowed: turned by a head's range, no part of the
-    sheet folds over,
-    and beside the face, where the matte's edge is, none is squeezed so much that the edge would be undersampled."""
+    sheet folds over, and the matte's edge, the ear and the hair beside the face are neither squeezed to a line nor smeared."""
     a, b = np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1), axis=0).T
-    steepest = np.where(contours.inside((pixels[a] + pixels[b]) / 2, outline), STEEPEST_FACE, STEEPEST_BESIDE)
+    height = float(np.ptp(outline[:, 1]))
+    signed, _ = contours.distance_to((pixels[a] + pixels[b]) / 2, outline)
+    inner = np.clip(-signed / (RIM * height), 0, 1)
+    steepest = np.where(signed < 0, STEEPEST_RIM + (STEEPEST_FACE - STEEPEST_RIM) * inner, STEEPEST_BESIDE)
     reach = np.linalg.norm(pixels[a] - pixels[b], axis=1) * metres_per_pixel * steepest
     depth = depth.copy()
-    for _ in range(60):
+    for _ in range(200):
         before = depth.copy()
         np.minimum.at(depth, a, before[b] + reach)
         np.minimum.at(depth, b, before[a] + reach)
         if np.array_equal(before, depth):
             break
+    signed, _ = contours.distance_to(pixels, outline)
+    count = np.bincount(a, minlength=len(depth)) + np.bincount(b, minlength=len(depth))
+    soft = np.where(count > 0, 0.5 * np.interp(signed / height, SOFTENED_AT, SOFTENED), 0)
+    for _ in range(SOFTENING_ROUNDS):
+        around = np.bincount(a, depth[b], minlength=len(depth)) + np.bincount(b, depth[a], minlength=len(depth))
+        depth = depth + soft * (around / np.maximum(count, 1) - depth)
     return depth
 
 

@@ -99,6 +99,7 @@ class VideoStage:
         self._no_touch = np.zeros((1, 1), np.uint8)
         lips = portrait.lips
         self._mouth_edge = np.concatenate([lips.upper, lips.lower])
+        self._tongue_out = np.unique(portrait.triangles["tongue_out"])
         self._eyes = (
             ("right", np.concatenate([portrait.right_eye.upper, portrait.right_eye.lower, portrait.right_eye.lid]), LID_RIGHT),
             ("left", np.concatenate([portrait.left_eye.upper, portrait.left_eye.lower, portrait.left_eye.lid]), LID_LEFT),
@@ -136,7 +137,10 @@ class VideoStage:
                 f"shading must be {FIRST_FOLD + len(FOLDS)} numbers, got {len(shading)}: control and video must be of the same version"
             )
         if len(arms) not in (0, rig.arms.vertices) or arms.dtype != np.int16:
-            raise ValueError(f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}")
+            raise ValueError(
+                f"arms must be int16 with {rig.arms.vertices} rows or none, got {arms.dtype} with {len(arms)}: control and video must be "
+                "given the same hands"
+            )
         if self._refiner is not None:
             self._refiner.refine(vertices, skin)
         image = self._ground.copy()
@@ -192,14 +196,19 @@ class VideoStage:
         red, green, blue = _dim(light)
         layers = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
-            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower", "tongue_tip")),
+            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower")),
             _Layer("teeth_upper", "teeth_upper", tint=(lit * red, lit * green, lit * blue), within=1),
+            _Layer("tongue_tip", "tongue_tip", tint=_dim(light), within=1),
             _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.75 * broad), within=1),
             _Layer("skin_mouth", "person", mark=0),
             _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
             _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),
         )
-        self._region(image, vertices, self._mouth_edge, layers)
+        edge = self._mouth_edge
+        if np.ptp(vertices[self._tongue_out, 1]) > 0:
+            # What hangs over the lip lies in the light of the face.
+            layers, edge = (*layers, _Layer("tongue_out", "tongue_out")), np.concatenate([edge, self._tongue_out])
+        self._region(image, vertices, edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
         shown = _smoothstep(closure / 0.35)
