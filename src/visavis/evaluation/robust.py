@@ -26,6 +26,7 @@ from visavis.motion.layout import (
 from visavis.timing import FRAME_RATE
 from visavis.types import MotionChunk
 from visavis.types_portrait import PortraitRig
+from visavis.video.refine import RefineEngines
 from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
 
 SOLID, EMPTY = 200, 60
@@ -129,10 +130,10 @@ def check_robust(
     return Robustness(count, borders, holes, halos, worst, largest, float(np.mean(halo_means)), float(np.mean(halo_tops)), still, person)
 
 
-def flicker(rig: PortraitRig, frames: int) -> tuple[float, float]:
+def flicker(rig: PortraitRig, frames: int, refine: RefineEngines | None = None) -> tuple[float, float]:
     """Mean absolute difference of successive pictures in grey levels while the avatar only breathes and sways: on the background beside the
-    person, and on the person."""
-    control, video = ControlStage(rig), VideoStage(rig)
+    person, and on the person. refine: as in ``VideoStage``."""
+    control, video = ControlStage(rig), VideoStage(rig, refine=refine)
     matte = VideoStage(rig, VideoConfig(matte=True))
     motion = neutral_motion(frames)
     posed, _ = control.step(MotionChunk(1, 0, motion), control.initial_state())

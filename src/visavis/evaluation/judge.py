@@ -1,0 +1,197 @@
+"""A portrait judged: moved as its own person moves in other pictures, or as somebody else does, against the still photo and with and
+without networks. And where in the picture the rest of the error sits.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.control.pose import ControlStage
+from visavis.evaluation.perceptual import Spread, frechet_distance
+from visavis.evaluation.picture_score import halo, shape_distance
+from visavis.evaluation.reenact import CONFIG, Reenactor, Score, Source, Target, draw, mean_score, motion_of
+from visavis.evaluation.robust import flicker
+from visavis.motion.layout import ARKIT_INDEX
+from visavis.portrait.landmarks import FACE_OVAL, Face
+from visavis.portrait.matte import rough_matte
+from visavis.types import MotionChunk
+from visavis.video.refine import RefineEngines
+from visavis.video.renderer import VideoConfig, VideoStage
+
+Picture = NDArray[np.uint8]
+
+WAYS = ("photo", "rig", "rig + network")
+"""The still photo; the rig drawn without networks; with them."""
+FLICKER_FRAMES = 30
+REGIONS = ("face", "hair, ears, neck", "body", "background")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One way of showing a person. score: means over the targets. frechet: ``frechet_distance`` of its pictures to the targets.
+    halo: mean of ``picture_score.halo``, grey levels. flicker, flicker_person: ``robust.flicker``; 0 for the still photo, which does not
+    move."""
+
+    score: Score
+    frechet: float
+    halo: float
+    flicker: float
+    flicker_person: float
+
+
+@dataclass(frozen=True)
+class CrossVerdict:
+    """One person moved by another, means. identity: to the moved person's photo, to_driver: to the picture of who moves her
+    (``identity.similarity``). shape, shape_to_driver: ``shape_distance`` to the same two. expression: mean absolute difference of the
+    tracker's expression scores to the driver's; turn: degrees between the heads. frechet: to real pictures of the moved person. halo: as in
+    ``Verdict``."""
+
+    identity: float
+    to_driver: float
+    shape: float
+    shape_to_driver: float
+    expression: float
+    turn: float
+    frechet: float
+    halo: float
+
+
+@dataclass(frozen=True)
+class RegionError:
+    """share: of the picture's area; error: of its squared error; psnr: dB, of the region alone, NaN where there is none."""
+
+    share: float
+    error: float
+    psnr: float
+
+
+def judge_self(
+    reenactor: Reenactor, source: Source, targets: list[Target], refine: RefineEngines
+) -> tuple[dict[str, Verdict], dict[str, list[Picture]]]:
+    """Verdict and pictures by way, of ``source`` moved as its person is seen to move in ``targets``."""
+    motions = np.stack([motion_of(target, source, source.rig) for target in targets])
+    shown = _pictures(source, motions, refine)
+    scores: dict[str, list[Score]] = {way: [] for way in WAYS}
+    spreads, wanted = {way: Spread() for way in WAYS}, Spread()
+    for index, target in enumerate(targets):
+        wanted.add(reenactor.features(target.picture))
+        for way in WAYS:
+            picture = shown[way][index]
+            scores[way].append(reenactor.score(picture, target, source))
+            spreads[way].add(reenactor.features(picture))
+    verdicts = {}
+    for way in WAYS:
+        moves = (0.0, 0.0) if way == "photo" else flicker(source.rig, FLICKER_FRAMES, refine if way == WAYS[2] else None)
+        rim = _halo(source, motions[:0] if way == "photo" else motions, refine if way == WAYS[2] else None)
+        verdicts[way] = Verdict(mean_score(scores[way]), frechet_distance(spreads[way], wanted), rim, *moves)
+    return verdicts, shown
+
+
+def judge_cross(
+    reenactor: Reenactor, source: Source, real: list[Target], driver: Source, targets: list[Target], refine: RefineEngines
+) -> tuple[dict[str, CrossVerdict], dict[str, list[Picture]]]:
+    """Verdict and pictures by way, of ``source`` moved as ``driver`` is seen to move in ``targets``. real: pictures of the moved person."""
+    motions = np.stack([motion_of(target, driver, source.rig) for target in targets])
+    shown = _pictures(source, motions, refine)
+    own = reenactor.who(source.picture, source.landmarks)
+    wanted = Spread()
+    for target in real:
+        wanted.add(reenactor.features(target.picture))
+    verdicts = {}
+    for way in WAYS:
+        spread = Spread()
+        rows = []
+        for picture, target in zip(shown[way], targets, strict=True):
+            spread.add(reenactor.features(picture))
+            face, theirs = reenactor.look(picture), reenactor.look(target.picture)
+            if face is None or theirs is None:
+                continue
+            who = reenactor.who(picture, face.landmarks)
+            rows.append(
+                (
+                    reenactor.likeness(who, own),
+                    reenactor.likeness(who, reenactor.who(target.picture, target.landmarks)),
+                    shape_distance(face.landmarks, source.landmarks),
+                    shape_distance(face.landmarks, target.landmarks),
+                    _expression_distance(face, theirs),
+                    _degrees_between(face, theirs),
+                )
+            )
+        rim = _halo(source, motions[:0] if way == "photo" else motions, refine if way == WAYS[2] else None)
+        identity, to_driver, shape, shape_to_driver, expression, turn = (float(value) for value in np.mean(rows, axis=0))
+        distance = frechet_distance(spread, wanted)
+        verdicts[way] = CrossVerdict(identity, to_driver, shape, shape_to_driver, expression, turn, distance, rim)
+    return verdicts, shown
+
+
+def where_error_sits(pictures: list[Picture], targets: list[Target]) -> dict[str, RegionError]:
+    """By ``REGIONS``, over all pictures. The person is what the matte's network takes for it in the target; hair, ears and neck are what of
+    her is above the chin, or beside and below it by a third of the face, and not the face."""
+    area, error = dict.fromkeys(REGIONS, 0.0), dict.fromkeys(REGIONS, 0.0)
+    for picture, target in zip(pictures, targets, strict=True):
+        squared = ((picture.astype(np.float64) - target.picture) ** 2).mean(-1)
+        for name, mask in _regions(target).items():
+            area[name] += mask.sum()
+            error[name] += squared[mask].sum()
+    return {
+        name: RegionError(
+            area[name] / sum(area.values()),
+            error[name] / max(sum(error.values()), 1e-9),
+            float(10 * np.log10(255**2 / max(error[name] / area[name], 1e-6))) if area[name] else float("nan"),
+        )
+        for name in REGIONS
+    }
+
+
+def error_map(picture: Picture, target: Picture) -> Picture:
+    """How far a picture is from its target, as a picture: black is equal, white 96 grey levels and more."""
+    grey = np.abs(picture.astype(np.float32) - target).mean(-1) * (255 / 96)
+    return np.asarray(np.repeat(grey.clip(0, 255)[..., None], 3, 2), np.uint8)
+
+
+def _regions(target: Target) -> dict[str, NDArray[np.bool_]]:
+    shape = target.picture.shape[:2]
+    oval = cv2.convexHull(np.round(target.landmarks[list(FACE_OVAL)]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(shape, np.uint8), oval, 1) > 0
+    person = (rough_matte(target.picture, target.landmarks) >= 0.5) | face
+    top, chin = target.landmarks[:, 1].min(), target.landmarks[:, 1].max()
+    upper = np.arange(shape[0])[:, None] < chin + (chin - top) / 3
+    return dict(zip(REGIONS, (face, person & ~face & upper, person & ~face & ~upper, ~person), strict=True))
+
+
+def _pictures(source: Source, motions: NDArray[np.float32], refine: RefineEngines) -> dict[str, list[Picture]]:
+    stills = [source.picture] * len(motions)
+    return dict(zip(WAYS, (stills, list(draw(source.rig, motions)), list(draw(source.rig, motions, refine))), strict=True))
+
+
+def _halo(source: Source, motions: NDArray[np.float32], refine: RefineEngines | None) -> float:
+    """Mean halo of the posed person before the photo's background; of the unmoved photo without motions."""
+    video = VideoStage(source.rig, VideoConfig(matte=True), refine)
+    if not len(motions):
+        at_rest = next(_matted(source, np.stack([motion_of(_unmoved(source), source, source.rig)]), video))
+        return halo(source.picture, at_rest[..., 3])[0]
+    return float(np.mean([halo(video.over_plate(image), image[..., 3])[0] for image in _matted(source, motions, video)]))
+
+
+def _matted(source: Source, motions: NDArray[np.float32], video: VideoStage) -> Iterator[Picture]:
+    control = ControlStage(source.rig, CONFIG)
+    state = control.initial_state()
+    for index, motion in enumerate(motions):
+        frames, state = control.step(MotionChunk(1, index, motion[None]), state)
+        yield video.draw(frames[0].vertices, frames[0].shading, frames[0].arms)
+
+
+def _unmoved(source: Source) -> Target:
+    return Target(source.name, source.picture, source.landmarks, source.camera, source.scores)
+
+
+def _expression_distance(one: Face, other: Face) -> float:
+    a, b = one.scores or {}, other.scores or {}
+    return float(np.mean([abs(a[name] - b[name]) for name in ARKIT_INDEX if name in a and name in b]))
+
+
+def _degrees_between(one: Face, other: Face) -> float:
+    return float(np.degrees(np.arccos(np.clip((np.trace(one.rotation @ other.rotation.T) - 1) / 2, -1, 1))))
