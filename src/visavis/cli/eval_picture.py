@@ -106,7 +106,17 @@ def picture(args: argparse.Namespace) -> int:
     import cv2
 
     from visavis.evaluation.hands import HandScore, score_hands
-    from visavis.evaluation.judge import WAYS, CrossVerdict, RegionError, Verdict, error_map, judge_cross, judge_self, where_error_sits
+    from visavis.evaluation.judge import (
+        WAYS,
+        CrossVerdict,
+        RegionError,
+        Shown,
+        Verdict,
+        error_map,
+        judge_cross,
+        judge_self,
+        where_error_sits,
+    )
     from visavis.evaluation.reenact import Reenactor, read_clip, sheet_cells, within_reach
     from visavis.portrait.cache import load_portrait
     from visavis.portrait.landmarks import HandFinder
@@ -139,10 +149,11 @@ def picture(args: argparse.Namespace) -> int:
             source = reenactor.source(frames[0], "clip")
             seen = [reenactor.target(frame, source, f"clip {index}", still_camera=True) for index, frame in enumerate(frames[1:], 1)]
             sets["clip"] = source, [target for target in seen if target is not None and within_reach(target, source)]
+        drawn = {name: Shown(source, refine) for name, (source, _) in sets.items()}
         for name, (source, targets) in sets.items():
             if name in sheets:
                 skin[name] = foretold(source, [target for target in targets if target.name != f"{name} {HAND_CELL}"], refine)
-            judged[name], shown = judge_self(reenactor, source, targets, refine)
+            judged[name], shown = judge_self(reenactor, drawn[name], targets)
             errors[name] = where_error_sits(shown[WAYS[2]], targets)
             if args.keep is not None:
                 rows = [[target.picture for target in targets], *shown.values()]
@@ -152,7 +163,7 @@ def picture(args: argparse.Namespace) -> int:
         drivers = list(sets) if len(sets) > 1 else []
         for name, other in zip(drivers, [*drivers[1:], *drivers[:1]], strict=True):
             pair = f"{name} moved by {other}"
-            cross[pair], shown = judge_cross(reenactor, *sets[name], *sets[other], refine)
+            cross[pair], shown = judge_cross(reenactor, drawn[name], sets[name][1], *sets[other])
             if args.keep is not None:
                 _save_sheet(args.keep / f"{name}_by_{other}.png", [[target.picture for target in sets[other][1]], *shown.values()])
             tick()

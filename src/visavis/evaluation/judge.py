@@ -2,22 +2,19 @@
 without networks. And where in the picture the rest of the error sits.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.control.pose import ControlStage
 from visavis.evaluation.perceptual import Spread, frechet_distance
 from visavis.evaluation.picture_score import halo, shape_distance
-from visavis.evaluation.reenact import CONFIG, Reenactor, Score, Source, Target, draw, mean_score, motion_of
+from visavis.evaluation.reenact import Reenactor, Score, Source, Target, draw_with, mean_score, motion_of
 from visavis.evaluation.robust import flicker
-from visavis.motion.layout import ARKIT_INDEX
+from visavis.motion.layout import ARKIT_INDEX, neutral_motion
 from visavis.portrait.landmarks import FACE_OVAL, Face
 from visavis.portrait.matte import rough_matte
-from visavis.types import MotionChunk
 from visavis.video.refine import RefineEngines
 from visavis.video.renderer import VideoConfig, VideoStage
 
@@ -68,34 +65,62 @@ class RegionError:
     psnr: float
 
 
-def judge_self(
-    reenactor: Reenactor, source: Source, targets: list[Target], refine: RefineEngines
-) -> tuple[dict[str, Verdict], dict[str, list[Picture]]]:
-    """Verdict and pictures by way, of ``source`` moved as its person is seen to move in ``targets``."""
+class Shown:
+    """A source and the stages that draw it, with its background and without."""
+
+    def __init__(self, source: Source, refine: RefineEngines) -> None:
+        self.source = source
+        engines = dict(zip(WAYS[1:], (None, refine), strict=True))
+        self.opaque = {way: VideoStage(source.rig, refine=each) for way, each in engines.items()}
+        self.matte = {way: VideoStage(source.rig, VideoConfig(matte=True), each) for way, each in engines.items()}
+
+    def pictures(self, motions: NDArray[np.float32]) -> dict[str, list[Picture]]:
+        """Pictures of (frames, MOTION_DIM) motion by way."""
+        drawn = {way: list(draw_with(stage, self.source.rig, motions)) for way, stage in self.opaque.items()}
+        return {WAYS[0]: [self.source.picture] * len(motions), **drawn}
+
+    def halo(self, way: str, motions: NDArray[np.float32]) -> float:
+        """Mean halo before the photo's background; that of the still photo is of the photo itself."""
+        if way == WAYS[0]:
+            (at_rest,) = draw_with(self.matte[WAYS[1]], self.source.rig, neutral_motion(1))
+            return halo(self.source.picture, at_rest[..., 3])[0]
+        stage = self.matte[way]
+        return float(np.mean([halo(stage.over_plate(image), image[..., 3])[0] for image in draw_with(stage, self.source.rig, motions)]))
+
+    def flicker(self, way: str) -> tuple[float, float]:
+        """As ``robust.flicker``; none of the still photo."""
+        if way == WAYS[0]:
+            return 0.0, 0.0
+        return flicker(self.source.rig, FLICKER_FRAMES, self.opaque[way], self.matte[way])
+
+
+def judge_self(reenactor: Reenactor, shown: Shown, targets: list[Target]) -> tuple[dict[str, Verdict], dict[str, list[Picture]]]:
+    """Verdict and pictures by way, of somebody moved as the same person is seen to move in ``targets``."""
+    source = shown.source
     motions = np.stack([motion_of(target, source, source.rig) for target in targets])
-    shown = _pictures(source, motions, refine)
+    pictures = shown.pictures(motions)
     scores: dict[str, list[Score]] = {way: [] for way in WAYS}
     spreads, wanted = {way: Spread() for way in WAYS}, Spread()
     for index, target in enumerate(targets):
         wanted.add(reenactor.features(target.picture))
         for way in WAYS:
-            picture = shown[way][index]
+            picture = pictures[way][index]
             scores[way].append(reenactor.score(picture, target, source))
             spreads[way].add(reenactor.features(picture))
-    verdicts = {}
-    for way in WAYS:
-        moves = (0.0, 0.0) if way == "photo" else flicker(source.rig, FLICKER_FRAMES, refine if way == WAYS[2] else None)
-        rim = _halo(source, motions[:0] if way == "photo" else motions, refine if way == WAYS[2] else None)
-        verdicts[way] = Verdict(mean_score(scores[way]), frechet_distance(spreads[way], wanted), rim, *moves)
-    return verdicts, shown
+    verdicts = {
+        way: Verdict(mean_score(scores[way]), frechet_distance(spreads[way], wanted), shown.halo(way, motions), *shown.flicker(way))
+        for way in WAYS
+    }
+    return verdicts, pictures
 
 
 def judge_cross(
-    reenactor: Reenactor, source: Source, real: list[Target], driver: Source, targets: list[Target], refine: RefineEngines
+    reenactor: Reenactor, shown: Shown, real: list[Target], driver: Source, targets: list[Target]
 ) -> tuple[dict[str, CrossVerdict], dict[str, list[Picture]]]:
-    """Verdict and pictures by way, of ``source`` moved as ``driver`` is seen to move in ``targets``. real: pictures of the moved person."""
+    """Verdict and pictures by way, of somebody moved as ``driver`` is seen to move in ``targets``. real: pictures of the moved person."""
+    source = shown.source
     motions = np.stack([motion_of(target, driver, source.rig) for target in targets])
-    shown = _pictures(source, motions, refine)
+    pictures = shown.pictures(motions)
     own = reenactor.who(source.picture, source.landmarks)
     wanted = Spread()
     for target in real:
@@ -104,7 +129,7 @@ def judge_cross(
     for way in WAYS:
         spread = Spread()
         rows = []
-        for picture, target in zip(shown[way], targets, strict=True):
+        for picture, target in zip(pictures[way], targets, strict=True):
             spread.add(reenactor.features(picture))
             face, theirs = reenactor.look(picture), reenactor.look(target.picture)
             if face is None or theirs is None:
@@ -120,11 +145,10 @@ def judge_cross(
                     _degrees_between(face, theirs),
                 )
             )
-        rim = _halo(source, motions[:0] if way == "photo" else motions, refine if way == WAYS[2] else None)
         identity, to_driver, shape, shape_to_driver, expression, turn = (float(value) for value in np.mean(rows, axis=0))
         distance = frechet_distance(spread, wanted)
-        verdicts[way] = CrossVerdict(identity, to_driver, shape, shape_to_driver, expression, turn, distance, rim)
-    return verdicts, shown
+        verdicts[way] = CrossVerdict(identity, to_driver, shape, shape_to_driver, expression, turn, distance, shown.halo(way, motions))
+    return verdicts, pictures
 
 
 def where_error_sits(pictures: list[Picture], targets: list[Target]) -> dict[str, RegionError]:
@@ -160,32 +184,6 @@ def _regions(target: Target) -> dict[str, NDArray[np.bool_]]:
     top, chin = target.landmarks[:, 1].min(), target.landmarks[:, 1].max()
     upper = np.arange(shape[0])[:, None] < chin + (chin - top) / 3
     return dict(zip(REGIONS, (face, person & ~face & upper, person & ~face & ~upper, ~person), strict=True))
-
-
-def _pictures(source: Source, motions: NDArray[np.float32], refine: RefineEngines) -> dict[str, list[Picture]]:
-    stills = [source.picture] * len(motions)
-    return dict(zip(WAYS, (stills, list(draw(source.rig, motions)), list(draw(source.rig, motions, refine))), strict=True))
-
-
-def _halo(source: Source, motions: NDArray[np.float32], refine: RefineEngines | None) -> float:
-    """Mean halo of the posed person before the photo's background; of the unmoved photo without motions."""
-    video = VideoStage(source.rig, VideoConfig(matte=True), refine)
-    if not len(motions):
-        at_rest = next(_matted(source, np.stack([motion_of(_unmoved(source), source, source.rig)]), video))
-        return halo(source.picture, at_rest[..., 3])[0]
-    return float(np.mean([halo(video.over_plate(image), image[..., 3])[0] for image in _matted(source, motions, video)]))
-
-
-def _matted(source: Source, motions: NDArray[np.float32], video: VideoStage) -> Iterator[Picture]:
-    control = ControlStage(source.rig, CONFIG)
-    state = control.initial_state()
-    for index, motion in enumerate(motions):
-        frames, state = control.step(MotionChunk(1, index, motion[None]), state)
-        yield video.draw(frames[0].vertices, frames[0].shading, frames[0].arms)
-
-
-def _unmoved(source: Source) -> Target:
-    return Target(source.name, source.picture, source.landmarks, source.camera, source.scores)
 
 
 def _expression_distance(one: Face, other: Face) -> float:

@@ -232,7 +232,12 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
 
 def draw(rig: PortraitRig, motions: NDArray[np.float32], refine: RefineEngines | None = None) -> Iterator[NDArray[np.uint8]]:
     """Pictures of (frames, MOTION_DIM) motion, each by itself. refine: as in ``VideoStage``."""
-    control, video = ControlStage(rig, CONFIG), VideoStage(rig, refine=refine)
+    return draw_with(VideoStage(rig, refine=refine), rig, motions)
+
+
+def draw_with(video: VideoStage, rig: PortraitRig, motions: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+    """The same by a stage of ``rig`` that is there already."""
+    control = ControlStage(rig, CONFIG)
     state = control.initial_state()
     for index, motion in enumerate(motions):
         frames, state = control.step(MotionChunk(1, index, motion[None]), state)
