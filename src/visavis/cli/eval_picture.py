@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,7 +198,7 @@ def picture(args: argparse.Namespace) -> int:
             "skin_foretold": skin,
             "networks": NETWORKS,
         }
-        print(json.dumps(result))
+        print(json.dumps(_known(result)))
         return 0
     _print_self(judged, counts)
     _print_cross(cross)
@@ -231,6 +231,13 @@ def _known_likeness(reenactor: "Reenactor", names: "Sequence[str]", photos: Path
     same = [reenactor.likeness(one, two) for one, two in zip(first, again, strict=True)]
     others = [reenactor.likeness(one, other) for index, one in enumerate(first) for other in first[:index]]
     return {"same": _mean(same), "least_alike_same": min(same), "others": _mean(others), "most_alike_others": max(others)}
+
+
+def _known(value: Any) -> Any:
+    """What was not measured is null in JSON, which knows no NaN."""
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _mean(values: list[float]) -> float:

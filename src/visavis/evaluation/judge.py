@@ -22,7 +22,7 @@ Picture = NDArray[np.uint8]
 
 WAYS = ("photo", "rig", "rig + network")
 """The still photo; the rig drawn without networks; with them."""
-FLICKER_FRAMES = 30
+FLICKER_FRAMES = 16
 REGIONS = ("face", "hair, ears, neck", "body", "background")
 
 
@@ -43,8 +43,8 @@ class Verdict:
 class CrossVerdict:
     """One person moved by another, means. identity: to the moved person's photo, to_driver: to the picture of who moves her
     (``identity.similarity``). shape, shape_to_driver: ``shape_distance`` to the same two. expression: mean absolute difference of the
-    tracker's expression scores to the driver's; turn: degrees between the heads. frechet: to real pictures of the moved person. halo: as in
-    ``Verdict``."""
+    tracker's expression scores to the driver's; turn: degrees between the heads; both since the photo. frechet: to real pictures of the
+    moved person. halo: as in ``Verdict``."""
 
     identity: float
     to_driver: float
@@ -122,6 +122,9 @@ def judge_cross(
     motions = np.stack([motion_of(target, driver, source.rig) for target in targets])
     pictures = shown.pictures(motions)
     own = reenactor.who(source.picture, source.landmarks)
+    own_face, their_photo = reenactor.look(source.picture), reenactor.look(driver.picture)
+    if own_face is None or their_photo is None:
+        raise ValueError(f"no face is found in the picture of {source.name} or {driver.name} at the size of the portrait")
     wanted = Spread()
     for target in real:
         wanted.add(reenactor.features(target.picture))
@@ -141,8 +144,8 @@ def judge_cross(
                     reenactor.likeness(who, reenactor.who(target.picture, target.landmarks)),
                     shape_distance(face.landmarks, source.landmarks),
                     shape_distance(face.landmarks, target.landmarks),
-                    _expression_distance(face, theirs),
-                    _degrees_between(face, theirs),
+                    _expression_distance(face, own_face, theirs, their_photo),
+                    _degrees_between(face.rotation @ own_face.rotation.T, theirs.rotation @ their_photo.rotation.T),
                 )
             )
         identity, to_driver, shape, shape_to_driver, expression, turn = (float(value) for value in np.mean(rows, axis=0))
@@ -186,10 +189,10 @@ def _regions(target: Target) -> dict[str, NDArray[np.bool_]]:
     return dict(zip(REGIONS, (face, person & ~face & upper, person & ~face & ~upper, ~person), strict=True))
 
 
-def _expression_distance(one: Face, other: Face) -> float:
-    a, b = one.scores or {}, other.scores or {}
-    return float(np.mean([abs(a[name] - b[name]) for name in ARKIT_INDEX if name in a and name in b]))
+def _expression_distance(face: Face, photo: Face, other: Face, other_photo: Face) -> float:
+    a, b, c, d = (each.scores or {} for each in (face, photo, other, other_photo))
+    return float(np.mean([abs((a[name] - b[name]) - (c[name] - d[name])) for name in ARKIT_INDEX if name in a]))
 
 
-def _degrees_between(one: Face, other: Face) -> float:
-    return float(np.degrees(np.arccos(np.clip((np.trace(one.rotation @ other.rotation.T) - 1) / 2, -1, 1))))
+def _degrees_between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.degrees(np.arccos(np.clip((np.trace(one @ other.T) - 1) / 2, -1, 1))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,14 +235,17 @@ class HandFinder:
         """Of up to two hands in ``image``, uint8 (height, width, 3) RGB, the surest first; 0 to 0.95 in steps of 0.05. A hand below 0.05
         is not in the list."""
         picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        found: list[float] = []
+        counts: dict[int, int] = {}
+
+        def seen(number: int) -> int:
+            if number not in counts:
+                counts[number] = len(self._finders[number].detect(picture).hand_landmarks)
+            return counts[number]
+
         with _quiet_stderr():
-            for limit, finder in zip(self._limits, self._finders, strict=True):
-                seen = len(finder.detect(picture).hand_landmarks)
-                found[:seen] = [float(limit)] * min(seen, 2)
-                if not seen:
-                    break
-        return sorted(found, reverse=True)
+            # How many of the limits each hand passes: the higher the limit, the fewer hands.
+            passed = [bisect_left(range(len(self._limits)), True, key=lambda number: seen(number) < hands) for hands in (1, 2)]
+        return [float(self._limits[count - 1]) for count in passed if count]
 
 
 @dataclass(frozen=True)
