@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from visavis.cli.main import main
+from visavis.evaluation.judge import WAYS, Shown, error_map, judge_cross, judge_self, where_error_sits
 from visavis.evaluation.picture_score import gradient_similarity, halo, landmark_distance, psnr, shape_distance, ssim
-from visavis.evaluation.reenact import Reenactor, draw, motion_of, sheet_cells
+from visavis.evaluation.reenact import Reenactor, sheet_cells
 from visavis.evaluation.robust import check_robust
 from visavis.runtime.refine import load_refine
 from visavis.store import asset_path
@@ -63,24 +64,38 @@ def test_a_missing_lining_and_a_pulled_border_are_found(portrait: PortraitRig) -
 
 
 def test_the_rig_meets_another_expression_better_than_the_photo_does() -> None:
-    """The neutral photo of somebody nothing was trained on, moved to her surprised, her tilted and her happy face as a tracker sees them;
-    the last with the folds that the network gives it as well."""
-    cells = sheet_cells(asset_path("openpeople") / "P010" / "assets" / "emotions_sheet.jpg")
+    """The neutral photos of two people nothing was trained on. One is moved to her happy face, with the folds that the network gives
+    it as well, and to her surprised one as a tracker sees them; and as the other moves."""
+    cells, others = (sheet_cells(asset_path("openpeople") / name / "assets" / "emotions_sheet.jpg") for name in ("P010", "P009"))
     assert len(cells) == 16
-    with Reenactor(asset_path("face_landmarker.task")) as reenactor:
-        source = reenactor.source(cells[0], "neutral")
-        for cell in (cells[4], cells[7]):
-            target = reenactor.target(cell, source, "cell")
-            assert target is not None
-            picture = next(draw(source.rig, motion_of(target, source, source.rig)[None]))
-            still, moved = (reenactor.score(image, target, source) for image in (source.picture, picture))
-            assert moved.landmarks < 0.75 * still.landmarks
-            assert moved.face_ssim > still.face_ssim - 0.02
-        happy = reenactor.target(cells[1], source, "happy")
-        assert happy is not None
-        smile = motion_of(happy, source, source.rig)[None]
-        plain, folded = (reenactor.score(next(draw(source.rig, smile, engines)), happy, source) for engines in (None, load_refine()))
-        assert folded.face_psnr > plain.face_psnr + 0.3 and folded.face_ssim > plain.face_ssim
+    refine = load_refine()
+    with Reenactor(asset_path("face_landmarker.task"), asset_path("face_api"), [cells[0], others[0]]) as reenactor:
+        source, driver = reenactor.source(cells[0], "P010"), reenactor.source(others[0], "P009")
+        found = [reenactor.target(cells[index], source, f"cell {index}") for index in (1, 4)]
+        targets = [target for target in found if target is not None]
+        moves = [target for index in (1, 4) if (target := reenactor.target(others[index], driver, "other")) is not None]
+        assert len(targets) == len(moves) == 2
+        shown = Shown(source, refine)
+        verdicts, pictures = judge_self(reenactor, shown, targets)
+        plain, folded = (reenactor.score(pictures[way][0], targets[0], source) for way in WAYS[1:])
+        cross, moved = judge_cross(reenactor, shown, targets, driver, moves)
+    photo, rig, network = (verdicts[way] for way in WAYS)
+    assert rig.score.landmarks < 0.75 * photo.score.landmarks and rig.score.face_ssim > photo.score.face_ssim - 0.02
+    assert rig.score.perceptual < photo.score.perceptual
+    assert photo.score.identity > 0.99 > rig.score.identity > 0.5
+    assert photo.flicker_person == 0.0 == network.flicker and 0.0 < network.flicker_person < 2.0 and network.halo < 6.0
+    assert folded.face_psnr > plain.face_psnr + 0.3 and folded.face_ssim > plain.face_ssim
+    still, led = cross["photo"], cross["rig + network"]
+    assert led.expression < 0.9 * still.expression, (still, led)
+    assert led.identity > 0.5 > led.to_driver
+    assert len(moved["rig"]) == 2 and np.any(moved["rig"][0] != moved["rig"][1])
+
+    spoiled = targets[0].picture.copy()
+    spoiled[:40, :40] //= 2  # the wall beside her
+    parts = where_error_sits([spoiled], targets[:1])
+    assert parts["background"].error > 0.95 and sum(part.share for part in parts.values()) == pytest.approx(1)
+    assert where_error_sits(pictures["rig"], targets)["face"].error > 0.2
+    assert error_map(spoiled, targets[0].picture)[60:].max() == 0 < error_map(spoiled, targets[0].picture)[:40, :40].mean()
 
 
 def test_the_sheet_shows_each_pose_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

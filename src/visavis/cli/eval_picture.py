@@ -6,32 +6,39 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from visavis.evaluation.reenact import Reenactor, Score, Source, Target
-    from visavis.video.refine import RefineEngines
+    from visavis.evaluation.judge import CrossVerdict, RegionError, Verdict
+    from visavis.evaluation.reenact import Reenactor, Source, Target
 
-LEFT_OUT = (
-    "Left out: LPIPS, FID and an identity embedding, whose networks visavis has no weights of. "
-    "'shape' compares landmarks only, and turns of the head count in it."
+NETWORKS = (
+    "Perceptual: LPIPS's formula, unweighted, on the MobileNet of a face detector (WIDER FACE); Fréchet: FID's formula on the same "
+    "network's features of all places. Neither compares with figures of papers. "
+    "Identity: cosine of dlib's face descriptions about the mean of ten people."
 )
 SHEET_WIDTH = 8
 
 
 def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add both measures to those of ``visavis eval``."""
-    picture = measures.add_parser("picture", help="reenactment of people nothing was trained on, against the still photo")
+    picture = measures.add_parser(
+        "picture", help="reenactment of people nothing was trained on, against the still photo and the rig without networks"
+    )
     picture.add_argument("--sheets", default="P009,P010", help="people of openpeople, with commas (default P009,P010, which are held out)")
     picture.add_argument("--cells", type=int, default=15, help="how many expressions of each (default 15, all)")
     picture.add_argument("--no-clip", action="store_true", help="leave the real clip out")
     picture.add_argument(
-        "--keep", type=Path, default=None, metavar="FOLDER", help="leave contact sheets: target, still photo, rig, rig with network"
+        "--keep",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="leave contact sheets: target, still photo, rig, rig with network, its error; hands",
     )
     picture.add_argument(
         "--picture-weights",
@@ -96,7 +103,23 @@ def _title(photo: Path) -> str:
 
 def picture(args: argparse.Namespace) -> int:
     """Exit status 0 when it was measured, however good it is."""
+    import cv2
+
+    from visavis.evaluation.hands import HandScore, score_hands
+    from visavis.evaluation.judge import (
+        WAYS,
+        CrossVerdict,
+        RegionError,
+        Shown,
+        Verdict,
+        error_map,
+        judge_cross,
+        judge_self,
+        where_error_sits,
+    )
     from visavis.evaluation.reenact import Reenactor, read_clip, sheet_cells, within_reach
+    from visavis.portrait.cache import load_portrait
+    from visavis.portrait.landmarks import HandFinder
     from visavis.runtime.refine import PICTURE_WEIGHTS, load_refine
     from visavis.store import asset_path
     from visavis.training.refine_pairs import HAND_CELL, foretold
@@ -105,10 +128,17 @@ def picture(args: argparse.Namespace) -> int:
     if not 1 <= args.cells <= 15:
         raise ValueError(f"--cells must be 1 to 15, got {args.cells}")
     names = [name for name in args.sheets.split(",") if name]
-    sheets = {name: sheet_cells(asset_path("openpeople") / name / "assets" / "emotions_sheet.jpg")[: args.cells + 1] for name in names}
-    results: dict[str, dict[str, Score]] = {}
+    photos = asset_path("openpeople")
+    sheets = {name: sheet_cells(photos / name / "assets" / "emotions_sheet.jpg")[: args.cells + 1] for name in names}
+    people = {path.parent.parent.name: _read_photo(path) for path in sorted(photos.glob("P*/assets/studio_portrait.jpg"))}
+    judged: dict[str, dict[str, Verdict]] = {}
+    cross: dict[str, dict[str, CrossVerdict]] = {}
+    errors: dict[str, dict[str, RegionError]] = {}
     skin: dict[str, float] = {}
-    with Reenactor(asset_path("face_landmarker.task")) as reenactor:
+    with (
+        Reenactor(asset_path("face_landmarker.task"), asset_path("face_api"), list(people.values())) as reenactor,
+        _progress("judging", 2 * len(names) + 2) as tick,
+    ):
         sets: dict[str, tuple[Source, list[Target]]] = {}
         for name, cells in sheets.items():
             source = reenactor.source(cells[0], name)
@@ -119,64 +149,105 @@ def picture(args: argparse.Namespace) -> int:
             source = reenactor.source(frames[0], "clip")
             seen = [reenactor.target(frame, source, f"clip {index}", still_camera=True) for index, frame in enumerate(frames[1:], 1)]
             sets["clip"] = source, [target for target in seen if target is not None and within_reach(target, source)]
+        drawn = {name: Shown(source, refine) for name, (source, _) in sets.items()}
         for name, (source, targets) in sets.items():
             if name in sheets:
                 skin[name] = foretold(source, [target for target in targets if target.name != f"{name} {HAND_CELL}"], refine)
-            results[name] = _reenact(reenactor, source, targets, refine, args.keep)
-        cross = {
-            f"{name} moved by {other}": _cross(reenactor, sets[name][0], *sets[other], args.keep)
-            for name, other in zip(names, [*names[1:], *names[:1]], strict=True)
-            if name != other
-        }
+            judged[name], shown = judge_self(reenactor, drawn[name], targets)
+            errors[name] = where_error_sits(shown[WAYS[2]], targets)
+            if args.keep is not None:
+                rows = [[target.picture for target in targets], *shown.values()]
+                rows.append([error_map(picture, target.picture) for picture, target in zip(shown[WAYS[2]], targets, strict=True)])
+                _save_sheet(args.keep / f"{name}.png", rows)
+            tick()
+        drivers = list(sets) if len(sets) > 1 else []
+        for name, other in zip(drivers, [*drivers[1:], *drivers[:1]], strict=True):
+            pair = f"{name} moved by {other}"
+            cross[pair], shown = judge_cross(reenactor, drawn[name], sets[name][1], *sets[other])
+            if args.keep is not None:
+                _save_sheet(args.keep / f"{name}_by_{other}.png", [[target.picture for target in sets[other][1]], *shown.values()])
+            tick()
+        alike = _known_likeness(reenactor, list(people), photos)
+        real = {}
+        for name, (source, targets) in sets.items():
+            own = reenactor.who(source.picture, source.landmarks)
+            real[name] = _mean([reenactor.likeness(reenactor.who(target.picture, target.landmarks), own) for target in targets])
+    hands: dict[str, HandScore] = {}
+    with HandFinder(asset_path("hand_landmarker.task")) as finder:
+        for name in names:
+            held: list[NDArray[np.uint8]] = []
+
+            def on_picture(gesture: str, image: "NDArray[np.uint8]", seen: list[float], held: "list[NDArray[np.uint8]]" = held) -> None:
+                text = f"{gesture}: {', '.join(f'{each:.2f}' for each in seen)}"
+                held.append(cv2.putText(image.copy(), text, (8, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 0), 1, cv2.LINE_AA))
+
+            hands[name] = score_hands(load_portrait(photos / name / "assets" / "studio_posture.jpg"), finder, on_picture)
+            if args.keep is not None and held:
+                _save_sheet(args.keep / f"{name}_hands.png", [held])
     counts = {name: len(targets) for name, (_, targets) in sets.items()}
     if args.json:
-        measured = {name: {way: dataclasses.asdict(score) for way, score in ways.items()} for name, ways in results.items()}
-        print(json.dumps({"targets": counts, "self": measured, "cross": cross, "skin_foretold": skin, "left_out": LEFT_OUT}))
-    else:
-        _print(results, counts, cross)
-        for name, share in skin.items():
-            print(f"{name}: the network foretells {share:.0%} of the variance of what the skin does beside moving")
+        measured = {name: {way: _flat(verdict) for way, verdict in ways.items()} for name, ways in judged.items()}
+        result = {
+            "targets": counts,
+            "self": measured,
+            "cross": {pair: {way: dataclasses.asdict(verdict) for way, verdict in ways.items()} for pair, ways in cross.items()},
+            "error": {name: {region: dataclasses.asdict(part) for region, part in regions.items()} for name, regions in errors.items()},
+            "hands": {name: dataclasses.asdict(score) for name, score in hands.items()},
+            "identity_of_targets": real,
+            "identity_known": alike,
+            "skin_foretold": skin,
+            "networks": NETWORKS,
+        }
+        print(json.dumps(_known(result)))
+        return 0
+    _print_self(judged, counts)
+    _print_cross(cross)
+    _print_errors(errors)
+    for name, score in hands.items():
+        print(f"{name}: {score.hands} raised hands, detector's confidence {score.confidence:.2f}, worst {score.worst:.2f}")
+    for name, share in skin.items():
+        print(f"{name}: the network foretells {share:.0%} of the variance of what the skin does beside moving")
+    told = ", ".join(f"{name} {value:.2f}" for name, value in real.items())
+    print(f"Identity of real pictures: the targets to their source {told}; one person in two photos {alike['same']:.2f} (mean of ten),")
+    print(f"two people {alike['others']:.2f} (the most alike {alike['most_alike_others']:.2f}).")
+    print(NETWORKS)
     return 0
 
 
-def _reenact(
-    reenactor: "Reenactor", source: "Source", targets: "list[Target]", refine: "RefineEngines", keep: Path | None
-) -> "dict[str, Score]":
+def _read_photo(path: Path) -> "NDArray[np.uint8]":
+    import cv2
     import numpy as np
 
-    from visavis.evaluation.reenact import draw, mean_score, motion_of
-
-    motions = np.stack([motion_of(target, source, source.rig) for target in targets])
-    pictures, refined = list(draw(source.rig, motions)), list(draw(source.rig, motions, refine))
-    if keep is not None:
-        rows = [[target.picture for target in targets], [source.picture] * len(targets), pictures, refined]
-        _save_sheet(keep / f"{source.name}.png", rows)
-    ways = {"photo": [source.picture] * len(targets), "rig": pictures, "rig + network": refined}
-    return {
-        way: mean_score([reenactor.score(image, target, source) for image, target in zip(images, targets, strict=True)])
-        for way, images in ways.items()
-    }
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"{path} cannot be read")
+    return np.array(image[..., ::-1], np.uint8, order="C")
 
 
-def _cross(reenactor: "Reenactor", source: "Source", driver: "Source", targets: "list[Target]", keep: Path | None) -> dict[str, float]:
-    """Shape of the face that is seen, against that of its own photo and that of the person who moves it."""
-    import numpy as np
+def _known_likeness(reenactor: "Reenactor", names: "Sequence[str]", photos: Path) -> dict[str, float]:
+    """What likeness means: of two photos of one person, and of two people, means. names: of the people the middle was made of."""
+    first = reenactor.people
+    again = [reenactor.who(_read_photo(photos / name / "assets" / "amateur_selfie.jpg")) for name in names]
+    same = [reenactor.likeness(one, two) for one, two in zip(first, again, strict=True)]
+    others = [reenactor.likeness(one, other) for index, one in enumerate(first) for other in first[:index]]
+    return {"same": _mean(same), "least_alike_same": min(same), "others": _mean(others), "most_alike_others": max(others)}
 
-    from visavis.evaluation.picture_score import shape_distance
-    from visavis.evaluation.reenact import draw, motion_of
 
-    pictures = list(draw(source.rig, np.stack([motion_of(target, driver, source.rig) for target in targets])))
-    if keep is not None:
-        _save_sheet(keep / f"{source.name}_by_{driver.name}.png", [[target.picture for target in targets], pictures])
-    own, other = [], []
-    for image, target in zip(pictures, targets, strict=True):
-        face = reenactor.look(image)
-        if face is not None:
-            own.append(shape_distance(face.landmarks, source.landmarks))
-            other.append(shape_distance(face.landmarks, target.landmarks))
-    # What the same turns and expressions make of the driver's own face is the measure of what is far.
-    usual = float(np.mean([shape_distance(target.landmarks, driver.landmarks) for target in targets]))
-    return {"shape_to_own_photo": float(np.mean(own)), "shape_to_driver": float(np.mean(other)), "driver_to_own_photo": usual}
+def _known(value: Any) -> Any:
+    """What was not measured is null in JSON, which knows no NaN."""
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _flat(verdict: "Verdict") -> dict[str, float]:
+    values = dataclasses.asdict(verdict)
+    return {**values.pop("score"), **values}
 
 
 def _save_sheet(path: Path, rows: "list[list[NDArray[np.uint8]]]") -> None:
@@ -191,36 +262,64 @@ def _save_sheet(path: Path, rows: "list[list[NDArray[np.uint8]]]") -> None:
     for start in range(0, len(rows[0]), SHEET_WIDTH):
         for row in rows:
             part = [cv2.resize(image, (256, 384), interpolation=cv2.INTER_AREA) for image in row[start : start + SHEET_WIDTH]]
-            part += [np.full_like(part[0], 255)] * (SHEET_WIDTH - len(part))
+            part += [np.full_like(part[0], 255)] * (min(SHEET_WIDTH, len(row)) - len(part))
             blocks.append(np.hstack(part))
         blocks.append(np.full((8, blocks[-1].shape[1], 3), 255, np.uint8))
     save_sheet(np.asarray(np.vstack(blocks), np.uint8), path)
 
 
-def _print(results: "dict[str, dict[str, Score]]", counts: dict[str, int], cross: dict[str, dict[str, float]]) -> None:
+def _print_self(judged: "dict[str, dict[str, Verdict]]", counts: dict[str, int]) -> None:
+    whole = ("PSNR", "SSIM", "perceptual", "face PSNR", "face SSIM", "face perc.", "landmarks", "identity")
+    rest = ("face edges", "shape", "Fréchet", "halo", "flicker beside", "flicker on her")
+    rows, more = [], []
+    for name, ways in judged.items():
+        for way, verdict in ways.items():
+            score = verdict.score
+            each = (score.psnr, score.ssim, score.perceptual, score.face_psnr, score.face_ssim, score.face_perceptual, score.landmarks)
+            rows.append((name, str(counts[name]), way, *_numbers((*each, score.identity), "2332333" + "2")))
+            other = (score.face_edges, score.shape, verdict.frechet, verdict.halo, verdict.flicker, verdict.flicker_person)
+            more.append((name, str(counts[name]), way, *_numbers(other, "332222")))
+    head = ("", "pictures", "shown")
+    _table("Reenactment, means; landmarks in shares of the eyes' distance", (*head, *whole), rows)
+    _table("Edges, shape of the face, set of pictures, rim and flicker in grey levels", (*head, *rest), more)
+
+
+def _print_cross(cross: "dict[str, dict[str, CrossVerdict]]") -> None:
+    columns = ("", "shown", "identity", "to driver", "shape", "to driver", "expression", "turn", "Fréchet", "halo")
+    rows = [
+        (pair, way, *_numbers(dataclasses.astuple(verdict), "22333122")) for pair, ways in cross.items() for way, verdict in ways.items()
+    ]
+    if rows:
+        _table(
+            "One person moved by another: identity and shape to own photo and to the driver; expression and turn off the driver's",
+            columns,
+            rows,
+        )
+
+
+def _print_errors(errors: "dict[str, dict[str, RegionError]]") -> None:
+    rows = [
+        (name, region, f"{part.share:.0%}", f"{part.error:.0%}", *_numbers([part.psnr], "1"))
+        for name, regions in errors.items()
+        for region, part in regions.items()
+    ]
+    _table("Where the error of rig + network sits", ("", "region", "of the picture", "of the squared error", "PSNR"), rows)
+
+
+def _numbers(values: "Sequence[float]", digits: str) -> list[str]:
+    return ["-" if math.isnan(value) else f"{value:.{places}f}" for value, places in zip(values, digits, strict=True)]
+
+
+def _table(title: str, columns: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Reenactment, means; distances in shares of the eyes' distance")
-    for column in ("", "pictures", "shown", "PSNR", "SSIM", "face PSNR", "face SSIM", "face edges", "landmarks", "shape"):
-        table.add_column(column, justify="left" if column in ("", "shown") else "right")
-    for name, ways in results.items():
-        for way, score in ways.items():
-            cells = (
-                f"{score.psnr:.2f}",
-                f"{score.ssim:.3f}",
-                f"{score.face_psnr:.2f}",
-                f"{score.face_ssim:.3f}",
-                f"{score.face_edges:.3f}",
-            )
-            far = (("-" if math.isnan(value) else f"{value:.3f}") for value in (score.landmarks, score.shape))
-            table.add_row(name, str(counts[name]), way, *cells, *far)
-    console = Console(width=120)
-    console.print(table)
-    for name, values in cross.items():
-        own, other, usual = (values[key] for key in ("shape_to_own_photo", "shape_to_driver", "driver_to_own_photo"))
-        console.print(f"{name}: shape {own:.3f} from its own photo, {other:.3f} from the driver (the driver from hers: {usual:.3f})")
-    console.print(LEFT_OUT)
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 or column in ("shown", "region") else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=140).print(table)
 
 
 def robust(args: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ Cells of the openpeople emotion sheets of P009 and P010, on whom nothing was tra
 targets. And a real clip: a calm frame is the source; targets are those after it in which the head is about where the rig can move it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.pose import ControlConfig, ControlStage
+from visavis.evaluation.face_api import Features
+from visavis.evaluation.identity import FaceEmbedder, middle_of, similarity
+from visavis.evaluation.perceptual import PictureNetwork, perceptual_distance
 from visavis.evaluation.picture_score import RIGID, gradient_similarity, landmark_distance, psnr, shape_distance, ssim
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
 from visavis.portrait.fit import fit_face, fit_portrait
@@ -74,24 +77,43 @@ class Target:
 @dataclass(frozen=True)
 class Score:
     """psnr (dB), ssim: whole picture; face_psnr, face_ssim, face_edges (``gradient_similarity``): around the target's face.
-    landmarks, shape: see ``picture_score``; NaN where no face was found in the picture."""
+    perceptual, face_perceptual: ``perceptual_distance`` of the whole picture and around the target's face.
+    landmarks, shape: see ``picture_score``; identity: ``identity.similarity`` to the source's photo; NaN where no face was found in the
+    picture."""
 
     psnr: float
     ssim: float
     face_psnr: float
     face_ssim: float
     face_edges: float
+    perceptual: float
+    face_perceptual: float
     landmarks: float
     shape: float
+    identity: float
+
+
+Who = NDArray[np.float32] | None
+"""Description of a face (128,); None where none was found."""
+
+FEATURES_KEPT = 4
+"""Pictures whose features are kept, some 30 MB each: a target, the still photo, and two that are compared with it."""
 
 
 class Reenactor:
-    """Tracks and fits. Use as a context manager: it holds the tracker."""
+    """Tracks, fits and compares. Use as a context manager: it holds the tracker."""
 
-    def __init__(self, landmark_model: Path) -> None:
+    def __init__(self, landmark_model: Path, networks: Path | None = None, people: Sequence[NDArray[np.uint8]] = ()) -> None:
+        """networks: the folder of the asset ``face_api``, which ``score`` needs. people: photos of different people, uint8 (h, w, 3),
+        whose mean is the middle against which likeness is measured (``identity.similarity``)."""
         self._model = landmark_model
         self._finder = FaceFinder(landmark_model, max_faces=1, scores=True)
         self._asset: RigAsset = load_rig_asset()
+        self._network = PictureNetwork(networks) if networks else None
+        self._embedder = FaceEmbedder(networks) if networks else None
+        self._features: dict[int, tuple[NDArray[np.uint8], dict[int, Features]]] = {}
+        self.people = [self.who(image) for image in people]
+        self._middle = middle_of(who for who in self.people if who is not None)
 
     def __enter__(self) -> "Reenactor":
         return self
@@ -132,22 +154,52 @@ class Reenactor:
         faces = [again for again in (self._finder.confirm(image, face) for face in self._finder.search(image)[:1]) if again is not None]
         return faces[0] if faces else None
 
+    def who(self, image: NDArray[np.uint8], landmarks: NDArray[np.float64] | None = None) -> Who:
+        """Who is in a picture. landmarks: (478, 2) of the face, where they are known already."""
+        if self._embedder is None:
+            raise ValueError("likeness needs the folder of the asset face_api")
+        if landmarks is None:
+            face = self.look(image)
+            if face is None:
+                return None
+            landmarks = face.landmarks
+        return self._embedder.describe(image, landmarks)
+
+    def likeness(self, one: Who, other: Who) -> float:
+        """How alike two people are, -1..1; NaN where one of them is nobody."""
+        return float("nan") if one is None or other is None else similarity(one, other, self._middle)
+
+    def features(self, picture: NDArray[np.uint8]) -> dict[int, Features]:
+        """What the network sees in a picture."""
+        if self._network is None:
+            raise ValueError("perceptual distance needs the folder of the asset face_api")
+        # The picture is kept with its features, so that no other one can have its id.
+        known = self._features.pop(id(picture), None) or (picture, self._network.look(picture))
+        self._features[id(picture)] = known
+        if len(self._features) > FEATURES_KEPT:
+            del self._features[next(iter(self._features))]
+        return known[1]
+
     def score(self, picture: NDArray[np.uint8], target: Target, source: Source) -> Score:
-        """``picture`` against ``target``; the shape of the face against the source's."""
+        """``picture`` against ``target``; shape and identity of the face against the source's."""
         low, high = target.landmarks.min(0), target.landmarks.max(0)
         margin = FACE_MARGIN * (high - low)
         left, top = np.maximum(low - margin, 0).astype(int)
         right, bottom = np.minimum(high + margin, picture.shape[1::-1]).astype(int)
         area = np.s_[top:bottom, left:right]
         face = self.look(picture)
+        seen, wanted = self.features(picture), self.features(target.picture)
         return Score(
             psnr(picture, target.picture),
             ssim(picture, target.picture),
             psnr(picture[area], target.picture[area]),
             ssim(picture[area], target.picture[area]),
             gradient_similarity(picture[area], target.picture[area]),
+            perceptual_distance(seen, wanted),
+            perceptual_distance(seen, wanted, (int(left), int(top), int(right), int(bottom))),
             float("nan") if face is None else landmark_distance(face.landmarks, target.landmarks),
             float("nan") if face is None else shape_distance(face.landmarks, source.landmarks),
+            float("nan") if face is None else self.likeness(self.who(picture, face.landmarks), self.who(source.picture, source.landmarks)),
         )
 
 
@@ -180,7 +232,12 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
 
 def draw(rig: PortraitRig, motions: NDArray[np.float32], refine: RefineEngines | None = None) -> Iterator[NDArray[np.uint8]]:
     """Pictures of (frames, MOTION_DIM) motion, each by itself. refine: as in ``VideoStage``."""
-    control, video = ControlStage(rig, CONFIG), VideoStage(rig, refine=refine)
+    return draw_with(VideoStage(rig, refine=refine), rig, motions)
+
+
+def draw_with(video: VideoStage, rig: PortraitRig, motions: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+    """The same by a stage of ``rig`` that is there already."""
+    control = ControlStage(rig, CONFIG)
     state = control.initial_state()
     for index, motion in enumerate(motions):
         frames, state = control.step(MotionChunk(1, index, motion[None]), state)

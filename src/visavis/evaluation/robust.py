@@ -129,11 +129,10 @@ def check_robust(
     return Robustness(count, borders, holes, halos, worst, largest, float(np.mean(halo_means)), float(np.mean(halo_tops)), still, person)
 
 
-def flicker(rig: PortraitRig, frames: int) -> tuple[float, float]:
+def flicker(rig: PortraitRig, frames: int, video: VideoStage | None = None, matte: VideoStage | None = None) -> tuple[float, float]:
     """Mean absolute difference of successive pictures in grey levels while the avatar only breathes and sways: on the background beside the
-    person, and on the person."""
-    control, video = ControlStage(rig), VideoStage(rig)
-    matte = VideoStage(rig, VideoConfig(matte=True))
+    person, and on the person. video, matte: stages of ``rig`` with and without its background, where they are there already."""
+    control, video, matte = ControlStage(rig), video or VideoStage(rig), matte or VideoStage(rig, VideoConfig(matte=True))
     motion = neutral_motion(frames)
     posed, _ = control.step(MotionChunk(1, 0, motion), control.initial_state())
     pictures = [video.draw(frame.vertices, frame.shading).astype(np.int16) for frame in posed]
