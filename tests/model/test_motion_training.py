@@ -10,7 +10,7 @@ import torch
 from visavis.export.motion import export_encoder
 from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
-from visavis.motion.features import FEATURES
+from visavis.motion.features import HEARD_VALUES
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
 from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
@@ -95,7 +95,7 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
     def draw(*shape: int) -> np.ndarray:
         return generator.standard_normal(shape).astype(np.float32)
 
-    features, state = draw(1, 8, FEATURES), draw(1, encoder.spec.state_steps, encoder.spec.width)
+    features, state = draw(1, 8, HEARD_VALUES), draw(1, encoder.spec.state_steps, encoder.spec.width)
     told = OnnxEngine(small_weights / ENCODER_FILE).run({"features": features, "state": state})
     with torch.no_grad():
         encoded, next_state = encoder.encode(torch.from_numpy(features), torch.from_numpy(state))
@@ -116,7 +116,7 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
 
 def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[AudioEncoder, FaceNet]) -> None:
     encoder, _ = small_networks
-    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, FEATURES)).astype(np.float32))
+    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, HEARD_VALUES)).astype(np.float32))
     with torch.no_grad():
         whole, _ = encoder.encode(features, encoder.initial_state(1))
         state, pieces = encoder.initial_state(1), []
@@ -131,7 +131,7 @@ def test_exported_encoder_takes_any_length(small_networks: tuple[AudioEncoder, F
     engine = OnnxEngine(export_encoder(encoder, tmp_path))
     state = np.zeros((1, encoder.spec.state_steps, encoder.spec.width), np.float32)
     for mels in (4, 120):
-        assert engine.run({"features": np.zeros((1, mels, FEATURES), np.float32), "state": state})["encoded"].shape[1] == mels // 2
+        assert engine.run({"features": np.zeros((1, mels, HEARD_VALUES), np.float32), "state": state})["encoded"].shape[1] == mels // 2
 
 
 def test_the_shipped_configurations_are_valid() -> None:

@@ -25,7 +25,7 @@ def phones(args: argparse.Namespace) -> int:
     from visavis.runtime.motion import load_encoder
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
-    encoder = MelEncoder(*load_encoder(args.weights or DEFAULT_WEIGHTS))
+    encoder = load_encoder(args.weights or DEFAULT_WEIGHTS)
     recording = join(librivox() if args.recordings is None else read_recordings(args.recordings, args.language))
     conditions = {"as recorded": None} | {f"noise at {level:g} dB": level for level in args.noise}
     found = {name: hear(recording, encoder, level) for name, level in conditions.items()}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from visavis.motion.body_model import BODY_VALUES, BodySpec
 from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import FaceSpec
-from visavis.motion.features import FEATURES, MELS_PER_FRAME
+from visavis.motion.features import HEARD_VALUES, MELS_PER_FRAME
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
 from visavis.motion.wave_encoder import WaveSpec
 from visavis.runtime.motion import BODY_CONTEXT_FILE, BODY_DENOISER_FILE, CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
@@ -54,7 +54,7 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ENCODER_FILE
-    example = (torch.zeros(1, MELS_PER_FRAME, FEATURES), network.initial_state(1))
+    example = (torch.zeros(1, MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
     axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
     export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
     return path
