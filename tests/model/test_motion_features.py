@@ -12,8 +12,8 @@ from visavis.motion.features import (
     MELS_PER_FRAME,
     RELATIVE_LOUDNESS,
     frame_features,
-    initial_feature_state,
     heard_features,
+    initial_feature_state,
     utterance_energies,
 )
 from visavis.timing import SAMPLE_RATE, complete_frames_in, frame_to_sample

@@ -7,7 +7,6 @@ from visavis.audio.load import load
 from visavis.cli.defaults import default_speech
 from visavis.evaluation.hearing import add_noise, hear, score, truth_of
 from visavis.evaluation.recordings import Recording
-from visavis.motion.encoder import MelEncoder
 from visavis.motion.phones import PHONE_INDEX
 from visavis.plotting.phone_track import phone_file, read_phones
 from visavis.runtime.motion import load_encoder

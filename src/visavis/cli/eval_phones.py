@@ -21,7 +21,6 @@ def phones(args: argparse.Namespace) -> int:
 
     from visavis.evaluation.hearing import hear
     from visavis.evaluation.recordings import join, librivox, read_recordings
-    from visavis.motion.encoder import MelEncoder
     from visavis.runtime.motion import load_encoder
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from visavis.motion.body_model import BODY_VALUES, BodySpec
-from visavis.motion.encoder import EncoderSpec
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec
 from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import HEARD_VALUES, MELS_PER_FRAME
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
@@ -47,16 +47,15 @@ class _Encode(nn.Module):
 
 
 def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -> Path:
-    """Writes the encoder for any number of mel frames at once; the stage uses ``MELS_PER_FRAME``, training a whole utterance.
+    """Writes the encoder for one hop.
 
     lip_odds: factor on the odds of P, B and M. A closure that is missed is seen at once, one too many hardly, so above 1 is right for
     showing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ENCODER_FILE
-    example = (torch.zeros(1, MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
-    axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
-    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
+    example = (torch.zeros(1, HOP_FRAMES * MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
+    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], {})
     return path
 
 

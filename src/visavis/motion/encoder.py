@@ -1,8 +1,9 @@
 """The streaming audio encoder: what it takes, what it gives, and how a stream is fed through it one video frame at a time.
 
-Each video frame makes ``STEPS_PER_FRAME`` = 2 encoder steps (60 a second). Each layer of the network sees some steps of the past and few of
-the future; step i is trained to describe the sound of step ``i - delay_steps``, which is all of its look-ahead. A step gives phone posteriors and the loudness just heard: nothing that only
-speakers of the training corpus have in common, so that the face model meets in a real voice what it met in training.
+Each video frame makes ``STEPS_PER_FRAME`` = 2 encoder steps (60 a second). Each layer of the network sees some steps of the past and few
+of the future; step i is trained to describe the sound of step ``i - delay_steps``, which is all of its look-ahead. A step gives phone
+posteriors and the loudness just heard: nothing that only speakers of the training corpus have in common, so that the face model meets in a
+real voice what it met in training.
 """
 
 from dataclasses import dataclass
@@ -106,8 +107,8 @@ class MelState:
 
 
 HOP_FRAMES = 3
-"""Frames for which the network runs once: those of a chunk of motion, which waits for them anyway. One by one they cost 2.5 times as much, since
-what takes time is to read the weights."""
+"""Frames for which the network runs once: those of a chunk of motion, which waits for them anyway. One by one they cost 2.5 times as
+much, since what takes time is to read the weights."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,7 @@ class MelEncoder:
     def initial_state(self) -> MelState:
         return MelState(initial_encoder_state(self.spec), np.zeros((0, HEARD_VALUES), np.float32))
 
-    def encode(
-        self, samples: NDArray[np.int16], features: NDArray[np.float32], state: MelState
-    ) -> tuple[NDArray[np.float32], MelState]:
+    def encode(self, samples: NDArray[np.int16], features: NDArray[np.float32], state: MelState) -> tuple[NDArray[np.float32], MelState]:
         if features.shape != (MELS_PER_FRAME, FEATURES):
             raise ValueError(f"features of a frame must have shape {(MELS_PER_FRAME, FEATURES)}, got {features.shape}")
         waiting = np.concatenate([state.waiting, features[:, HEARD]])

@@ -92,8 +92,8 @@ def frame_features(samples: NDArray[np.int16], state: FeatureState) -> tuple[NDA
 
 
 def heard_features(fine: NDArray[np.float32], loudness: NDArray[np.float32], level_db: float = INITIAL_LEVEL_DB) -> NDArray[np.float32]:
-    """What the speech encoder is given, (mel frames, HEARD_VALUES), of energies in dB as ``utterance_energies`` gives them. level_db: running
-    level that the stream has reached before; by default it begins.
+    """What the speech encoder is given, (mel frames, HEARD_VALUES), of energies in dB as ``utterance_energies`` gives them. level_db:
+    running level that the stream has reached before; by default it begins.
     """
     return _heard_features(fine, loudness, _levels(loudness, level_db))
 

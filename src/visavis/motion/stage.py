@@ -123,7 +123,7 @@ class MotionStage:
 
     @property
     def latency_samples(self) -> int:
-        """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, the encoder's delay and its hop."""
+        """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, the encoder's delay and hop."""
         return frame_to_sample(self._face_spec.chunk - 1 + self._ahead + self._hop_wait)
 
     def initial_state(self) -> MotionState:

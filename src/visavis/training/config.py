@@ -40,8 +40,9 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """The audio encoder's run. crop_seconds: length of a training crop; lip_weight: loss weight of P, B and M against other phones. whisper:
-    name of the store's asset (or path) with the Whisper weights that it begins with; empty begins anew, as does ``loop.begin_with``."""
+    """The audio encoder's run. crop_seconds: length of a training crop; lip_weight: loss weight of P, B and M against other phones.
+    whisper: name of the store's asset (or path) with the Whisper weights that it begins with; empty begins
+    anew."""
 
     corpus: str
     output: str

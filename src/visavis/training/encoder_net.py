@@ -1,9 +1,10 @@
 """The audio encoder as a torch module: Whisper's convolutions and some of its layers, made a stream with an explicit state.
 
-Whisper hears 30 s at once. Here each layer sees ``past`` steps back and few ahead, and keeps the keys and values of what it heard; places in
-time are known by a learned bias for each distance, in place of Whisper's table of 1500 places.
+Whisper hears 30 s at once. Here each layer sees ``past`` steps back and few ahead, and keeps the keys and values of what it heard;
+places in time are known by a learned bias for each distance, in place of Whisper's table of 1500 places.
 """
 
+import math
 from pathlib import Path
 
 import torch
@@ -19,7 +20,8 @@ QUICK = 10.0
 NEAR = 0.1
 """It begins by preferring what is near, by so much a step."""
 FAR = -1e4
-"""Added to the attention for what is out of reach: as good as nothing."""
+"""Added to the attention for what was before the stream, and thrice that for what is out of reach: as good as nothing. So steps before
+the stream, which see nothing else, see the same however the stream is cut."""
 
 
 class StreamingLayer(nn.Module):
@@ -45,10 +47,11 @@ class StreamingLayer(nn.Module):
         return self.past + self.ahead
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, waiting: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """x: (batch, steps, width). keys, values: (batch, kept, width) and waiting: (batch, ahead, width), of the steps before. heard:
-        (batch,), how many steps there were before the first of x. Returns the output, late by ``ahead``, and the next keys, values, waiting.
+        """x: (batch, steps, width). keys, values: (batch, kept, width) and waiting: (batch, ahead, width), of the steps before.
+        heard: (batch,), how many steps there were before the first of x. Returns the output, late by ``ahead``, and the next keys, values,
+        waiting.
         """
-        batch, steps, width = x.shape
+        batch, steps, width = len(x), x.shape[1], self.query.in_features
         normal = self.before_attention(x)
         keys, values = torch.cat([keys, self.key(normal)], dim=1), torch.cat([values, self.value(normal)], dim=1)
         waiting = torch.cat([waiting, x], dim=1)
@@ -58,10 +61,11 @@ class StreamingLayer(nn.Module):
         # key j and query i are j - i - past steps apart
         place = torch.arange(self.kept + steps, device=x.device)
         apart = place[None, :] - torch.arange(steps, device=x.device)[:, None]
-        reach = (apart >= 0) & (apart <= self.kept)
-        known = place[None, :] >= self.kept - heard[:, None]
-        bias = QUICK * self.distance[:, apart.clamp(0, self.kept)].masked_fill(~reach, FAR)[None] + torch.where(known, 0.0, FAR)[:, None, None]
-        attention = (q @ k.transpose(2, 3) * (width // self.heads) ** -0.5 + bias).softmax(dim=-1)
+        within = apart.clamp(0, self.kept)
+        bias = QUICK * self.distance[:, within] + 3 * FAR * ((apart - within) * (apart - within)).clamp(0, 1)
+        before_the_stream = 1 - (place - self.kept + 1 + heard[:, None]).clamp(0, 1)
+        scale = 1 / math.sqrt(width / self.heads)
+        attention = (q @ k.transpose(2, 3) * scale + bias + FAR * before_the_stream[:, None, None]).softmax(dim=-1)
         x = x + self.dropout(self.out((attention @ v).transpose(1, 2).reshape(batch, steps, width)))
         x = x + self.dropout(self.narrow(nn.functional.gelu(self.widen(self.before_dense(x)))))
         return x, keys[:, steps:], values[:, steps:], waiting[:, steps:]
@@ -84,18 +88,20 @@ class AudioEncoder(nn.Module):
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Phone logits (batch, steps, phones) and the next state."""
-        width, mel_rows, kept = self.spec.width, self.spec.mel_rows, KEPT_MELS * FINE_BANDS
-        before = state[:, :mel_rows].flatten(1)[:, :kept].reshape(-1, KEPT_MELS, FINE_BANDS)
+        width, mel_rows, values = self.spec.width, self.spec.mel_rows, KEPT_MELS * FINE_BANDS
+        before = state[:, :mel_rows].reshape(-1, mel_rows * width)[:, :values].reshape(-1, KEPT_MELS, FINE_BANDS)
         bands = torch.cat([before, features[:, :, LOUDNESS_VALUES:]], dim=1)
-        last = nn.functional.pad(bands[:, -KEPT_MELS:].flatten(1), (0, mel_rows * width - kept)).reshape(-1, mel_rows, width)
+        empty = bands.new_zeros(len(bands), mel_rows * width - values)
+        last = torch.cat([bands[:, -KEPT_MELS:].reshape(-1, values), empty], dim=1).reshape(-1, mel_rows, width)
         x = nn.functional.gelu(self.second(nn.functional.gelu(self.first(bands.transpose(1, 2))))).transpose(1, 2)
         heard = state[:, mel_rows, 0]
         # more than any layer remembers need not be counted
         most = 2.0 * (self.spec.past + self.spec.delay_steps)
-        rows = [last, (heard + x.shape[1]).clamp(max=most)[:, None, None].expand(-1, 1, width)]
+        rows = [last, (heard + x.shape[1]).clamp(0, most)[:, None, None] * state.new_ones(1, 1, width)]
         start = mel_rows + 1
         for layer, ahead in zip(self.layers, self.spec.ahead, strict=True):
-            sizes = [layer.kept, layer.kept, ahead]
+            kept = self.spec.past + ahead
+            sizes = [kept, kept, ahead]
             past = state[:, start : start + sum(sizes)].split(sizes, dim=1)
             x, *past = layer(x, *past, heard)
             rows += past

@@ -16,10 +16,10 @@ from visavis.motion.features import (
     utterance_energies,
 )
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
+from visavis.store import asset_path
 from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import EncoderTraining
 from visavis.training.corpus import Utterance, phone_at, read_corpus
-from visavis.store import asset_path
 from visavis.training.encoder_net import AudioEncoder, begin_with_whisper
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mel_augment import Energies, disturb, mask, nobody, play

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from visavis.data.phones import Phone
 from visavis.data.teacher import teach
-from visavis.motion.encoder import EncoderSpec, initial_encoder_state
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, initial_encoder_state
 from visavis.motion.encoder import hear_all as hear_stream
 from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, heard_features, utterance_energies
@@ -169,9 +169,14 @@ def hear(encoder: Engine, spec: EncoderSpec, energies: Energies) -> NDArray[np.f
     reach ``spec.delay_frames`` beyond its end.
     """
     features = heard_features(energies.bands, energies.loudness)
-    encoded = encoder.run({"features": features[None], "state": initial_encoder_state(spec)})["encoded"][0]
     frames = len(features) // MELS_PER_FRAME - spec.delay_frames
-    return encoded[spec.delay_steps :].reshape(frames, spec.frame_features).astype(np.float16)
+    state, told, hop = initial_encoder_state(spec), [], HOP_FRAMES * MELS_PER_FRAME
+    features = np.concatenate([features, np.repeat(features[-1:], -len(features) % hop, axis=0)])
+    for start in range(0, len(features), hop):
+        output = encoder.run({"features": features[None, start : start + hop], "state": state})
+        state = output["next_state"]
+        told.append(output["encoded"].reshape(HOP_FRAMES, spec.frame_features))
+    return np.concatenate(told)[spec.delay_frames :][:frames].astype(np.float16)
 
 
 def hear_all(

@@ -3,8 +3,8 @@ codec, noise, babble and level.
 
 It works on mel energies instead of samples. What a room, a microphone or a noise does to a spectrum of 80 bands is simple there, and costs
 a hundredth of the filters that do it to samples, so every training crop is disturbed anew. Energies are in dB as
-``features.utterance_energies`` gives them; inside, ``power`` is linear, float (mel frames, FINE_BANDS). Every function draws from the generator
-it is given.
+``features.utterance_energies`` gives them; inside, ``power`` is linear, float (mel frames, FINE_BANDS). Every function draws from the
+generator it is given.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,8 @@ def play(energies: Energies, start: int, factor: float, length: int) -> Energies
 
 
 def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """Bands (mel frames, FINE_BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton 2013, VTLP)."""
+    """Bands (mel frames, FINE_BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton
+    2013, VTLP)."""
     source = np.interp(slaney_mel(_HZ / factor), _MEL, np.arange(FINE_BANDS))
     below = np.minimum(source.astype(int), FINE_BANDS - 2)
     share = (source - below).astype(np.float32)
