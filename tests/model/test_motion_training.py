@@ -1,17 +1,21 @@
 """Training in two steps that stop, go on, and end where an uninterrupted run ends; export that equals torch."""
 
 import dataclasses
+import shutil
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from visavis.motion.encoder import HOP_FRAMES, EncoderSpec
+from visavis.export.motion import add_encoder, export_encoder
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, hear_all
 from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import HEARD_VALUES
 from visavis.runtime.engine import OnnxEngine
-from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
+from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE, load_encoder
+from visavis.runtime.weights import WeightsError
 from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
 from visavis.training.encoder_net import AudioEncoder, begin_with_whisper
 from visavis.training.encoder_run import train_encoder
@@ -111,6 +115,28 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
         guess, logits = face(*(torch.from_numpy(array) for array in (window, noisy[:, None], time[:, None], style, events)))
     np.testing.assert_allclose(clean, guess[:, 0].numpy(), atol=1e-4)
     np.testing.assert_allclose(known["chances"], logits.sigmoid().numpy(), atol=1e-5)
+
+
+def test_weights_kept_as_bytes_say_nearly_the_same(
+    small_networks: tuple[AudioEncoder, FaceNet], small_weights: Path, tmp_path: Path
+) -> None:
+    """An encoder takes the place of the one in a manifest, in a quarter of the size."""
+    encoder = small_networks[0]
+    for path in small_weights.iterdir():
+        shutil.copy(path, tmp_path)
+    halves = (tmp_path / ENCODER_FILE).stat().st_size
+    before = load_encoder(tmp_path)
+    with unittest.mock.patch("visavis.export.motion.BYTES_FROM", 256):
+        export_encoder(encoder, tmp_path)
+    with pytest.raises(WeightsError, match="encoder"):
+        load_encoder(tmp_path)
+    add_encoder(tmp_path, encoder.spec, {})
+    after = load_encoder(tmp_path)
+    assert (tmp_path / ENCODER_FILE).stat().st_size < halves - 1000
+    samples = np.random.default_rng(0).integers(-3000, 3000, 8000).astype(np.int16)
+    told, exact = (hear_all(each, samples, 12) for each in (after, before))
+    assert not np.array_equal(told, exact)
+    np.testing.assert_allclose(told, exact, atol=0.01)
 
 
 def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[AudioEncoder, FaceNet]) -> None:

@@ -131,8 +131,8 @@ def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
 
 
 def add_encoder(folder: Path, spec: EncoderSpec, facts: dict[str, Any]) -> Path:
-    """Puts another encoder into the manifest of encoder and face, with its spec, and ``facts`` under "encoder"; nothing else changes. The face
-    must have been trained on phones told in the same way."""
+    """Puts another encoder into the manifest of encoder and face, with its spec, and ``facts`` under "encoder"; nothing else changes. The
+    face must have been trained on phones told in the same way."""
     path = folder / MANIFEST
     content = json.loads(path.read_text(encoding="utf-8"))
     content["files"][ENCODER_FILE] = describe_file(folder / ENCODER_FILE)
@@ -172,8 +172,8 @@ def export_network(
 
 
 def _shrunk(model: onnx.ModelProto, bytes_from: int | None) -> onnx.ModelProto:
-    """Keeps large float32 weights as float16 behind a cast, very large ones as integers behind a cast and a product, which onnxruntime works
-    out once when it loads the file."""
+    """Keeps large float32 weights as float16 behind a cast, very large ones as integers behind a cast and a product, which onnxruntime
+    works out once when it loads the file."""
     weights, casts = [], []
     for weight in model.graph.initializer:
         values = numpy_helper.to_array(weight)
