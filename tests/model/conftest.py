@@ -20,7 +20,7 @@ from visavis.training.body_net import BodyNet  # noqa: E402
 from visavis.training.encoder_net import AudioEncoder  # noqa: E402
 from visavis.training.face_net import FaceNet  # noqa: E402
 
-SMALL_ENCODER = EncoderSpec(width=16, dilations=(1, 2), delay_steps=4)
+SMALL_ENCODER = EncoderSpec(width=16, heads=2, past=4, ahead=(1, 2), delay_steps=4)
 
 TONES = {"AA": 700.0, "S": 5000.0, "M": 200.0, "IY": 2300.0}
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visavis.data.phones import SILENCE
-from visavis.motion.features import BANDS, FEATURES, FLOOR_DB, MEL_RATE, relative_features, utterance_energies, utterance_features
+from visavis.motion.features import FINE_BANDS, FLOOR_DB, HEARD_VALUES, MEL_RATE, heard_features, utterance_energies
 from visavis.motion.phones import PHONE_INDEX
 from visavis.training.corpus import Utterance, phone_at
 from visavis.training.encoder_run import Speech
@@ -33,8 +33,8 @@ def test_a_disturbed_piece_is_sound_again(seed: int) -> None:
     assert told.bands.dtype == told.loudness.dtype == np.float32
     assert np.isfinite(told.bands).all() and np.isfinite(told.loudness).all()
     assert told.bands.min() >= FLOOR_DB - 0.01 and told.loudness.max() < 12
-    features = relative_features(told.bands, told.loudness)
-    assert features.shape == (len(SPOKEN), FEATURES) and np.isfinite(features).all()
+    features = heard_features(told.bands, told.loudness)
+    assert features.shape == (len(SPOKEN), HEARD_VALUES) and np.isfinite(features).all()
 
 
 @settings(max_examples=30, deadline=None)
@@ -49,7 +49,7 @@ def test_the_disturbed_speech_can_still_be_heard_when_it_was(seed: int) -> None:
 @given(st.integers(-200, 400), st.floats(0.7, 1.4), st.integers(4, 300))
 def test_playing_reads_what_lies_there(start: int, factor: float, length: int) -> None:
     ramp = np.arange(240, dtype=np.float32) / 10
-    told = play(Energies(np.tile(ramp[:, None], (1, BANDS)), ramp), start, factor, length)
+    told = play(Energies(np.tile(ramp[:, None], (1, FINE_BANDS)), ramp), start, factor, length)
     positions = start + factor * np.arange(length)
     inside = (positions >= 0) & (positions <= 239)
     np.testing.assert_allclose(told.loudness[inside], positions[inside] / 10, atol=1e-3)
@@ -62,21 +62,22 @@ def test_playing_as_it_is_changes_nothing() -> None:
 
 
 def test_a_shorter_vocal_tract_moves_resonances_up() -> None:
-    bands = np.zeros((1, BANDS), np.float32)
+    bands = np.zeros((1, FINE_BANDS), np.float32)
     bands[0, 20] = 10
-    centre = [float((warp_bands(bands, factor) @ np.arange(BANDS)).item() / warp_bands(bands, factor).sum()) for factor in (0.85, 1, 1.18)]
+    warped = [warp_bands(bands, factor) for factor in (0.85, 1, 1.18)]
+    centre = [float((each @ np.arange(FINE_BANDS)).item() / each.sum()) for each in warped]
     assert centre[0] < centre[1] - 0.5 < centre[2] - 1
 
 
 def test_nobody_is_quiet() -> None:
     told = nobody(600, np.random.default_rng(1))
-    assert told.loudness.max() < -20 and told.bands.shape == (600, BANDS)
+    assert told.loudness.max() < -20 and told.bands.shape == (600, FINE_BANDS)
 
 
 def test_a_mask_hides_a_part_and_keeps_loudness() -> None:
-    features = utterance_features((np.random.default_rng(0).standard_normal(32000) * 3000).astype(np.int16))
+    features = heard_features(*utterance_energies((np.random.default_rng(0).standard_normal(32000) * 3000).astype(np.int16)))
     masked = [mask(features, np.random.default_rng(seed)) for seed in range(10)]
-    assert all(np.array_equal(x[:, BANDS:], features[:, BANDS:]) for x in masked)
+    assert all(np.array_equal(x[:, :2], features[:, :2]) for x in masked)
     shares = [float((x != features).mean()) for x in masked]
     assert max(shares) > 0.02 and max(shares) < 0.6
 
@@ -97,7 +98,7 @@ def test_labels_follow_the_tempo(seed: int) -> None:
         hissing = labels == PHONE_INDEX["S"]
         assert len(features) == 2 * len(labels) == 4 * MEL_RATE
         if 40 < hissing.sum() < len(labels) - 40:
-            loudness = features[:, BANDS].reshape(-1, 2).mean(axis=1)
+            loudness = features[:, 0].reshape(-1, 2).mean(axis=1)
             agreed.append(loudness[hissing].mean() > loudness[~hissing].mean())
     assert np.mean(agreed) > 0.9
     assert phone_at(speech.utterances[0], np.array([2.0]))[0] == PHONE_INDEX["S"]

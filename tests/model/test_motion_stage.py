@@ -103,7 +103,8 @@ def test_a_month_into_the_stream_time_is_still_exact(stage: MotionStage) -> None
     late = replace(
         fresh,
         samples_seen=month * SAMPLE_RATE,
-        encoded_frames=frames,
+        frames_heard=frames,
+        described=frames - 2,
         frames_given=frames - 6,
         features=replace(fresh.features, frame=frames),
     )

@@ -1,20 +1,23 @@
 """Training in two steps that stop, go on, and end where an uninterrupted run ends; export that equals torch."""
 
 import dataclasses
+import shutil
+import unittest.mock
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from visavis.export.motion import export_encoder
-from visavis.motion.encoder import EncoderSpec
+from visavis.export.motion import add_encoder, export_encoder
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, hear_all
 from visavis.motion.face_model import FaceSpec
-from visavis.motion.features import FEATURES
+from visavis.motion.features import HEARD_VALUES
 from visavis.runtime.engine import OnnxEngine
-from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
+from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE, load_encoder
+from visavis.runtime.weights import WeightsError
 from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
-from visavis.training.encoder_net import AudioEncoder
+from visavis.training.encoder_net import AudioEncoder, begin_with_whisper
 from visavis.training.encoder_run import train_encoder
 from visavis.training.face_net import FaceNet
 from visavis.training.face_run import train_face
@@ -95,7 +98,7 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
     def draw(*shape: int) -> np.ndarray:
         return generator.standard_normal(shape).astype(np.float32)
 
-    features, state = draw(1, 8, FEATURES), draw(1, encoder.spec.state_steps, encoder.spec.width)
+    features, state = draw(1, HOP_FRAMES * 4, HEARD_VALUES), draw(1, encoder.spec.state_steps, encoder.spec.width)
     told = OnnxEngine(small_weights / ENCODER_FILE).run({"features": features, "state": state})
     with torch.no_grad():
         encoded, next_state = encoder.encode(torch.from_numpy(features), torch.from_numpy(state))
@@ -114,9 +117,31 @@ def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_w
     np.testing.assert_allclose(known["chances"], logits.sigmoid().numpy(), atol=1e-5)
 
 
+def test_weights_kept_as_bytes_say_nearly_the_same(
+    small_networks: tuple[AudioEncoder, FaceNet], small_weights: Path, tmp_path: Path
+) -> None:
+    """An encoder takes the place of the one in a manifest, in a quarter of the size."""
+    encoder = small_networks[0]
+    for path in small_weights.iterdir():
+        shutil.copy(path, tmp_path)
+    halves = (tmp_path / ENCODER_FILE).stat().st_size
+    before = load_encoder(tmp_path)
+    with unittest.mock.patch("visavis.export.motion.BYTES_FROM", 256):
+        export_encoder(encoder, tmp_path)
+    with pytest.raises(WeightsError, match="encoder"):
+        load_encoder(tmp_path)
+    add_encoder(tmp_path, encoder.spec, {})
+    after = load_encoder(tmp_path)
+    assert (tmp_path / ENCODER_FILE).stat().st_size < halves - 1000
+    samples = np.random.default_rng(0).integers(-3000, 3000, 8000).astype(np.int16)
+    told, exact = (hear_all(each, samples, 12) for each in (after, before))
+    assert not np.array_equal(told, exact)
+    np.testing.assert_allclose(told, exact, atol=0.01)
+
+
 def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[AudioEncoder, FaceNet]) -> None:
     encoder, _ = small_networks
-    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, FEATURES)).astype(np.float32))
+    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, HEARD_VALUES)).astype(np.float32))
     with torch.no_grad():
         whole, _ = encoder.encode(features, encoder.initial_state(1))
         state, pieces = encoder.initial_state(1), []
@@ -126,12 +151,48 @@ def test_encoder_streams_as_it_reads_a_whole_utterance(small_networks: tuple[Aud
     np.testing.assert_allclose(torch.cat(pieces, dim=1).numpy(), whole.numpy(), atol=1e-5)
 
 
-def test_exported_encoder_takes_any_length(small_networks: tuple[AudioEncoder, FaceNet], tmp_path: Path) -> None:
-    encoder = small_networks[0]
-    engine = OnnxEngine(export_encoder(encoder, tmp_path))
-    state = np.zeros((1, encoder.spec.state_steps, encoder.spec.width), np.float32)
-    for mels in (4, 120):
-        assert engine.run({"features": np.zeros((1, mels, FEATURES), np.float32), "state": state})["encoded"].shape[1] == mels // 2
+def test_the_encoder_knows_no_more_of_the_future_than_it_is_late(small_networks: tuple[AudioEncoder, FaceNet]) -> None:
+    """Step i is given sound up to its own end only: its look-ahead is the delay that it declares."""
+    encoder, _ = small_networks
+    features = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 40, HEARD_VALUES)).astype(np.float32))
+    changed = features.clone()
+    changed[:, 20:] = 3.0
+    with torch.no_grad():
+        told, other = (encoder(each, encoder.initial_state(1))[0][0] for each in (features, changed))
+    assert torch.equal(told[:10], other[:10]) and not torch.allclose(told[10:], other[10:])
+
+
+def test_an_encoder_begins_with_whisper(small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    """A made-up checkpoint with OpenAI's names: what it holds is in the layers afterwards, and one of another size is refused."""
+    width = small_encoder.width
+
+    def checkpoint(width: int) -> Path:
+        shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (width, 80, 3), "conv2.weight": (width, width, 3)}
+        shapes |= {f"{name}.bias": (width,) for name in ("conv1", "conv2")}
+        shapes |= {f"ln_post.{kind}": (width,) for kind in ("weight", "bias")} | {"positional_embedding": (1500, width)}
+        for layer in range(4):
+            block = f"blocks.{layer}."
+            shapes |= {f"{block}{norm}.{kind}": (width,) for norm in ("attn_ln", "mlp_ln") for kind in ("weight", "bias")}
+            shapes |= {f"{block}attn.{part}.weight": (width, width) for part in ("query", "key", "value", "out")}
+            shapes |= {f"{block}attn.{part}.bias": (width,) for part in ("query", "value", "out")}
+            shapes |= {f"{block}mlp.0.weight": (4 * width, width), f"{block}mlp.0.bias": (4 * width,)}
+            shapes |= {f"{block}mlp.2.weight": (width, 4 * width), f"{block}mlp.2.bias": (width,)}
+        state = {f"encoder.{name}": torch.randn(shape) for name, shape in shapes.items()} | {"decoder.ln.weight": torch.ones(3)}
+        path = tmp_path / f"whisper{width}.pt"
+        torch.save({"dims": {}, "model_state_dict": state}, path)
+        return path
+
+    network = AudioEncoder(small_encoder)
+    path = checkpoint(width)
+    begin_with_whisper(network, path)
+    content = torch.load(path, weights_only=True)["model_state_dict"]
+    assert torch.equal(network.layers[1].widen.weight, content["encoder.blocks.1.mlp.0.weight"])
+    assert torch.equal(network.layers[0].value.bias, content["encoder.blocks.0.attn.value.bias"])
+    assert torch.equal(network.first.weight, content["encoder.conv1.weight"]) and torch.equal(
+        network.norm.bias, content["encoder.ln_post.bias"]
+    )
+    with pytest.raises(ValueError, match="shape"):
+        begin_with_whisper(network, checkpoint(width + 2))
 
 
 def test_the_shipped_configurations_are_valid() -> None:

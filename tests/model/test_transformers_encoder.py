@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="needs visavis[train]")
 transformers = pytest.importorskip("transformers", reason="needs visavis[transformers]")
 
 from visavis.cli.main import main  # noqa: E402
-from visavis.motion.encoder import EncoderSpec  # noqa: E402
+from visavis.motion.encoder import EncoderSpec, hear_all  # noqa: E402
 from visavis.motion.layout import MOTION_DIM  # noqa: E402
 from visavis.runtime.motion import load_motion_stage  # noqa: E402
 from visavis.runtime.transformers_encoder import load_transformers  # noqa: E402
@@ -55,12 +55,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.mark.parametrize("kind", tuple(SIZES))
 def test_a_stream_is_heard_at_the_right_time_and_never_what_is_yet_to_come(kind: str, saved: Callable[[str], Path]) -> None:
     encoder = load_transformers(saved(kind))
-    assert encoder.frame_features == 16 and encoder.delay_frames == 5
+    assert encoder.frame_features == 16 and (encoder.delay_frames, encoder.hop_frames) == (3, 3)
     samples = np.random.default_rng(0).integers(-300, 300, SAMPLE_RATE).astype(np.int16)
     begin = frame_to_sample(15)
     louder = samples.copy()
     louder[begin:] = np.clip(20 * samples[begin:].astype(int), -32768, 32767)
-    quiet, loud = (encoder.hear_all(sound, frames_in(len(sound))) for sound in (samples, louder))
+    quiet, loud = (hear_all(encoder, sound, frames_in(len(sound))) for sound in (samples, louder))
     assert quiet.shape == (30, 16) and np.isfinite(quiet).all()
     change = np.abs(loud - quiet).max(axis=1)
     # with three frames of later sound and hops of three, frames before 10 cannot know what begins with frame 15
@@ -75,7 +75,7 @@ def test_a_face_model_trains_on_one_and_runs_with_it(small_corpus: Path, tmp_pat
         corpus=str(small_corpus), output=str(tmp_path / "face"), encoder=str(folder), past=6, width=16, heads=2, context_layers=1,
         denoiser_layers=1, copies=2, noise_draws=1, silence_share=0.0, loop=LoopConfig(2, 4, 1e-3, warmup_steps=1),
     )  # fmt: skip
-    train_face(config, EncoderSpec(16, (1, 2), 4))
+    train_face(config, EncoderSpec(16, 2, 4, (1, 2), 4))
     weights = tmp_path / "weights"
     encoder = Path(__file__).resolve().parents[2] / "config" / "train" / "encoder.yaml"
     assert main(["export", "face", "--checkpoint", config.output, "--to", str(weights), "--config", str(encoder)]) == 0

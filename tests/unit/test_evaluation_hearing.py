@@ -7,7 +7,6 @@ from visavis.audio.load import load
 from visavis.cli.defaults import default_speech
 from visavis.evaluation.hearing import add_noise, hear, score, truth_of
 from visavis.evaluation.recordings import Recording
-from visavis.motion.encoder import MelEncoder
 from visavis.motion.phones import PHONE_INDEX
 from visavis.plotting.phone_track import phone_file, read_phones
 from visavis.runtime.motion import load_encoder
@@ -36,7 +35,7 @@ def test_noise_is_as_loud_as_it_was_asked_for(speech: Recording) -> None:
 
 
 def test_the_shipped_encoder_hears_most_and_less_in_noise(speech: Recording) -> None:
-    encoder = MelEncoder(*load_encoder())
+    encoder = load_encoder()
     quiet, noisy = hear(speech, encoder), hear(speech, encoder, 0)
     assert quiet.phones > 0.6 and quiet.shapes > 0.7 and quiet.lips_recall > 0.8 and quiet.silent > 0.8
     assert noisy.phones < quiet.phones - 0.05

@@ -21,11 +21,10 @@ def phones(args: argparse.Namespace) -> int:
 
     from visavis.evaluation.hearing import hear
     from visavis.evaluation.recordings import join, librivox, read_recordings
-    from visavis.motion.encoder import MelEncoder
     from visavis.runtime.motion import load_encoder
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
-    encoder = MelEncoder(*load_encoder(args.weights or DEFAULT_WEIGHTS))
+    encoder = load_encoder(args.weights or DEFAULT_WEIGHTS)
     recording = join(librivox() if args.recordings is None else read_recordings(args.recordings, args.language))
     conditions = {"as recorded": None} | {f"noise at {level:g} dB": level for level in args.noise}
     found = {name: hear(recording, encoder, level) for name, level in conditions.items()}

@@ -9,7 +9,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "network",
         choices=("encoder", "face", "body", "style", "refine"),
-        help="encoder: before the face model is trained; face: writes the manifest too; body: adds itself to that; "
+        help="encoder: before the face model is trained, or in place of the one that a manifest there has; face: writes the manifest too; "
+        "body: adds itself to that; "
         "style: measures how the weights there follow a style and adds that; refine: the face refinement, with a manifest of its own",
     )
     parser.add_argument("--checkpoint", type=Path, help="output folder of the training (not for style)")
@@ -29,8 +30,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     import json
 
-    from visavis.export.motion import average_weights, export_encoder, export_face, write_manifest
+    from visavis.export.motion import add_encoder, average_weights, export_encoder, export_face, write_manifest
     from visavis.motion.wave_encoder import WaveSpec
+    from visavis.runtime.weights import MANIFEST
     from visavis.training.config import EncoderTraining, load_config
     from visavis.training.encoder_net import AudioEncoder
     from visavis.training.face_net import FaceNet
@@ -56,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
             load_average(early, args.early)
             average_weights(network, early, args.early_share)
         print(export_encoder(network, args.to, args.lip_odds))
+        if (args.to / MANIFEST).exists():
+            facts = json.loads(args.metrics.read_text()) if args.metrics else {}
+            print(add_encoder(args.to, encoder_spec, {"steps": trained_steps(args.checkpoint), **facts}))
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)
     face = FaceNet(face_spec)

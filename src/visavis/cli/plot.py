@@ -108,8 +108,8 @@ def _phones(source: Path, clip: Clip, weights: str) -> "tuple[tuple[Phone, ...],
     from visavis.runtime.motion import load_encoder
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
-    encoder, spec = load_encoder(Path(weights) if weights else DEFAULT_WEIGHTS)
-    return likeliest_phones(phone_posteriors(clip.samples, encoder, spec)), "as the encoder\nhears them"
+    encoder = load_encoder(Path(weights) if weights else DEFAULT_WEIGHTS)
+    return likeliest_phones(phone_posteriors(clip.samples, encoder)), "as the encoder\nhears them"
 
 
 def _manner(clip: Clip, args: argparse.Namespace) -> str:

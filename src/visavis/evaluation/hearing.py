@@ -7,10 +7,9 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from visavis.evaluation.recordings import Recording
-from visavis.motion.encoder import STEPS_PER_FRAME, MelEncoder
-from visavis.motion.features import frame_features, initial_feature_state
+from visavis.motion.encoder import STEPS_PER_FRAME, MelEncoder, hear_all
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
-from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample
+from visavis.timing import FRAME_RATE, SAMPLE_RATE
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     LIPS_CLOSED,
@@ -43,14 +42,8 @@ class Hearing:
 def hear(recording: Recording, encoder: MelEncoder, noise_db: float | None = None, seed: int = 0) -> Hearing:
     """The encoder on a recording, streaming. noise_db: signal-to-noise ratio of a noise like that of a room, over the speech alone."""
     samples = recording.samples if noise_db is None else add_noise(recording, noise_db, seed)
-    features, state, given = initial_feature_state(), encoder.initial_state(), []
-    padded = np.concatenate([samples, np.zeros(SAMPLE_RATE, np.int16)])
-    for frame in range(len(samples) * FRAME_RATE // SAMPLE_RATE + encoder.delay_frames):
-        piece = padded[frame_to_sample(frame) : frame_to_sample(frame + 1)]
-        mels, features = frame_features(piece, features)
-        values, state = encoder.encode(piece, mels, state)
-        given.append(values.reshape(STEPS_PER_FRAME, -1)[:, : len(PHONES)])
-    guess = np.concatenate(given[encoder.delay_frames :]).argmax(axis=1)
+    frames = len(samples) * FRAME_RATE // SAMPLE_RATE
+    guess = hear_all(encoder, samples, frames).reshape(frames * STEPS_PER_FRAME, -1)[:, : len(PHONES)].argmax(axis=1)
     return score(guess, truth_of(recording, len(guess)))
 
 

@@ -13,9 +13,9 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from visavis.motion.body_model import BODY_VALUES, BodySpec
-from visavis.motion.encoder import EncoderSpec
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec
 from visavis.motion.face_model import FaceSpec
-from visavis.motion.features import FEATURES, MELS_PER_FRAME
+from visavis.motion.features import HEARD_VALUES, MELS_PER_FRAME
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES
 from visavis.motion.wave_encoder import WaveSpec
 from visavis.runtime.motion import BODY_CONTEXT_FILE, BODY_DENOISER_FILE, CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE
@@ -31,6 +31,9 @@ HALVED_FROM = 256
 """Weights of at least this many numbers are kept as float16 in the file: half the size, and the networks cannot tell. They compute in
 float32.
 """
+BYTES_FROM = 65536
+"""Weights of the encoder of at least this many numbers are kept as 8-bit integers and one scale for each output: a quarter of the size. It
+computes in float32 too."""
 
 
 class _Encode(nn.Module):
@@ -47,16 +50,15 @@ class _Encode(nn.Module):
 
 
 def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -> Path:
-    """Writes the encoder for any number of mel frames at once; the stage uses ``MELS_PER_FRAME``, training a whole utterance.
+    """Writes the encoder for one hop.
 
     lip_odds: factor on the odds of P, B and M. A closure that is missed is seen at once, one too many hardly, so above 1 is right for
     showing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ENCODER_FILE
-    example = (torch.zeros(1, MELS_PER_FRAME, FEATURES), network.initial_state(1))
-    axes = {"features": {1: "mels"}, "encoded": {1: "steps"}}
-    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], axes)
+    example = (torch.zeros(1, HOP_FRAMES * MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
+    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], {}, BYTES_FROM)
     return path
 
 
@@ -128,6 +130,17 @@ def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
     return write_json(path, content)
 
 
+def add_encoder(folder: Path, spec: EncoderSpec, facts: dict[str, Any]) -> Path:
+    """Puts another encoder into the manifest of encoder and face, with its spec, and ``facts`` under "encoder"; nothing else changes. The
+    face must have been trained on phones told in the same way."""
+    path = folder / MANIFEST
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["files"][ENCODER_FILE] = describe_file(folder / ENCODER_FILE)
+    content["specs"]["encoder"] = asdict(spec)
+    content["encoder"] = facts
+    return write_json(path, content)
+
+
 def describe_file(path: Path) -> dict[str, Any]:
     """What a manifest says of a file."""
     return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
@@ -143,22 +156,38 @@ def write_json(path: Path, content: dict[str, Any]) -> Path:
 
 
 def export_network(
-    network: nn.Module, example: tuple[Tensor, ...], path: Path, inputs: list[str], outputs: list[str], axes: dict[str, dict[int, str]]
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    inputs: list[str],
+    outputs: list[str],
+    axes: dict[str, dict[int, str]],
+    bytes_from: int | None = None,
 ) -> None:
-    """Writes ``network`` as ONNX, its large weights as float16."""
+    """Writes ``network`` as ONNX, its large weights as float16, those of ``bytes_from`` numbers or more as 8-bit integers."""
     torch.onnx.export(
         network.eval(), example, str(path), input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False
     )
-    onnx.save(_halved(onnx.load(str(path))), str(path))
+    onnx.save(_shrunk(onnx.load(str(path)), bytes_from), str(path))
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Keeps large float32 weights as float16 behind a cast, which onnxruntime does once when it loads the file."""
+def _shrunk(model: onnx.ModelProto, bytes_from: int | None) -> onnx.ModelProto:
+    """Keeps large float32 weights as float16 behind a cast, very large ones as integers behind a cast and a product, which onnxruntime
+    works out once when it loads the file."""
     weights, casts = [], []
     for weight in model.graph.initializer:
         values = numpy_helper.to_array(weight)
         if values.dtype != np.float32 or values.size < HALVED_FROM:
             weights.append(weight)
+            continue
+        if bytes_from is not None and values.size >= bytes_from:
+            # one scale for each output: the columns of a matrix, the first axis of a convolution
+            inner = 0 if values.ndim == 2 else tuple(range(1, values.ndim))
+            scale = np.abs(values).max(axis=inner, keepdims=True) / 127 + np.float32(1e-12)
+            weights.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), f"{weight.name}.bytes"))
+            weights.append(numpy_helper.from_array(scale.astype(np.float32), f"{weight.name}.scale"))
+            casts.append(onnx.helper.make_node("Cast", [f"{weight.name}.bytes"], [f"{weight.name}.whole"], to=onnx.TensorProto.FLOAT))
+            casts.append(onnx.helper.make_node("Mul", [f"{weight.name}.whole", f"{weight.name}.scale"], [weight.name]))
             continue
         weights.append(numpy_helper.from_array(values.astype(np.float16), f"{weight.name}.half"))
         casts.append(onnx.helper.make_node("Cast", [f"{weight.name}.half"], [weight.name], to=onnx.TensorProto.FLOAT))

@@ -1,4 +1,5 @@
-"""Causal audio features of the stream: log-mel bands relative to a running speech level and to a running mean spectrum, and loudness.
+"""Causal audio features of the stream: loudness, rough bands for the body, and fine bands for the speech encoder, all relative to a running
+speech level.
 
 One video frame (1/30 s) holds ``MELS_PER_FRAME`` = 4 mel frames, so features and pictures share one integer clock and never drift. Mel
 frame k (counted from the start of the utterance) looks at the ``WINDOW`` samples that end just before sample ``(k + 1) * 400 // 3``:
@@ -21,10 +22,16 @@ WINDOW = 400
 FFT_SIZE = 512
 BANDS = 48
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
-FEATURES = BANDS + 2
-"""Values a mel frame: ``BANDS`` log-mel energies, loudness relative to the running level, absolute loudness."""
+FINE_BANDS = 80
+"""Bands of the speech encoder: those of Whisper (Slaney's mel scale, filters of equal area, 0 to 8 kHz), whose weights it began with."""
 
 RELATIVE_LOUDNESS, ABSOLUTE_LOUDNESS = BANDS, BANDS + 1
+FEATURES = BANDS + 2 + FINE_BANDS
+"""Values a mel frame: ``BANDS`` rough log-mel energies, loudness relative to the running level, absolute loudness, fine bands."""
+
+HEARD = slice(BANDS, FEATURES)
+"""Those of them that the speech encoder is given: both loudnesses and the fine bands."""
+HEARD_VALUES = 2 + FINE_BANDS
 
 FLOOR_DB = -80.0
 INITIAL_LEVEL_DB = -26.0
@@ -77,46 +84,36 @@ def frame_features(samples: NDArray[np.int16], state: FeatureState) -> tuple[NDA
     heard = np.concatenate([state.history, samples.astype(np.float32) / np.float32(32768)])
     ends = [mel_end(state.frame * MELS_PER_FRAME + k) - start + WINDOW for k in range(MELS_PER_FRAME)]
     windows = np.stack([heard[end - WINDOW : end] for end in ends])
-    bands, loudness = _energies(windows)
-    features, level = _relative_to_level(bands, loudness, state.level_db)
-    features, spectrum = _relative_to_spectrum(features, loudness, state.spectrum)
-    return features, FeatureState(state.frame + 1, heard[len(heard) - WINDOW :], level, spectrum)
+    rough, fine, loudness = _energies(windows)
+    levels = _levels(loudness, state.level_db)
+    relative, spectrum = _rough_features(rough, loudness, levels, state.spectrum)
+    features = np.column_stack([relative, _heard_features(fine, loudness, levels)])
+    return features, FeatureState(state.frame + 1, heard[len(heard) - WINDOW :], float(levels[-1]), spectrum)
 
 
-def utterance_features(samples: NDArray[np.int16]) -> NDArray[np.float32]:
-    """Features of a whole utterance in one go, for training: float32 (mel frames, FEATURES); samples after the last whole video frame are
-    left out.
+def heard_features(fine: NDArray[np.float32], loudness: NDArray[np.float32], level_db: float = INITIAL_LEVEL_DB) -> NDArray[np.float32]:
+    """What the speech encoder is given, (mel frames, HEARD_VALUES), of energies in dB as ``utterance_energies`` gives them. level_db:
+    running level that the stream has reached before; by default it begins.
     """
-    return relative_features(*utterance_energies(samples))
+    return _heard_features(fine, loudness, _levels(loudness, level_db))
 
 
-def relative_features(
-    bands: NDArray[np.float32],
-    loudness: NDArray[np.float32],
-    level_db: float = INITIAL_LEVEL_DB,
-    spectrum: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
-    """Features (mel frames, FEATURES) of energies in dB as ``utterance_energies`` gives them. level_db, spectrum: running level and running
-    mean (BANDS,) that the stream has reached before; by default it begins.
-    """
-    features, _ = _relative_to_level(bands, loudness, level_db)
-    return _relative_to_spectrum(features, loudness, MEAN_SPECTRUM if spectrum is None else spectrum)[0]
-
-
-def is_speech(features: NDArray[np.float32], loudness: NDArray[np.float32]) -> NDArray[np.bool_]:
+def is_speech(loudness: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which mel frames count for the mean spectrum: those near the level and above the quietest level there is."""
-    return (features[:, RELATIVE_LOUDNESS] > -SPECTRUM_DEPTH) & (loudness > LOWEST_LEVEL_DB)
+    return ((loudness - levels) / 20 > -SPECTRUM_DEPTH) & (loudness > LOWEST_LEVEL_DB)
 
 
 def utterance_energies(samples: NDArray[np.int16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Band energies (mel frames, BANDS) and loudness (mel frames,) of a whole utterance in dB, before anything is taken off."""
+    """Fine band energies (mel frames, FINE_BANDS) and loudness (mel frames,) of a whole utterance in dB, before anything is taken off, for
+    training. Samples after the last whole video frame are left out.
+    """
     frames = 3 * len(samples) // frame_to_sample(3)
     if frames == 0:
-        return np.zeros((0, BANDS), np.float32), np.zeros(0, np.float32)
+        return np.zeros((0, FINE_BANDS), np.float32), np.zeros(0, np.float32)
     heard = np.concatenate([np.zeros(WINDOW, np.float32), samples.astype(np.float32) / np.float32(32768)])
     ends = (np.arange(1, frames * MELS_PER_FRAME + 1) * _MEL_HOP_THIRDS) // 3
-    windows = np.lib.stride_tricks.sliding_window_view(heard, WINDOW)[ends]
-    return _energies(windows)
+    _, fine, loudness = _energies(np.lib.stride_tricks.sliding_window_view(heard, WINDOW)[ends])
+    return fine, loudness
 
 
 def hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,42 +125,52 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(700 * (10 ** (mel / 2595) - 1))
 
 
-def _energies(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Band energies (n, BANDS) and loudness (n,) of windows (n, WINDOW), in dB relative to a full-scale sine, never under ``FLOOR_DB``."""
+def _energies(windows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Rough (n, BANDS) and fine band energies (n, FINE_BANDS) and loudness (n,) of windows (n, WINDOW), in dB relative to a full-scale sine
+    (fine bands: one near 1 kHz), never under ``FLOOR_DB``."""
     floor = np.float32(10 ** (FLOOR_DB / 10))
-    parts = windows @ _FOURIER
-    power = parts[:, : len(_BINS)] ** 2 + parts[:, len(_BINS) :] ** 2
-    bands = 10 * np.log10(power @ _MEL_WEIGHTS + floor)
+    rough = 10 * np.log10(_power(windows, _FOURIER) @ _MEL_WEIGHTS + floor)
+    fine = 10 * np.log10(_power(windows, _FINE_FOURIER) @ _FINE_WEIGHTS + floor)
     loudness = 10 * np.log10(2 * np.mean(windows**2, axis=1, dtype=np.float32) + floor)
-    return bands.astype(np.float32), loudness.astype(np.float32)
+    return rough.astype(np.float32), fine.astype(np.float32), loudness.astype(np.float32)
 
 
-def _relative_to_level(bands: NDArray[np.float32], loudness: NDArray[np.float32], level_db: float) -> tuple[NDArray[np.float32], float]:
-    """Scales to about -2..1 after taking off the running level, which jumps up with speech and sinks slowly. Returns features and the
-    last level.
-    """
+def _power(windows: NDArray[np.float32], fourier: NDArray[np.float32]) -> NDArray[np.float32]:
+    parts = windows @ fourier
+    bins = fourier.shape[1] // 2
+    return np.asarray(parts[:, :bins] ** 2 + parts[:, bins:] ** 2)
+
+
+def _levels(loudness: NDArray[np.float32], level_db: float) -> NDArray[np.float32]:
+    """The running level after each mel frame: it jumps up with speech and sinks slowly."""
     levels = np.empty(len(loudness), np.float32)
     for index, value in enumerate(loudness.tolist()):
         level_db += LEVEL_ATTACK * (value - level_db) if value > level_db else -LEVEL_DECAY_DB
         level_db = max(level_db, LOWEST_LEVEL_DB)
         levels[index] = level_db
-    relative = (loudness - levels) / 20
-    absolute = (loudness + 40) / 20
-    return np.column_stack([(bands - levels[:, None]) / 20 + 1, relative, absolute]).astype(np.float32), level_db
+    return levels
 
 
-def _relative_to_spectrum(
-    features: NDArray[np.float32], loudness: NDArray[np.float32], spectrum: NDArray[np.float32]
+def _heard_features(fine: NDArray[np.float32], loudness: NDArray[np.float32], levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Loudness relative to the level and absolute, about -2..1, and fine bands as Whisper scales them when the loudest speech has -20 dB:
+    about -0.5..1.5."""
+    relative, absolute = (loudness - levels) / 20, (loudness + 40) / 20
+    return np.column_stack([relative, absolute, (fine - levels[:, None]) / 40 + FINE_OFFSET]).astype(np.float32)
+
+
+def _rough_features(
+    bands: NDArray[np.float32], loudness: NDArray[np.float32], levels: NDArray[np.float32], spectrum: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Moves the bands so that their running mean over speech is ``MEAN_SPECTRUM``: microphone, room and timbre drop out. Returns features
-    and the last mean.
+    """Bands scaled to about -2..1 and moved so that their running mean over speech is ``MEAN_SPECTRUM``: microphone, room and timbre drop
+    out. Returns them and the last mean.
     """
-    speech = is_speech(features, loudness)
-    moved = features.copy()
-    for index in range(len(features)):
+    scaled = ((bands - levels[:, None]) / 20 + 1).astype(np.float32)
+    speech = is_speech(loudness, levels)
+    moved = scaled.copy()
+    for index in range(len(scaled)):
         if speech[index]:
-            spectrum = spectrum + np.float32(SPECTRUM_SHARE) * (features[index, :BANDS] - spectrum)
-        moved[index, :BANDS] += MEAN_SPECTRUM - spectrum
+            spectrum = spectrum + np.float32(SPECTRUM_SHARE) * (scaled[index] - spectrum)
+        moved[index] += MEAN_SPECTRUM - spectrum
     return moved, spectrum
 
 
@@ -181,19 +188,44 @@ def _mel_weights() -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def _fourier() -> NDArray[np.float32]:
-    """Windowed Fourier transform as one matrix, float32 (WINDOW, 2 * len(_BINS)): a full-scale sine gives power 1 in its bin. Quicker
+def slaney_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slaney's mel scale (Auditory Toolbox, 1998): even up to 1 kHz, logarithmic above. Mel 0 is 0 Hz, 15 is 1 kHz."""
+    return np.asarray(np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27)))
+
+
+def slaney_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.where(hz < 1000, hz * 3 / 200, 15 + 27 * np.log(np.maximum(hz, 1) / 1000) / np.log(6.4)))
+
+
+def _fine_weights() -> NDArray[np.float32]:
+    """Whisper's filters, float32 (len(_FINE_BINS), FINE_BANDS), times what makes the tops of those below 1 kHz 1."""
+    edges = slaney_hz(np.linspace(0, float(slaney_mel(np.array(SAMPLE_RATE / 2))), FINE_BANDS + 2))
+    hz = _FINE_BINS[:, None] * SAMPLE_RATE / WINDOW
+    rise = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    fall = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
+    return (np.clip(np.minimum(rise, fall), 0, None) * (edges[2] - edges[0]) / (edges[2:] - edges[:-2])).astype(np.float32)
+
+
+def _fourier(bins: NDArray[np.integer], size: int) -> NDArray[np.float32]:
+    """Windowed Fourier transform as one matrix, float32 (WINDOW, 2 * len(bins)): a full-scale sine gives power 1 in its bin. Quicker
     here than an FFT.
     """
     time = np.arange(WINDOW)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (time + 0.5) / WINDOW)
-    phase = 2 * np.pi * np.outer(time, _BINS) / FFT_SIZE
+    phase = 2 * np.pi * np.outer(time, bins) / size
     return (np.concatenate([np.cos(phase), np.sin(phase)], axis=1) * (hann * 2 / hann.sum())[:, None]).astype(np.float32)
 
 
 _BINS = np.arange(1, int(HIGHEST_HZ * FFT_SIZE / SAMPLE_RATE) + 1)
-_FOURIER = _fourier()
+_FOURIER = _fourier(_BINS, FFT_SIZE)
 _MEL_WEIGHTS = _mel_weights()
+_FINE_BINS = np.arange(0, WINDOW // 2 + 1)
+_FINE_FOURIER = _fourier(_FINE_BINS, WINDOW)
+_FINE_WEIGHTS = _fine_weights()
+
+FINE_OFFSET = 1.106
+"""Of the scaled fine bands: Whisper's log10 of power over samples (40 dB more than ours in these filters, less 15.8 for their height), 4
+added, a quarter of it, for a level of -20 dB."""
 
 MEAN_SPECTRUM: NDArray[np.float32] = np.array(
     [

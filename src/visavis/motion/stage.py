@@ -69,14 +69,15 @@ class BodyNetworks:
 class MotionState:
     """All that a stream carries from step to step; its size does not grow.
 
-    samples_seen, encoded_frames, frames_given: counts from the start of the utterance. pending: int16 samples of the unfinished video
-    frame.
+    samples_seen, frames_heard, frames_given: counts from the start of the utterance. described: frames that the encoder has described, from
+    minus its delay on. pending: int16 samples of the unfinished video frame.
     sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. manner: of the chunks to come. body: of body
     and hands, None without a model of them. ended: the stream was flushed.
     """
 
     samples_seen: int
-    encoded_frames: int
+    frames_heard: int
+    described: int
     frames_given: int
     pending: NDArray[np.int16]
     features: FeatureState
@@ -107,6 +108,9 @@ class MotionStage:
         self._encoder, self._context, self._denoiser = encoder, context, denoiser
         self._face_spec, self._config = face_spec, config
         self._ahead = face_spec.future + encoder.delay_frames
+        # what the last frame of a chunk waits for the encoder's hop to be full
+        hop, needed = encoder.hop_frames, face_spec.chunk + self._ahead
+        self._hop_wait = -needed % hop if face_spec.chunk % hop == 0 else hop - 1
         if body is not None and (body.spec.chunk != face_spec.chunk or body.spec.future > self._ahead):
             raise ValueError(
                 f"the body model makes {body.spec.chunk} frames from {body.spec.future} frames of later sound, "
@@ -119,14 +123,15 @@ class MotionStage:
 
     @property
     def latency_samples(self) -> int:
-        """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, and the encoder's delay."""
-        return frame_to_sample(self._face_spec.chunk - 1 + self._face_spec.future + self._encoder.delay_frames)
+        """Of the first frame of a chunk, which waits longest: the rest of its chunk, the sound after it, the encoder's delay and hop."""
+        return frame_to_sample(self._face_spec.chunk - 1 + self._ahead + self._hop_wait)
 
     def initial_state(self) -> MotionState:
         face = self._face_spec
         return MotionState(
             samples_seen=0,
-            encoded_frames=0,
+            frames_heard=0,
+            described=-self._encoder.delay_frames,
             frames_given=0,
             pending=np.zeros(0, np.int16),
             features=initial_feature_state(),
@@ -162,7 +167,7 @@ class MotionStage:
         if final:
             total = frames_in(seen)
             while state.frames_given < total:
-                length = frame_to_sample(state.encoded_frames + 1) - frame_to_sample(state.encoded_frames)
+                length = frame_to_sample(state.frames_heard + 1) - frame_to_sample(state.frames_heard)
                 padded = np.zeros(length, np.int16)
                 padded[: len(heard)] = heard
                 state, heard = self._hear(state, padded, chunks)
@@ -174,37 +179,37 @@ class MotionStage:
         """Takes whole video frames off ``heard``, appends what they complete to ``chunks``, gives the rest back."""
         position = 0
         while True:
-            frame = state.encoded_frames
+            frame = state.frames_heard
             length = frame_to_sample(frame + 1) - frame_to_sample(frame)
             if len(heard) - position < length:
                 return state, heard[position:].copy()
-            state = self._hear_frame(state, heard[position : position + length])
+            state = self._hear_frame(state, heard[position : position + length], chunks)
             position += length
-            described = state.encoded_frames - self._encoder.delay_frames
-            ready = described - self._face_spec.future - state.frames_given
-            if ready == self._face_spec.chunk:
-                chunk = self._next_chunk(state)
-                # chunk by chunk, so that no vectorised function ever sees another shape
-                motion = to_motion(self._face_spec, chunk)
-                body = self._next_body(state, motion)
-                chunks.append(motion)
-                past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
-                state = replace(state, past=past, body=body, frames_given=state.frames_given + len(chunk))
 
-    def _hear_frame(self, state: MotionState, samples: NDArray[np.int16]) -> MotionState:
+    def _hear_frame(self, state: MotionState, samples: NDArray[np.int16], chunks: list[Array]) -> MotionState:
         features, feature_state = frame_features(samples, state.features)
         encoded, encoder_state = self._encoder.encode(samples, features, state.encoder)
-        sound = state.sound
-        # the encoder's first outputs describe the time before the stream began
-        if state.encoded_frames >= self._encoder.delay_frames:
-            sound = np.concatenate([sound[1:], encoded[None]])
         body = state.body
         if body is not None:
             values, heard = body_sound(samples, features, body.heard)
             body = replace(body, heard=heard, sound=np.concatenate([body.sound[1:], values[None]]))
-        return replace(
-            state, features=feature_state, encoder=encoder_state, sound=sound, body=body, encoded_frames=state.encoded_frames + 1
-        )
+        state = replace(state, features=feature_state, encoder=encoder_state, body=body, frames_heard=state.frames_heard + 1)
+        for frame in encoded:
+            # the first ones describe the time before the stream began
+            sound = state.sound if state.described < 0 else np.concatenate([state.sound[1:], frame[None]])
+            state = replace(state, sound=sound, described=state.described + 1)
+            if state.described - self._face_spec.future - state.frames_given == self._face_spec.chunk:
+                state = self._add_chunk(state, chunks)
+        return state
+
+    def _add_chunk(self, state: MotionState, chunks: list[Array]) -> MotionState:
+        chunk = self._next_chunk(state)
+        # chunk by chunk, so that no vectorised function ever sees another shape
+        motion = to_motion(self._face_spec, chunk)
+        body = self._next_body(state, motion)
+        chunks.append(motion)
+        past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
+        return replace(state, past=past, body=body, frames_given=state.frames_given + len(chunk))
 
     def _next_chunk(self, state: MotionState) -> Array:
         spec = self._face_spec

@@ -2,7 +2,7 @@
 anew.
 
 Each time, the newest ``ahead_frames`` serve only as later sound for those before them. So a frame is known ``ahead_frames`` after it was
-said, and up to ``hop_frames`` - 1 later because it waits for the others of its hop.
+said, and later because it waits for the others of its hop.
 """
 
 from dataclasses import dataclass
@@ -47,11 +47,10 @@ class WindowModel(Protocol):
 
 @dataclass(frozen=True)
 class WaveState:
-    """window: int16 (window_samples,), the latest sound. frames: heard so far. ready: (n, values), frames described and not yet given."""
+    """window: int16 (window_samples,), the latest sound. waiting: frames heard since the model last ran."""
 
     window: NDArray[np.int16]
-    frames: int
-    ready: Array
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -63,23 +62,25 @@ class WaveEncoder:
 
     @property
     def delay_frames(self) -> int:
-        return self.spec.ahead_frames + self.spec.hop_frames - 1
+        return self.spec.ahead_frames
+
+    @property
+    def hop_frames(self) -> int:
+        return self.spec.hop_frames
 
     @property
     def frame_features(self) -> int:
         return self.spec.values
 
     def initial_state(self) -> WaveState:
-        spec = self.spec
-        return WaveState(np.zeros(spec.window_samples, np.int16), 0, np.zeros((spec.hop_frames - 1, spec.values), np.float32))
+        return WaveState(np.zeros(self.spec.window_samples, np.int16), 0)
 
     def encode(self, samples: NDArray[np.int16], features: Array, state: WaveState) -> tuple[Array, WaveState]:
         spec = self.spec
         window = np.concatenate([state.window, samples])[-spec.window_samples :]
-        frames, ready = state.frames + 1, state.ready
-        if frames % spec.hop_frames == 0:
-            ready = np.concatenate([ready, self._describe(window)])
-        return ready[0], WaveState(window, frames, ready[1:])
+        if state.waiting + 1 < spec.hop_frames:
+            return np.zeros((0, spec.values), np.float32), WaveState(window, state.waiting + 1)
+        return self._describe(window), WaveState(window, 0)
 
     def _describe(self, window: NDArray[np.int16]) -> Array:
         """The frames of one hop, (hop_frames, values): steps of the model at the middle of each, by straight lines."""
@@ -93,14 +94,3 @@ class WaveEncoder:
         after = np.clip(np.searchsorted(places, middles), 1, len(places) - 1)
         share = np.clip((middles - places[after - 1]) / (places[after] - places[after - 1]), 0, 1)[:, None].astype(np.float32)
         return ((1 - share) * steps[after - 1] + share * steps[after]).astype(np.float32)
-
-    def hear_all(self, samples: NDArray[np.int16], frames: int) -> Array:
-        """What a stream of ``samples`` is heard as, moved to the frames that it describes: (frames, values)."""
-        late = frames + self.delay_frames
-        padded = np.concatenate([samples, np.zeros(max(frame_to_sample(late) - len(samples), 0), np.int16)])
-        state, told = self.initial_state(), []
-        nothing = np.zeros((0, 0), np.float32)
-        for frame in range(late):
-            values, state = self.encode(padded[frame_to_sample(frame) : frame_to_sample(frame + 1)], nothing, state)
-            told.append(values)
-        return np.array(told[self.delay_frames :], np.float32)

@@ -8,29 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.phones import PHONES, Phone
-from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec, encode_frame, initial_encoder_state
-from visavis.motion.features import frame_features, initial_feature_state
+from visavis.motion.encoder import STEPS_PER_FRAME, MelEncoder, hear_all
 from visavis.motion.phones import phone_index
-from visavis.timing import FRAME_RATE, frame_to_sample, frames_in
-from visavis.types import Engine, check_samples
+from visavis.timing import FRAME_RATE, frames_in
+from visavis.types import check_samples
 
 STEP_RATE = STEPS_PER_FRAME * FRAME_RATE
 CHANGE_COST = 3.0
 """Nats that a change of phone costs: without it single steps of doubt would cut phones in pieces."""
 
 
-def phone_posteriors(samples: NDArray[np.int16], encoder: Engine, spec: EncoderSpec) -> NDArray[np.float32]:
+def phone_posteriors(samples: NDArray[np.int16], encoder: MelEncoder) -> NDArray[np.float32]:
     """How likely each phone is at each 1/60 s, in step with the sound: float32 (steps, phones), as the motion model is given them."""
     frames = frames_in(len(check_samples(samples)))
-    padded = np.zeros(frame_to_sample(frames + spec.delay_frames), np.int16)
-    padded[: len(samples)] = samples
-    sound, state = initial_feature_state(), initial_encoder_state(spec)
-    steps = []
-    for frame in range(frames + spec.delay_frames):
-        features, sound = frame_features(padded[frame_to_sample(frame) : frame_to_sample(frame + 1)], sound)
-        encoded, state = encode_frame(encoder, features, state)
-        steps.append(encoded.reshape(STEPS_PER_FRAME, spec.features)[:, : len(PHONES)])
-    return np.concatenate([np.zeros((0, len(PHONES)), np.float32), *steps])[spec.delay_steps :]
+    return hear_all(encoder, samples, frames).reshape(frames * STEPS_PER_FRAME, -1)[:, : len(PHONES)]
 
 
 def likeliest_phones(posteriors: NDArray[np.float32], change_cost: float = CHANGE_COST) -> tuple[Phone, ...]:

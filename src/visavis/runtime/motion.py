@@ -76,7 +76,7 @@ def load_style_scale(weights_dir: Path = DEFAULT_WEIGHTS) -> StyleScale:
         raise WeightsError(f"{weights_dir / MANIFEST} does not describe its styles ({error!r}): {REPAIR}") from error
 
 
-def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Path], Engine] = OnnxEngine) -> tuple[Engine, EncoderSpec]:
+def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Path], Engine] = OnnxEngine) -> MelEncoder:
     """Only the audio encoder of the weights, for who wants to see what it hears. WeightsError as ``load_motion_stage``."""
     manifest = read_manifest(weights_dir)
     path = manifest.path(ENCODER_FILE)
@@ -84,7 +84,7 @@ def load_encoder(weights_dir: Path = DEFAULT_WEIGHTS, make_engine: Callable[[Pat
         spec = EncoderSpec(**as_fields(manifest.specs["encoder"]))
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{weights_dir / MANIFEST} does not describe its encoder ({error!r}): {REPAIR}") from error
-    return make_engine(path), spec
+    return MelEncoder(make_engine(path), spec)
 
 
 def as_fields(values: dict[str, Any]) -> dict[str, Any]:

@@ -176,7 +176,19 @@ def _mean(x: list[Any], attributes: dict[str, Any]) -> torch.Tensor:
     return x[0].mean(tuple(axes), keepdim=bool(attributes.get("keepdims", 1)))
 
 
+def _convolve(x: list[Any], attributes: dict[str, Any]) -> torch.Tensor:
+    if len(attributes["kernel_shape"]) != 1 or any(attributes.get("pads", ())):
+        raise ValueError("only convolutions over time without padding are known")
+    bias = x[2] if len(x) > 2 else None
+    return torch.nn.functional.conv1d(
+        x[0], x[1], bias, attributes.get("strides", [1])[0], 0, attributes.get("dilations", [1])[0], attributes.get("group", 1)
+    )
+
+
 OPERATORS: dict[str, Operator] = {
+    "Conv": _convolve,
+    "Identity": lambda x, _: x[0],
+    "Clip": lambda x, _: torch.clamp(x[0], *(limit for limit in x[1:])),
     "Add": lambda x, _: x[0] + x[1],
     "Sub": lambda x, _: x[0] - x[1],
     "Mul": lambda x, _: x[0] * x[1],

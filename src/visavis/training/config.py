@@ -40,7 +40,9 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class EncoderTraining:
-    """The audio encoder's run. crop_seconds: length of a training crop; lip_weight: loss weight of P, B and M against other phones."""
+    """The audio encoder's run. crop_seconds: length of a training crop; lip_weight: loss weight of P, B and M against other phones.
+    whisper: name of the store's asset (or path) with the Whisper weights that it begins with; empty begins
+    anew."""
 
     corpus: str
     output: str
@@ -49,6 +51,7 @@ class EncoderTraining:
     crop_seconds: float = 3.0
     lip_weight: float = 2.0
     dropout: float = 0.1
+    whisper: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,68 +1,146 @@
-"""The audio encoder as a torch module: a stack of dilated causal convolutions with an explicit state."""
+"""The audio encoder as a torch module: Whisper's convolutions and some of its layers, made a stream with an explicit state.
+
+Whisper hears 30 s at once. Here each layer sees ``past`` steps back and few ahead, and keeps the keys and values of what it heard;
+places in time are known by a learned bias for each distance, in place of Whisper's table of 1500 places.
+"""
+
+import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from visavis.motion.encoder import LOUDNESS_VALUES, MELS_PER_STEP, EncoderSpec
-from visavis.motion.features import BANDS, FEATURES
+from visavis.motion.encoder import KEPT_MELS, LOUDNESS_VALUES, MELS_PER_STEP, EncoderSpec
+from visavis.motion.features import FINE_BANDS
 from visavis.motion.phones import PHONES
 
+WIDENING = 4
+QUICK = 10.0
+"""The bias for distances has far to go: it learns so many times as quickly as the other weights."""
+NEAR = 0.1
+"""It begins by preferring what is near, by so much a step."""
+FAR = -1e4
+"""Added to the attention for what was before the stream, and thrice that for what is out of reach: as good as nothing. So steps before
+the stream, which see nothing else, see the same however the stream is cut."""
 
-class CausalBlock(nn.Module):
-    """Residual block over the steps t - 2d, t - d and t. One matrix product instead of a convolution: as fast on a CPU, and simple to
-    export.
-    """
 
-    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+class StreamingLayer(nn.Module):
+    """Attention over the steps t - past to t + ahead, and two dense layers. Gives step t when step t + ahead has come."""
+
+    def __init__(self, spec: EncoderSpec, ahead: int, dropout: float) -> None:
         super().__init__()
-        self.dilation = dilation
-        self.norm = nn.LayerNorm(width)
-        self.taps = nn.Linear(3 * width, width)
-        self.mix = nn.Linear(width, width)
+        self.heads, self.past, self.ahead = spec.heads, spec.past, ahead
+        self.before_attention = nn.LayerNorm(spec.width)
+        self.query = nn.Linear(spec.width, spec.width)
+        self.key = nn.Linear(spec.width, spec.width, bias=False)
+        self.value = nn.Linear(spec.width, spec.width)
+        self.out = nn.Linear(spec.width, spec.width)
+        self.before_dense = nn.LayerNorm(spec.width)
+        self.widen = nn.Linear(spec.width, WIDENING * spec.width)
+        self.narrow = nn.Linear(WIDENING * spec.width, spec.width)
+        near = -NEAR * torch.arange(-spec.past, ahead + 1).abs() / QUICK
+        self.distance = nn.Parameter(near.repeat(spec.heads, 1))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (batch, steps, width); past: (batch, 2 * dilation, width), the normalised steps before. Returns the output and the next
-        past.
+    @property
+    def kept(self) -> int:
+        return self.past + self.ahead
+
+    def forward(self, x: Tensor, keys: Tensor, values: Tensor, waiting: Tensor, heard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x: (batch, steps, width). keys, values: (batch, kept, width) and waiting: (batch, ahead, width), of the steps before.
+        heard: (batch,), how many steps there were before the first of x. Returns the output, late by ``ahead``, and the next keys, values,
+        waiting.
         """
-        steps, reach = x.shape[1], 2 * self.dilation
-        h = torch.cat([past, self.norm(x)], dim=1)
-        taps = torch.cat([h[:, :steps], h[:, self.dilation : self.dilation + steps], h[:, reach:]], dim=2)
-        return x + self.dropout(self.mix(nn.functional.gelu(self.taps(taps)))), h[:, steps:]
+        batch, steps, width = len(x), x.shape[1], self.query.in_features
+        normal = self.before_attention(x)
+        keys, values = torch.cat([keys, self.key(normal)], dim=1), torch.cat([values, self.value(normal)], dim=1)
+        waiting = torch.cat([waiting, x], dim=1)
+        x = waiting[:, :steps]
+        queries = self.query(self.before_attention(x))
+        q, k, v = (part.reshape(batch, -1, self.heads, width // self.heads).transpose(1, 2) for part in (queries, keys, values))
+        # key j and query i are j - i - past steps apart
+        place = torch.arange(self.kept + steps, device=x.device)
+        apart = place[None, :] - torch.arange(steps, device=x.device)[:, None]
+        within = apart.clamp(0, self.kept)
+        bias = QUICK * self.distance[:, within] + 3 * FAR * ((apart - within) * (apart - within)).clamp(0, 1)
+        before_the_stream = 1 - (place - self.kept + 1 + heard[:, None]).clamp(0, 1)
+        scale = 1 / math.sqrt(width / self.heads)
+        attention = (q @ k.transpose(2, 3) * scale + bias + FAR * before_the_stream[:, None, None]).softmax(dim=-1)
+        x = x + self.dropout(self.out((attention @ v).transpose(1, 2).reshape(batch, steps, width)))
+        x = x + self.dropout(self.narrow(nn.functional.gelu(self.widen(self.before_dense(x)))))
+        return x, keys[:, steps:], values[:, steps:], waiting[:, steps:]
 
 
 class AudioEncoder(nn.Module):
-    """features (batch, 2 * steps, FEATURES), state (batch, state_steps, width) -> see ``forward`` and ``encode``."""
+    """features (batch, 2 * steps, HEARD_VALUES), state (batch, state_steps, width) -> see ``forward`` and ``encode``."""
 
     def __init__(self, spec: EncoderSpec, dropout: float = 0.0) -> None:
         super().__init__()
         self.spec = spec
-        self.enter = nn.Linear(MELS_PER_STEP * FEATURES, spec.width)
-        self.blocks = nn.ModuleList([CausalBlock(spec.width, dilation, dropout) for dilation in spec.dilations])
+        self.first = nn.Conv1d(FINE_BANDS, spec.width, 3)
+        self.second = nn.Conv1d(spec.width, spec.width, 3, stride=MELS_PER_STEP)
+        self.layers = nn.ModuleList([StreamingLayer(spec, ahead, dropout) for ahead in spec.ahead])
         self.norm = nn.LayerNorm(spec.width)
         self.phones = nn.Linear(spec.width, len(PHONES))
 
     def initial_state(self, batch: int) -> Tensor:
-        return self.enter.weight.new_zeros(batch, self.spec.state_steps, self.spec.width)
+        return self.phones.weight.new_zeros(batch, self.spec.state_steps, self.spec.width)
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Phone logits (batch, steps, phones) and the next state."""
-        batch, mels, _ = features.shape
-        x = self.enter(features.reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP * FEATURES))
-        pasts, start = [], 0
-        for block, dilation in zip(self.blocks, self.spec.dilations, strict=True):
-            x, past = block(x, state[:, start : start + 2 * dilation])
-            pasts.append(past)
-            start += 2 * dilation
-        return self.phones(self.norm(x)), torch.cat(pasts, dim=1)
+        width, mel_rows, values = self.spec.width, self.spec.mel_rows, KEPT_MELS * FINE_BANDS
+        before = state[:, :mel_rows].reshape(-1, mel_rows * width)[:, :values].reshape(-1, KEPT_MELS, FINE_BANDS)
+        bands = torch.cat([before, features[:, :, LOUDNESS_VALUES:]], dim=1)
+        empty = bands.new_zeros(len(bands), mel_rows * width - values)
+        last = torch.cat([bands[:, -KEPT_MELS:].reshape(-1, values), empty], dim=1).reshape(-1, mel_rows, width)
+        x = nn.functional.gelu(self.second(nn.functional.gelu(self.first(bands.transpose(1, 2))))).transpose(1, 2)
+        heard = state[:, mel_rows, 0]
+        # more than any layer remembers need not be counted
+        most = 2.0 * (self.spec.past + self.spec.delay_steps)
+        rows = [last, (heard + x.shape[1]).clamp(0, most)[:, None, None] * state.new_ones(1, 1, width)]
+        start = mel_rows + 1
+        for layer, ahead in zip(self.layers, self.spec.ahead, strict=True):
+            kept = self.spec.past + ahead
+            sizes = [kept, kept, ahead]
+            past = state[:, start : start + sum(sizes)].split(sizes, dim=1)
+            x, *past = layer(x, *past, heard)
+            rows += past
+            start += sum(sizes)
+            heard = heard - ahead
+        return self.phones(self.norm(x)), torch.cat(rows, dim=1)
 
     def encode(self, features: Tensor, state: Tensor, lift: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
         """What the face model is given: posteriors and loudness, (batch, steps, spec.features), and the next state."""
         logits, next_state = self(features, state)
         batch, mels, _ = features.shape
-        loudness = (
-            features[:, :, BANDS : BANDS + LOUDNESS_VALUES]
-            .reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES)
-            .mean(dim=2)
-        )
+        loudness = features[:, :, :LOUDNESS_VALUES].reshape(batch, mels // MELS_PER_STEP, MELS_PER_STEP, LOUDNESS_VALUES).mean(dim=2)
         return torch.cat([(logits + lift).softmax(dim=-1), loudness], dim=2), next_state
+
+
+def begin_with_whisper(network: AudioEncoder, checkpoint: Path) -> None:
+    """Gives ``network`` the convolutions and first layers of a Whisper checkpoint as OpenAI publishes it (MIT). ValueError where the sizes
+    differ. What names the phones, and the bias for distances, stay as they are."""
+    content = torch.load(checkpoint, map_location="cpu", weights_only=True)["model_state_dict"]
+    names = {"conv1": "first", "conv2": "second", "ln_post": "norm"}
+    parts = {
+        "attn_ln": "before_attention", "attn.query": "query", "attn.key": "key", "attn.value": "value", "attn.out": "out",
+        "mlp_ln": "before_dense", "mlp.0": "widen", "mlp.2": "narrow",
+    }  # fmt: skip
+    own = dict(network.state_dict())
+    for name, value in content.items():
+        if not name.startswith("encoder.") or name == "encoder.positional_embedding":
+            continue
+        name = name.removeprefix("encoder.")
+        if name.startswith("blocks."):
+            _, layer, rest = name.split(".", 2)
+            part, kind = rest.rsplit(".", 1)
+            target = f"layers.{layer}.{parts[part]}.{kind}"
+            if int(layer) >= len(network.layers):
+                continue
+        else:
+            part, kind = name.rsplit(".", 1)
+            target = f"{names[part]}.{kind}"
+        if own[target].shape != value.shape:
+            raise ValueError(f"{checkpoint} has {name} of shape {tuple(value.shape)}, this encoder wants {tuple(own[target].shape)}")
+        own[target] = value.float()
+    network.load_state_dict(own)

@@ -9,20 +9,18 @@ from torch import Tensor, nn
 
 from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
 from visavis.motion.features import (
-    INITIAL_LEVEL_DB,
     LOWEST_LEVEL_DB,
-    MEAN_SPECTRUM,
     MEL_RATE,
     MELS_PER_FRAME,
-    SPECTRUM_DEPTH,
-    relative_features,
+    heard_features,
     utterance_energies,
 )
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
+from visavis.store import asset_path
 from visavis.timing import FRAME_RATE, SAMPLE_RATE
 from visavis.training.config import EncoderTraining
 from visavis.training.corpus import Utterance, phone_at, read_corpus
-from visavis.training.encoder_net import AudioEncoder
+from visavis.training.encoder_net import AudioEncoder, begin_with_whisper
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mel_augment import Energies, disturb, mask, nobody, play
 
@@ -48,6 +46,8 @@ def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Mod
     exam = [exam_speech.whole(index, generator, disturbed) for index in range(len(held_out)) for disturbed in (False, True)]
     torch.manual_seed(config.loop.seed)
     network = AudioEncoder(config.spec, config.dropout)
+    if config.whisper:
+        begin_with_whisper(network, Path(config.whisper) if Path(config.whisper).exists() else asset_path(config.whisper))
     weight = torch.ones(len(PHONES))
     weight[LIP_CLASSES] = config.lip_weight
     weight[PHONE_INDEX[SILENCE]] = 0.5
@@ -77,7 +77,7 @@ class Speech:
         self.shares = lengths / lengths.sum()
 
     def crop(self, seconds: float, generator: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """A random disturbed piece at a random tempo: features (mel frames, FEATURES) and labels (steps,). It may begin before its
+        """A random disturbed piece at a random tempo: features (mel frames, HEARD_VALUES) and labels (steps,). It may begin before its
         utterance and end after it, so pauses are heard as well.
         """
         frames = round(seconds * FRAME_RATE)
@@ -100,7 +100,7 @@ class Speech:
             energies = disturb(energies, lambda: self._anything(len(energies), generator), generator)
         steps = len(energies) // MELS_PER_FRAME * STEPS_PER_FRAME
         times = (np.arange(steps) + 0.5) / STEP_RATE
-        return relative_features(energies.bands, energies.loudness), phone_at(self.utterances[index], times)
+        return heard_features(energies.bands, energies.loudness), phone_at(self.utterances[index], times)
 
     def _anything(self, mels: int, generator: np.random.Generator) -> Energies:
         energies = self.energies[generator.integers(len(self.energies))]
@@ -108,16 +108,11 @@ class Speech:
 
 
 def _heard_midway(energies: Energies, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Features of a piece, half of the time as the beginning of a stream, else with running level and mean spectrum of some time before."""
+    """Features of a piece, half of the time as the beginning of a stream, else with a running level of some time before."""
     if generator.random() < 0.5:
-        return relative_features(energies.bands, energies.loudness, INITIAL_LEVEL_DB)
+        return heard_features(energies.bands, energies.loudness)
     level = float(np.clip(np.percentile(energies.loudness, 90) + generator.uniform(-6, 5), LOWEST_LEVEL_DB, 0))
-    loud = energies.loudness > max(level - 20 * SPECTRUM_DEPTH, LOWEST_LEVEL_DB)
-    spectrum = MEAN_SPECTRUM
-    if loud.sum() > MEL_RATE // 4:
-        mean = (energies.bands[loud].mean(axis=0) - level) / 20 + 1
-        spectrum = (MEAN_SPECTRUM + generator.uniform(0.3, 1) * (mean - MEAN_SPECTRUM)).astype(np.float32)
-    return relative_features(energies.bands, energies.loudness, level, spectrum)
+    return heard_features(energies.bands, energies.loudness, level)
 
 
 def examine(network: nn.Module, spec: EncoderSpec, exam: list[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> Metrics:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from visavis.data.phones import Phone
 from visavis.data.teacher import teach
-from visavis.motion.encoder import EncoderSpec, initial_encoder_state
+from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, initial_encoder_state
+from visavis.motion.encoder import hear_all as hear_stream
 from visavis.motion.face_model import FaceSpec, to_inner
-from visavis.motion.features import MELS_PER_FRAME, relative_features, utterance_energies
+from visavis.motion.features import MELS_PER_FRAME, heard_features, utterance_energies
 from visavis.motion.layout import ARKIT_NAMES
 from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
 from visavis.motion.style_clip import measure_style
@@ -167,10 +168,15 @@ def hear(encoder: Engine, spec: EncoderSpec, energies: Energies) -> NDArray[np.f
     """Encoder output of a whole utterance, aligned to the video frames it describes: float16 (frames, spec.frame_features). The energies
     reach ``spec.delay_frames`` beyond its end.
     """
-    features = relative_features(energies.bands, energies.loudness)
-    encoded = encoder.run({"features": features[None], "state": initial_encoder_state(spec)})["encoded"][0]
+    features = heard_features(energies.bands, energies.loudness)
     frames = len(features) // MELS_PER_FRAME - spec.delay_frames
-    return encoded[spec.delay_steps :].reshape(frames, spec.frame_features).astype(np.float16)
+    state, told, hop = initial_encoder_state(spec), [], HOP_FRAMES * MELS_PER_FRAME
+    features = np.concatenate([features, np.repeat(features[-1:], -len(features) % hop, axis=0)])
+    for start in range(0, len(features), hop):
+        output = encoder.run({"features": features[None, start : start + hop], "state": state})
+        state = output["next_state"]
+        told.append(output["encoded"].reshape(HOP_FRAMES, spec.frame_features))
+    return np.concatenate(told)[spec.delay_frames :][:frames].astype(np.float16)
 
 
 def hear_all(
@@ -215,7 +221,7 @@ def hear_waves(
             versions = [utterance.samples] + [_noisy(utterance.samples, generator) for _ in range(copies - 1)]
             frames = frames_in(len(utterance.samples))
             partial = path.with_suffix(".part.npy")
-            np.save(partial, np.stack([encoder.hear_all(version, frames) for version in versions]).astype(np.float16))
+            np.save(partial, np.stack([hear_stream(encoder, version, frames) for version in versions]).astype(np.float16))
             partial.replace(path)
         heard.append(list(np.load(path)))
     return heard

@@ -1,10 +1,10 @@
 """Makes the band energies of clean synthetic speech look like those of recordings of real people: tempo and vocal tract, room, channel,
 codec, noise, babble and level.
 
-It works on mel energies instead of samples. What a room, a microphone or a noise does to a spectrum of 48 bands is simple there, and costs
+It works on mel energies instead of samples. What a room, a microphone or a noise does to a spectrum of 80 bands is simple there, and costs
 a hundredth of the filters that do it to samples, so every training crop is disturbed anew. Energies are in dB as
-``features.utterance_energies`` gives them; inside, ``power`` is linear, float (mel frames, BANDS). Every function draws from the generator
-it is given.
+``features.utterance_energies`` gives them; inside, ``power`` is linear, float (mel frames, FINE_BANDS). Every function draws from the
+generator it is given.
 """
 
 from collections.abc import Callable
@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from visavis.motion.features import BANDS, FLOOR_DB, HIGHEST_HZ, LOWEST_HZ, MEL_RATE, hz_to_mel, mel_to_hz
+from visavis.motion.features import FINE_BANDS, FLOOR_DB, HEARD_VALUES, MEL_RATE, slaney_hz, slaney_mel
+from visavis.timing import SAMPLE_RATE
 
 Power = NDArray[np.floating]
 
-_LOWEST, _HIGHEST = hz_to_mel(np.array([LOWEST_HZ, HIGHEST_HZ])).tolist()
-_MEL = np.linspace(_LOWEST, _HIGHEST, BANDS + 2)[1:-1]
-_HZ = mel_to_hz(_MEL)
+_MEL = np.linspace(0, float(slaney_mel(np.array(SAMPLE_RATE / 2))), FINE_BANDS + 2)[1:-1]
+_HZ = slaney_hz(_MEL)
 _FLOOR = 10 ** (FLOOR_DB / 10)
 _EMPTY = 1e-12
 
 
 @dataclass(frozen=True)
 class Energies:
-    """bands: float32 (mel frames, BANDS), loudness: float32 (mel frames,), both in dB of full scale."""
+    """bands: float32 (mel frames, FINE_BANDS), loudness: float32 (mel frames,), both in dB of full scale."""
 
     bands: NDArray[np.float32]
     loudness: NDArray[np.float32]
@@ -54,9 +54,10 @@ def play(energies: Energies, start: int, factor: float, length: int) -> Energies
 
 
 def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """Bands (mel frames, BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton 2013, VTLP)."""
-    source = np.interp(hz_to_mel(_HZ / factor), _MEL, np.arange(BANDS))
-    below = np.minimum(source.astype(int), BANDS - 2)
+    """Bands (mel frames, FINE_BANDS) of a vocal tract ``factor`` times as short, at the same pitch and tempo (Jaitly and Hinton
+    2013, VTLP)."""
+    source = np.interp(slaney_mel(_HZ / factor), _MEL, np.arange(FINE_BANDS))
+    below = np.minimum(source.astype(int), FINE_BANDS - 2)
     share = (source - below).astype(np.float32)
     return bands[:, below] * (1 - share) + bands[:, below + 1] * share
 
@@ -105,10 +106,10 @@ def reverberate(power: Power, generator: np.random.Generator) -> Power:
 
 def colour(power: Power, generator: np.random.Generator) -> Power:
     """Microphone and channel: a smooth random frequency response with a tilt, often a low-pass, sometimes a high-pass."""
-    gain = np.zeros(BANDS)
+    gain = np.zeros(FINE_BANDS)
     if generator.random() < 0.9:
         gain += smooth_curve(int(generator.integers(3, 10)), generator.uniform(2, 12), generator)
-        gain += generator.uniform(-10, 10) * np.linspace(-1, 1, BANDS)
+        gain += generator.uniform(-10, 10) * np.linspace(-1, 1, FINE_BANDS)
     if generator.random() < 0.4:
         corner = generator.uniform(3000, 7600)
         gain -= np.clip((_HZ - corner) / (corner * 0.25), 0, 1) * generator.uniform(10, 60)
@@ -120,17 +121,17 @@ def colour(power: Power, generator: np.random.Generator) -> Power:
 
 def code(power: Power, generator: np.random.Generator) -> Power:
     """A lossy codec: drops what lies 25 to 50 dB under the loudest band of the moment, more of it in high bands."""
-    depth = generator.uniform(25, 50) - np.linspace(0, 1, BANDS) * generator.uniform(0, 15)
+    depth = generator.uniform(25, 50) - np.linspace(0, 1, FINE_BANDS) * generator.uniform(0, 15)
     least = power.max(axis=1, keepdims=True) * 10 ** (-depth / 10)
     return np.where(power < least, power * 10 ** -generator.uniform(0.5, 4), power)
 
 
 def noise(length: int, generator: np.random.Generator) -> Power:
     """Noise of a random colour and mean power 1, sometimes swelling. Narrow bands waver more, as few bins fall into them."""
-    slope = generator.uniform(-0.2, 0.9) * np.linspace(0, 40, BANDS)
+    slope = generator.uniform(-0.2, 0.9) * np.linspace(0, 40, FINE_BANDS)
     response = 10 ** ((smooth_curve(int(generator.integers(3, 9)), 10, generator) - slope) / 10)
     freedom = np.interp(_HZ, [60, 800, 7600], [1.2, 1.5, 8.0])
-    power = response * generator.gamma(freedom, 1 / freedom, (length, BANDS))
+    power = response * generator.gamma(freedom, 1 / freedom, (length, FINE_BANDS))
     if generator.random() < 0.4:
         knots = max(2, length // 40)
         swell = np.interp(np.arange(length), np.linspace(0, length, knots), generator.uniform(-10, 6, knots))
@@ -139,10 +140,10 @@ def noise(length: int, generator: np.random.Generator) -> Power:
 
 
 def smooth_curve(knots: int, reach: float, generator: np.random.Generator) -> NDArray[np.floating]:
-    """(BANDS,) random values in -reach..reach at ``knots`` places, joined smoothly."""
-    values = np.interp(np.arange(BANDS), np.linspace(0, BANDS - 1, knots), generator.uniform(-reach, reach, knots))
-    window = np.hanning(9)
-    return np.convolve(np.pad(values, 4, "edge"), window / window.sum(), "valid")
+    """(FINE_BANDS,) random values in -reach..reach at ``knots`` places, joined smoothly."""
+    values = np.interp(np.arange(FINE_BANDS), np.linspace(0, FINE_BANDS - 1, knots), generator.uniform(-reach, reach, knots))
+    window = np.hanning(15)
+    return np.convolve(np.pad(values, 7, "edge"), window / window.sum(), "valid")
 
 
 def speech_power(power: Power) -> float:
@@ -153,15 +154,16 @@ def speech_power(power: Power) -> float:
 
 
 def mask(features: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-    """SpecAugment (Park et al. 2019): blanks up to two groups of bands and two short stretches of (mel frames, FEATURES)."""
+    """SpecAugment (Park et al. 2019): blanks up to two groups of bands and two short stretches of (mel frames, HEARD_VALUES)."""
     features = features.copy()
-    mean = features[:, :BANDS].mean(axis=0)
+    first = HEARD_VALUES - FINE_BANDS
+    mean = features.mean(axis=0)
     for _ in range(generator.integers(0, 3)):
-        low, size = int(generator.integers(0, BANDS - 4)), int(generator.integers(0, 10))
-        features[:, low : min(low + size, BANDS)] = mean[low : min(low + size, BANDS)]
+        low, size = first + int(generator.integers(0, FINE_BANDS - 6)), int(generator.integers(0, 16))
+        features[:, low : low + size] = mean[low : low + size]
     for _ in range(generator.integers(0, 3)):
         start, size = int(generator.integers(0, len(features))), int(generator.integers(1, 12))
-        features[start : start + size, :BANDS] = mean
+        features[start : start + size, first:] = mean[first:]
     return features
 
 
