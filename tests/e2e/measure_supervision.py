@@ -64,14 +64,18 @@ class Speaking:
         raise AssertionError(f"no speech and picture {patience:.0f} s after {what}:\n{self.graph.log.read_text()[-3000:]}")
 
     def apart_seconds(self) -> np.ndarray:
-        """For every frame of speech so far: its stamp against that of the sound it belongs to, as ``audio_out`` has it."""
+        """For every frame of speech whose time has come: its stamp against that of the sound it belongs to, as ``audio_out`` has it. Sound
+        follows the pictures that are shown, so frames that are still waiting, of an utterance that came too late, have none yet.
+        """
         heard, control = self.probe.arrivals["audio_out"], self.probe.arrivals["control"]
         starts: dict[int, set[int]] = {}
         for stamp, utterance, first in zip(list(heard.stamps), list(heard.utterances), list(heard.indices), strict=False):
             starts.setdefault(utterance, set()).add(stamp - sample_to_ns(first) - PLAYOUT_NS)
+        heard_until = max(heard.stamps, default=0) - PLAYOUT_NS
         apart = []
         for stamp, who, index in zip(list(control.stamps), list(control.utterances), list(control.indices), strict=False):
-            if who in starts:  # a node that was started anew in the middle of an utterance may place the rest of it elsewhere
+            # a node that was started anew in the middle of an utterance may place the rest of it elsewhere
+            if who in starts and stamp <= heard_until:
                 apart.append(min((stamp - frame_to_ns(index) - start for start in starts[who]), key=abs) / NANOSECONDS)
         return np.array(apart)
 
