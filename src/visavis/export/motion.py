@@ -58,7 +58,7 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / ENCODER_FILE
     example = (torch.zeros(1, HOP_FRAMES * MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
-    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], {}, BYTES_FROM)
+    export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], BYTES_FROM)
     return path
 
 
@@ -82,9 +82,9 @@ def export_face(network: FaceNet, folder: Path) -> tuple[Path, Path]:
     with torch.no_grad():
         memory, events = network.context.eval()(window, style)
     context, denoiser = folder / CONTEXT_FILE, folder / DENOISER_FILE
-    export_network(ContextChances(network.context), (window, style), context, ["window", "style"], ["memory", "chances"], {})
+    export_network(ContextChances(network.context), (window, style), context, ["window", "style"], ["memory", "chances"])
     export_network(
-        network.denoiser, (noisy, time, style, events, memory), denoiser, ["noisy", "time", "style", "events", "memory"], ["clean"], {}
+        network.denoiser, (noisy, time, style, events, memory), denoiser, ["noisy", "time", "style", "events", "memory"], ["clean"]
     )
     return context, denoiser
 
@@ -98,9 +98,9 @@ def export_body(network: BodyNet, folder: Path) -> tuple[Path, Path]:
     with torch.no_grad():
         memory, _ = network.context.eval()(window, condition)
     context, denoiser = folder / BODY_CONTEXT_FILE, folder / BODY_DENOISER_FILE
-    export_network(BodyChances(network.context), (window, condition), context, ["window", "condition"], ["memory", "chances"], {})
+    export_network(BodyChances(network.context), (window, condition), context, ["window", "condition"], ["memory", "chances"])
     inputs = ["noisy", "time", "condition", "memory"]
-    export_network(network.denoiser, (noisy, time, condition, memory), denoiser, inputs, ["clean"], {})
+    export_network(network.denoiser, (noisy, time, condition, memory), denoiser, inputs, ["clean"])
     return context, denoiser
 
 
@@ -122,22 +122,21 @@ def write_manifest(folder: Path, encoder: EncoderSpec | WaveSpec, face: FaceSpec
 
 def add_body(folder: Path, spec: BodySpec, facts: dict[str, Any]) -> Path:
     """Puts the files of the body into the manifest of encoder and face, with its spec, and ``facts`` under "body"; nothing else changes."""
-    path = folder / MANIFEST
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["files"] |= {name: describe_file(folder / name) for name in (BODY_CONTEXT_FILE, BODY_DENOISER_FILE)}
-    content["specs"]["body"] = asdict(spec)
-    content["body"] = facts
-    return write_json(path, content)
+    return _add_part(folder, "body", (BODY_CONTEXT_FILE, BODY_DENOISER_FILE), spec, facts)
 
 
 def add_encoder(folder: Path, spec: EncoderSpec, facts: dict[str, Any]) -> Path:
     """Puts another encoder into the manifest of encoder and face, with its spec, and ``facts`` under "encoder"; nothing else changes. The
     face must have been trained on phones told in the same way."""
+    return _add_part(folder, "encoder", (ENCODER_FILE,), spec, facts)
+
+
+def _add_part(folder: Path, part: str, files: tuple[str, ...], spec: BodySpec | EncoderSpec, facts: dict[str, Any]) -> Path:
     path = folder / MANIFEST
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["files"][ENCODER_FILE] = describe_file(folder / ENCODER_FILE)
-    content["specs"]["encoder"] = asdict(spec)
-    content["encoder"] = facts
+    content["files"] |= {name: describe_file(folder / name) for name in files}
+    content["specs"][part] = asdict(spec)
+    content[part] = facts
     return write_json(path, content)
 
 
@@ -161,13 +160,10 @@ def export_network(
     path: Path,
     inputs: list[str],
     outputs: list[str],
-    axes: dict[str, dict[int, str]],
     bytes_from: int | None = None,
 ) -> None:
     """Writes ``network`` as ONNX, its large weights as float16, those of ``bytes_from`` numbers or more as 8-bit integers."""
-    torch.onnx.export(
-        network.eval(), example, str(path), input_names=inputs, output_names=outputs, dynamic_axes=axes, opset_version=OPSET, dynamo=False
-    )
+    torch.onnx.export(network.eval(), example, str(path), input_names=inputs, output_names=outputs, opset_version=OPSET, dynamo=False)
     onnx.save(_shrunk(onnx.load(str(path)), bytes_from), str(path))
 
 

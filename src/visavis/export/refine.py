@@ -20,8 +20,8 @@ def export_refine(network: RefineNet, spec: RefineSpec, folder: Path, facts: dic
     photo, motion = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, 3, GRID, GRID)
     with torch.no_grad():
         features = network.photo.eval()(photo)
-    export_network(network.photo, (photo,), folder / PHOTO_FILE, ["photo"], ["features"], {})
-    export_network(network.skin, (features, motion), folder / SKIN_FILE, ["features", "motion"], ["gain"], {})
+    export_network(network.photo, (photo,), folder / PHOTO_FILE, ["photo"], ["features"])
+    export_network(network.skin, (features, motion), folder / SKIN_FILE, ["features", "motion"], ["gain"])
     files = {name: describe_file(folder / name) for name in (PHOTO_FILE, SKIN_FILE)}
     specs = {REFINE_SPEC: {"side": SIDE, "grid": GRID, **asdict(spec)}}
     path = folder / MANIFEST

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from visavis.motion.skeleton import HAND_LEFT
 from visavis.portrait.arm_asset import BONES, INFLUENCES
 from visavis.portrait.mano_file import ManoHand, read_mano
+from visavis.portrait.normals import vertex_normals
 from visavis.types_portrait import ArmRig, PortraitRig
 
 Array = NDArray[np.float64]
@@ -163,21 +164,12 @@ def _volume(triangles: NDArray[np.int32], points: NDArray[np.floating]) -> float
     return float((a * np.cross(b, c)).sum())
 
 
-def _normals(points: Array, triangles: NDArray[np.int32]) -> Array:
-    a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    flat = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], flat)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def _alike(
     arms: ArmRig, skin: NDArray[np.intp], new: Array, triangles: NDArray[np.int32], weights: Array, heads: NDArray[np.floating]
 ) -> tuple[NDArray[np.intp], Array]:
     """For each new point the built-in points (V, NEIGHBOURS) that are most like it, by bone, place on it and normal; and their shares."""
     own = arms.points[1, skin].astype(np.float64)
-    own_normals = _normals(arms.points[1].astype(np.float64), arms.triangles[: arms.cloth])[skin]
+    own_normals = vertex_normals(arms.points[1].astype(np.float64), arms.triangles[: arms.cloth])[skin]
     main = arms.bones[skin, np.argmax(arms.weights[skin], 1)].astype(int)
     candidates = np.flatnonzero(own @ HAND_LEFT[:, 0] > float(arms.heads[HAND] @ HAND_LEFT[:, 0]) - 0.06)
     theirs = HAND + np.argmax(weights, 1)
@@ -188,7 +180,7 @@ def _alike(
         return np.concatenate([points - origin[bone], LIKE_NORMAL / 2 * normals, LIKE_BONE / np.sqrt(2) * np.eye(len(BONES))[bone]], 1)
 
     mine = features(own[candidates], own_normals[candidates], fingers[candidates], arms.heads)
-    asked = features(new, _normals(new, triangles), theirs, heads)
+    asked = features(new, vertex_normals(new, triangles), theirs, heads)
     distance = np.sqrt(np.maximum((asked**2).sum(1)[:, None] + (mine**2).sum(1) - 2 * asked @ mine.T, 0))
     nearest = np.argsort(distance, 1, kind="stable")[:, :NEIGHBOURS]
     share = 1 / (np.take_along_axis(distance, nearest, 1) + 1e-5)

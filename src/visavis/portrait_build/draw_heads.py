@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX, head_rotation_from_euler
+from visavis.portrait.normals import vertex_normals
 from visavis.portrait.rig_asset import RigAsset
 from visavis.types_portrait import PARTS, Camera
 
@@ -52,6 +53,7 @@ def draw_random_head(asset: RigAsset, lips: NDArray[np.float32], rng: np.random.
     drawn = np.flatnonzero(~np.isin(mesh.part, [PARTS.index("lashes_left"), PARTS.index("lashes_right")])).astype(np.int32)
     triangle, corners = rasterise(projected, mesh.triangles, drawn, SIDE, SIDE)
 
+    # The winding is counter-clockwise in a y-up frame; x right, y down, z away is the same frame turned half about x: they point out.
     normals = vertex_normals(camera.to_camera(vertices), mesh.triangles[drawn])
     colours = _vertex_colours(asset, vertices, lips, rng)
     seen = triangle >= 0
@@ -114,18 +116,6 @@ def _interpolate(
         weights = weights[..., None]
     result: NDArray[np.float64] = (corner_values * weights).sum(2) * (triangle >= 0).reshape(*triangle.shape, *([1] * (values.ndim - 1)))
     return result
-
-
-def vertex_normals(vertices: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Unit normals (V, 3) that point out of the mesh, in camera axes."""
-    a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    # The winding is counter-clockwise in a y-up frame; x right, y down, z away is the same frame turned half about x.
-    flat = np.cross(b - a, c - a)
-    normals = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], flat)
-    unit: NDArray[np.float64] = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return unit
 
 
 def rasterise(

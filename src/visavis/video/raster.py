@@ -44,6 +44,20 @@ def opaqueness(triangles, uv, texture):  # type: ignore[no-untyped-def]
     return result
 
 
+@njit("UniTuple(int64, 2)(int64, int64)", cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def _divided(number, divisor):  # type: ignore[no-untyped-def]
+    """Quotient, rounded down, and remainder by a positive divisor: a division of floats, put right with the exact integers."""
+    quotient = np.int64(np.floor(number * (1.0 / divisor)))
+    rest = number - quotient * divisor
+    while rest < 0:
+        rest += divisor
+        quotient -= 1
+    while rest >= divisor:
+        rest -= divisor
+        quotient += 1
+    return quotient, rest
+
+
 @njit("UniTuple(int64, 6)(int64, int64, int64)", cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def _along_rows(across, down, value):  # type: ignore[no-untyped-def]
     """Where the pixels with ``value + across * x >= 0`` begin (across > 0) or end in a row, and how that goes on as ``value`` grows by
@@ -57,24 +71,8 @@ def _along_rows(across, down, value):  # type: ignore[no-untyped-def]
         begins, numerator, divisor, step = np.int64(1), across - 1 - value, across, -down
     else:
         begins, numerator, divisor, step = np.int64(0), value, -across, down
-    # The division is one of floats, put right with the exact integers.
-    inverse = 1.0 / divisor
-    place = np.int64(np.floor(numerator * inverse))
-    rest = numerator - place * divisor
-    while rest < 0:
-        rest += divisor
-        place -= 1
-    while rest >= divisor:
-        rest -= divisor
-        place += 1
-    by = np.int64(np.floor(step * inverse))
-    rest_by = step - by * divisor
-    while rest_by < 0:
-        rest_by += divisor
-        by -= 1
-    while rest_by >= divisor:
-        rest_by -= divisor
-        by += 1
+    place, rest = _divided(numerator, divisor)
+    by, rest_by = _divided(step, divisor)
     return begins, place, rest, divisor, by, rest_by
 
 
