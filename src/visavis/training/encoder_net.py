@@ -142,6 +142,8 @@ class AudioEncoder(nn.Module):
 class Whisper(nn.Module):
     """The same convolutions and layers with all of a piece in sight of every step, and Whisper's places. It does not learn."""
 
+    places: Tensor
+
     def __init__(self, network: AudioEncoder, places: Tensor) -> None:
         """network: with Whisper's weights, as ``begin_with_whisper`` gives them. places: (places, width)."""
         super().__init__()
@@ -155,13 +157,17 @@ class Whisper(nn.Module):
         x = self.network.convolve(torch.cat([before, features[:, :, LOUDNESS_VALUES:]], dim=1))
         x = x + self.places[: x.shape[1]]
         given = [x]
-        for layer in self.network.layers:
+        for layer in _layers(self.network):
             queries, keys, values = _attended(layer, x)
             seen = nn.functional.scaled_dot_product_attention(queries, keys, values)
             x = x + layer.out(seen.transpose(1, 2).flatten(2))
             x = x + layer.narrow(nn.functional.gelu(layer.widen(layer.before_dense(x))))
             given.append(x)
         return given
+
+
+def _layers(network: AudioEncoder) -> list[StreamingLayer]:
+    return [layer for layer in network.layers if isinstance(layer, StreamingLayer)]
 
 
 def _attended(layer: StreamingLayer, x: Tensor) -> list[Tensor]:
@@ -177,17 +183,17 @@ def measure_distances(network: AudioEncoder, whisper: Whisper, features: Tensor)
     steps = heard[0].shape[1]
     apart = torch.arange(steps)[None, :] - torch.arange(steps)[:, None]
     with torch.no_grad():
-        for layer, theirs, x in zip(network.layers, whisper.network.layers, heard, strict=False):
+        for layer, theirs, x in zip(_layers(network), _layers(whisper.network), heard, strict=False):
             added = torch.zeros(layer.heads, steps, steps)
             for sign, given in ((1, x), (-1, x - whisper.places[:steps] + network.place)):
-                queries, keys, _ = _attended(theirs, given)  # type: ignore[arg-type]
+                queries, keys, _ = _attended(theirs, given)
                 added += sign * (queries @ keys.transpose(2, 3)).mean(dim=0) / math.sqrt(queries.shape[3])
             for index in range(layer.distance.shape[1]):
                 there = apart == index - layer.past
                 if there.any():
                     layer.distance[:, index] = added[:, there].mean(dim=1) / QUICK
             # what softmax leaves alone may be left out
-            layer.distance -= layer.distance.max(dim=1, keepdim=True).values
+            layer.distance.sub_(layer.distance.max(dim=1, keepdim=True).values)
 
 
 def distance_from(given: list[Tensor], whisper: Whisper, heard: list[Tensor], place: Tensor, ahead: tuple[int, ...]) -> Tensor:
@@ -232,7 +238,7 @@ def begin_with_whisper(network: AudioEncoder, checkpoint: Path) -> Whisper:
         if own[target].shape != value.shape:
             raise ValueError(f"{checkpoint} has {name} of shape {tuple(value.shape)}, this encoder wants {tuple(own[target].shape)}")
         own[target] = value.float()
-    places = content["encoder.positional_embedding"].float()
+    places: Tensor = content["encoder.positional_embedding"].float()
     own["place"] = places[:COMMON_PLACES].mean(dim=0)
     network.load_state_dict(own)
     return Whisper(network, places)
