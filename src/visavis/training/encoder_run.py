@@ -74,7 +74,7 @@ def train_encoder(config: EncoderTraining, stop_at: int | None = None) -> nn.Mod
             # the names of phones teach the layers less than Whisper does
             last = last.detach() + config.naming_share * (last - last.detach())
         told, truth = _in_step(network.name(last), labels, config.spec)
-        naming = nn.functional.cross_entropy(told.flatten(0, 1), truth.flatten(), weight=weight.to(told.device), label_smoothing=0.1)
+        naming = nn.functional.cross_entropy(told.flatten(0, 1), truth.flatten(), weight=weight.to(told.device), label_smoothing=0.03)
         parts = {"total": naming, "accuracy": (told.argmax(-1) == truth).float().mean()}
         if whisper is not None:
             clean = whisper.hear(torch.from_numpy(np.stack([crop.clean for crop in crops])).to(config.loop.device))
