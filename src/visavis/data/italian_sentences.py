@@ -65,7 +65,9 @@ _NUMBERS = (
     "due", "sette", "nove", "dodici", "quindici", "ventidue", "trentacinque", "quarantotto", "cinquanta", "sessantaquattro",
     "ottantanove", "novantanove", "cento", "duecentocinque", "cinquecento", "mille",
 )  # fmt: skip
-_UNITS = ("metri", "minuti", "libri", "bicchieri", "paesi", "amici", "barche", "ponti", "pompieri", "mappe", "giochi", "uccelli", "bottiglie")
+_UNITS = (
+    "metri", "minuti", "libri", "bicchieri", "paesi", "amici", "barche", "ponti", "pompieri", "mappe", "giochi", "uccelli", "bottiglie",
+)  # fmt: skip
 _SAID = (
     "Certo che sì.", "No, oggi no.", "Forse sì, forse no.", "Con molto piacere!", "Temo di no.", "Che cosa vuoi dire?", "Per me va bene.",
     "Beh, perché no?", "Assolutamente!", "Fammi pensare.", "Non ti preoccupare.", "Ma stai scherzando!", "Sarebbe bello.",

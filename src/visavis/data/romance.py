@@ -36,10 +36,11 @@ _SPANISH_SOUNDS: _Rules = (
     ("(?<!^)(?<![mn])b", "β"), (f"(?<=[{_VOWELS}])d(?=[{_VOWELS}])", "ð"), (f"(?<=[{_VOWELS}])g(?=[{_VOWELS}lɾw])", "ɣ"), ("g", "ɡ"),
     ("n(?=[gx])", "ŋ"),
 )  # fmt: skip
-_SPANISH_WEAK = frozenset(
-    """a al aunque con cuando de del desde e el en entre hasta la las le les lo los me mi mis ni nos o os para pero por porque que se si sin
-    sobre su sus te tu tus u un una unas unos y""".split()
-)
+_SPANISH_WEAK = frozenset({
+    "a", "al", "aunque", "con", "cuando", "de", "del", "desde", "e", "el", "en", "entre", "hasta", "la", "las", "le", "les", "lo", "los",
+    "me", "mi", "mis", "ni", "nos", "o", "os", "para", "pero", "por", "porque", "que", "se", "si", "sin", "sobre", "su", "sus", "te",
+    "tu", "tus", "u", "un", "una", "unas", "unos", "y",
+})  # fmt: skip
 
 _SOFT, _AFTER_SOFT = "[eièéì]", "(?=[aeouàèéòù])"
 _ITALIAN_LETTERS: _Rules = (
@@ -50,22 +51,27 @@ _ITALIAN_LETTERS: _Rules = (
     (f"(?<=[{_VOWELS}])s(?=[{_VOWELS}])|s(?=[bdglmnrv])", "z"), ("bb", "bː"), ("cc", "kː"), ("dd", "dː"), ("gg", "ɡː"), ("pp", "pː"),
     ("tt", "tː"), ("rr", "rɾ"), (f"n(?=g(?!{_SOFT}|n))", "ŋ"), ("n(?=[pbm])", "m"), ("c", "k"), ("g", "ɡ"),
 )  # fmt: skip
-_ITALIAN_WEAK = frozenset(
-    """a ad ai agli al alla alle allo che ci col come con da dai dal dalla dalle dallo degli dei del della delle dello di e ed fra gli i il
-    in la le lo ma mi ne nei nel nella nelle nello non o per se si su sugli sui sul sulla sulle tra ti un una uno vi""".split()
-)
+_ITALIAN_WEAK = frozenset({
+    "a", "ad", "ai", "agli", "al", "alla", "alle", "allo", "che", "ci", "col", "come", "con", "da", "dai", "dal", "dalla", "dalle",
+    "dallo", "degli", "dei", "del", "della", "delle", "dello", "di", "e", "ed", "fra", "gli", "i", "il", "in", "la", "le", "lo", "ma",
+    "mi", "ne", "nei", "nel", "nella", "nelle", "nello", "non", "o", "per", "se", "si", "su", "sugli", "sui", "sul", "sulla", "sulle",
+    "tra", "ti", "un", "una", "uno", "vi",
+})  # fmt: skip
 _ITALIAN_EARLY = re.compile(f"[{_VOWELS}].*(?:issim[aeio]|[ai]bil[ei]|evol[ei]|[aei]vano|[dfrst]ic[aio])$")
 """Endings of words that are stressed on the last vowel but two."""
 _CLOSED_ENDINGS = re.compile("(?:ment[eio]|ezz[ae]|ett[aeio]|or[aei]|os[aeio]|on[ei]|es[aei]|ev[aeio]|ond[aeo]|[aeo]?st[aeio]|ell[ao])$")
 _VOICED_Z = re.compile("mezz|azzur|zanza|bizzar|pranz|romanz")
-_SPOKEN = {
-    word.translate(_PLAIN): word
-    for word in """àbita àbito accòmodi àlbero àlzano àttimo àutobus bàrbara bèrgamo bùssola càntano capìtolo cavoùr chìmica còmodo còmpito contìnua dèbito dèvono
-    dìcono diffìcile dipìngere domènica dòrmono dùe èrano fàcile fatìca fiorìscono fotògrafo fràgole giòvane ìo lùi làmpada làsciami lèggere lèttera lìbero
-    màcchina mèttere mìa mìo mòbili mòrbida nùmero nùvole òttimo òvest pàgina pàolo pàpera paùra pìccolo prèmere prezzèmolo propòsito rècita ripètere sàbato
-    scàtola scègliere scìvola scrìvere sèmplice sògnano spègnere spettàcolo splèndida sbrìgati svègliano svègliati sùa tàvolo telèfono tùa
-    tùo sùo ùltimo vàlzer vìa vìsita vìvere vìvono vòlano zìa zìo""".split()
-}
+_MARKED = (
+    "àbita", "àbito", "accòmodi", "àlbero", "àlzano", "àttimo", "àutobus", "bàrbara", "bèrgamo", "bùssola", "càntano", "capìtolo",
+    "cavoùr", "chìmica", "còmodo", "còmpito", "contìnua", "dèbito", "dèvono", "dìcono", "diffìcile", "dipìngere", "domènica", "dòrmono",
+    "dùe", "èrano", "fàcile", "fatìca", "fiorìscono", "fotògrafo", "fràgole", "giòvane", "ìo", "làmpada", "làsciami", "lèggere",
+    "lèttera", "lìbero", "lùi", "màcchina", "mèttere", "mìa", "mìo", "mòbili", "mòrbida", "nùmero", "nùvole", "òttimo", "òvest",
+    "pàgina", "pàolo", "pàpera", "paùra", "pìccolo", "prèmere", "prezzèmolo", "propòsito", "rècita", "ripètere", "sàbato", "sbrìgati",
+    "scàtola", "scègliere", "scìvola", "scrìvere", "sèmplice", "sògnano", "spègnere", "spettàcolo", "splèndida", "sùa", "sùo",
+    "svègliano", "svègliati", "tàvolo", "telèfono", "tùa", "tùo", "ùltimo", "vàlzer", "vìa", "vìsita", "vìvere", "vìvono", "vòlano",
+    "zìa", "zìo",
+)  # fmt: skip
+_SPOKEN = {word.translate(_PLAIN): word for word in _MARKED}
 """Italian words that the rules stress wrong, without and with the stress marked."""
 
 

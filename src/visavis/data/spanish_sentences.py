@@ -65,7 +65,9 @@ _NUMBERS = (
     "dos", "siete", "nueve", "doce", "quince", "veintidós", "treinta y cinco", "cuarenta y ocho", "cincuenta", "sesenta y cuatro",
     "ochenta y nueve", "noventa y seis", "cien", "doscientos cinco", "quinientos", "mil",
 )  # fmt: skip
-_UNITS = ("kilos", "metros", "minutos", "libros", "vasos", "pueblos", "amigos", "barcos", "puentes", "bomberos", "mapas", "juegos", "pájaros")
+_UNITS = (
+    "kilos", "metros", "minutos", "libros", "vasos", "pueblos", "amigos", "barcos", "puentes", "bomberos", "mapas", "juegos", "pájaros",
+)  # fmt: skip
 _SAID = (
     "Claro que sí.", "No, hoy no puedo.", "Puede que sí, puede que no.", "¡Con mucho gusto!", "Me temo que no.", "¿Qué quieres decir?",
     "Por mí, bien.", "Bueno, ¿y por qué no?", "¡Por supuesto!", "Déjame pensarlo.", "No te preocupes.", "¡Vaya broma!",
