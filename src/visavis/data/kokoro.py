@@ -35,8 +35,6 @@ AMERICAN_VOICES: tuple[str, ...] = (
 BRITISH_VOICES: tuple[str, ...] = ("bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis")
 SPANISH_VOICES: tuple[str, ...] = ("ef_dora", "em_alex", "em_santa")
 ITALIAN_VOICES: tuple[str, ...] = ("if_sara", "im_nicola")
-CASTILIAN_VOICES = frozenset({"em_alex"})
-"""Spanish voices that are made to speak c and z as th; the network speaks either as it is told."""
 _LANGUAGES = {"e": "es", "i": "it"}
 """First letter of a voice's name -> its language, where that is not English."""
 
@@ -140,7 +138,7 @@ def voice_symbols(text: str, voice: str) -> str:
     language = voice_language(voice)
     if language == "en":
         return text_to_symbols(text, voice.startswith("b"))
-    return romance.text_to_symbols(text, language, castilian=voice.partition("+")[0] in CASTILIAN_VOICES)
+    return romance.text_to_symbols(text, language)
 
 
 def quiet_frames(wave: NDArray[np.float32]) -> NDArray[np.bool_]:

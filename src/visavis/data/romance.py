@@ -15,7 +15,7 @@ ARPABET: dict[str, str] = {
     "a": "AA", "e": "EH", "ɛ": "EH", "i": "IY", "ɪ": "IY", "o": "OW", "ɔ": "OW", "u": "UW", "ʊ": "UW", "j": "Y", "w": "W", "b": "B",
     "d": "D", "f": "F", "k": "K", "l": "L", "m": "M", "n": "N", "p": "P", "r": "R", "s": "S", "t": "T", "v": "V", "x": "HH", "z": "Z",
     "S": "S", "ð": "DH", "ŋ": "NG", "ɡ": "G", "ɣ": "G", "ɲ": "N Y", "ɾ": "R", "ʃ": "SH", "ʎ": "L Y", "ʝ": "Y", "ʣ": "D Z", "ʤ": "JH",
-    "ʦ": "T S", "ʧ": "CH", "β": "V", "θ": "TH",
+    "ʦ": "T S", "ʧ": "CH", "β": "V",
 }  # fmt: skip
 """Symbol -> phones. β, whose lips only come near, is V; S is a long s."""
 
@@ -28,7 +28,7 @@ _OPEN = {"á": "a", "é": "e", "í": "i", "ó": "o", "ú": "u", "à": "a", "è":
 _PLAIN = str.maketrans("áéíóúàèìòù", "aeiouaeiou")
 
 _SPANISH_LETTERS: _Rules = (
-    ("ch", "ʧ"), ("ll", "ʝ"), ("rr", "r"), ("qu(?=[eiéí])", "k"), ("gu(?=[eiéí])", "g"), ("gü", "gw"), ("[cz](?=[eiéí])|z", "θ"),
+    ("ch", "ʧ"), ("ll", "ʝ"), ("rr", "r"), ("qu(?=[eiéí])", "k"), ("gu(?=[eiéí])", "g"), ("gü", "gw"), ("[cz](?=[eiéí])|z", "s"),
     ("g(?=[eiéí])", "x"), ("j", "x"), ("ñ", "ɲ"), ("h", ""), ("(?<![a-z])y(?![a-z])|y$", "i"), ("y", "ʝ"), ("ü", "w"), ("v", "b"),
     ("[cq]", "k"), ("x", "ks"), ("n(?=[bvpm])", "m"), ("(?<![a-zñáéíóú])r|(?<=[nls])r", "r"), ("r", "ɾ"),
 )  # fmt: skip
@@ -75,10 +75,11 @@ _SPOKEN = {word.translate(_PLAIN): word for word in _MARKED}
 """Italian words that the rules stress wrong, without and with the stress marked."""
 
 
-def text_to_symbols(text: str, language: str, castilian: bool = False) -> str:
+def text_to_symbols(text: str, language: str) -> str:
     """Kokoro symbols of a Spanish ("es") or Italian ("it") sentence; numbers must be written as words.
 
-    castilian: Spanish c (before e and i) and z are spoken as th. ValueError for another language, and for letters that it does not use.
+    Spanish c (before e and i) and z are s, ll is y: what Kokoro's voices make of θ is an s too. ValueError for another language, and for
+    letters that it does not use.
     """
     if language not in LANGUAGES:
         raise ValueError(f'no spelling rules for "{language}": there are some for {", ".join(LANGUAGES)}')
@@ -94,11 +95,11 @@ def text_to_symbols(text: str, language: str, castilian: bool = False) -> str:
         if language == "es" and symbols.endswith("n") and spoken.lstrip(_MARKS)[:1] in ("b", "p", "m"):
             symbols = symbols[:-1] + "m"
         symbols += " " + spoken if symbols else spoken
-    return symbols if castilian else symbols.replace("θ", "s")
+    return symbols
 
 
 def spanish_word(word: str) -> str:
-    """Symbols of a Spanish word in lower case, with th for c and z."""
+    """Symbols of a Spanish word in lower case."""
     spoken = _replace(_replace(word, _SPANISH_LETTERS), _SPANISH_SOUNDS)
     nuclei = _nuclei(spoken)
     if word in _SPANISH_WEAK or not nuclei:
