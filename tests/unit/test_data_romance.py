@@ -31,7 +31,7 @@ def phones(symbols: str, language: str, frames: float = 4.0) -> list[str]:
         ("guerra", "ɡˈera"), ("agua", "ˈaɣwa"), ("huevo", "wˈeβo"), ("yegua", "ʝˈeɣwa"), ("rey", "rˈeɪ"), ("muy", "mwˈi"),
         ("chaqueta", "ʧakˈeta"), ("jamón", "xamˈon"), ("gente", "xˈente"), ("examen", "eksˈamen"), ("niño", "nˈiɲo"),
         ("enredo", "enrˈeðo"), ("pero", "peɾo"), ("perro", "pˈero"), ("ciudad", "sjuðˈad"), ("país", "paˈis"), ("médico", "mˈeðiko"),
-        ("joven", "xˈoβen"), ("feliz", "felˈis"), ("calle", "kˈaʝe"),
+        ("feliz", "felˈis"), ("calle", "kˈaʝe"), ("robots", "roβˈots"), ("joven", "xˈoβen"),
     ],
 )  # fmt: skip
 def test_spanish_words(word: str, symbols: str) -> None:

@@ -105,7 +105,7 @@ def spanish_word(word: str) -> str:
     if word in _SPANISH_WEAK or not nuclei:
         return _written(spoken, nuclei, None)
     accented = [place for place in nuclei if spoken[place] in _OPEN]
-    early = word[-1] in "aeiouns" and len(nuclei) > 1
+    early = re.search("[aeiou][ns]?$", word) and len(nuclei) > 1
     return _written(spoken, nuclei, accented[0] if accented else nuclei[-2 if early else -1])
 
 
