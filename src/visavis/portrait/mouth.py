@@ -66,11 +66,11 @@ def mouth_light(
     lip = np.median(_colours(image, lip_points), 0)
     lit = np.percentile(skin, 75, axis=0)
     grey = float(_luminance(lit))
-    # Enamel in the light is brighter than lit skin and than the white of the eye, which lies in the shade of the lid; together these tell
-    # the exposure. The skin tells a little how warm the light is.
-    level = np.clip(0.35 * float(_luminance(white)) + 0.52 * grey + 72, 145, 226)
+    # Behind lips that speak enamel is about as bright as the white of the eye, which lies in the shade of the lid and tells the exposure
+    # whatever the skin; the skin tells a little how warm the light is.
+    level = np.clip(0.66 * float(_luminance(white)) + 0.26 * grey + 44, 140, 215)
     warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.2
-    tooth = (np.array([1.015, 0.985, 0.94], np.float32) * warm * level).clip(0, 238).astype(np.float32)
+    tooth = (np.array([1.015, 0.985, 0.94], np.float32) * warm * level).clip(0, 222).astype(np.float32)
     flesh = (np.array([0.74, 0.37, 0.36], np.float32) * np.clip(grey, 90, 190) * 0.9 + 0.20 * lip).astype(np.float32)
     across = skin_points[:, 0] - skin_points[:, 0].mean()
     slope = float(across @ _luminance(skin) / max(float(across @ across), 1.0))
@@ -235,7 +235,7 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     """
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    above = (1 - v) ** 2.0 * 0.72
+    above = (1 - v) ** 1.8 * 0.80
     corner = 0.92 * _smoothstep((u - 0.58) / 0.40)
     shadow = 1 - (1 - above) * (1 - corner)
     dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)

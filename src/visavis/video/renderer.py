@@ -24,7 +24,7 @@ LEARNT_FOLDS = FOLDS[:2]
 NO_ARMS = np.zeros((0, 3), np.int16)
 NO_TINT = (1.0, 1.0, 1.0)
 
-BARED_LIGHT = 0.14
+BARED_LIGHT = 0.32
 """How much more light the upper teeth get in a broad smile."""
 
 MOST_SAMPLES = 40_000
@@ -288,6 +288,6 @@ def _dim(light: float) -> tuple[float, float, float]:
 
 
 def _dim_enamel(light: float) -> tuple[float, float, float]:
-    """The same for teeth: they stand in front and are wet and white, so that they stay light and hardly take on colour."""
-    light = 0.20 + 0.80 * light
-    return light**0.96, light, light**1.04
+    """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
+    light *= 0.78 + 0.22 * _smoothstep((light - 0.70) / 0.30)
+    return light**0.90, light**1.04, light**1.10
