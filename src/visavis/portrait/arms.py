@@ -320,7 +320,7 @@ def inner_side(asset: ArmAsset) -> Array:
     away = away - (away @ FINGERS_AT_REST)[:, None] * FINGERS_AT_REST
     turned = -away[:, 0] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
     hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)
-    return np.asarray(_smoothstep((turned + 0.35) / 1.1) * _smoothstep((asset.along - 1.05) / 0.35) * (1 - hand))
+    return np.asarray(_smoothstep((turned + 0.35) / 1.1) * _smoothstep((asset.along.astype(np.float64) - 1.05) / 0.35) * (1 - hand))
 
 
 def _smoothstep(x: Array) -> Array:

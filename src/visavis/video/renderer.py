@@ -194,7 +194,7 @@ class VideoStage:
         # A broad smile spreads the lips off the teeth: these stand in the light of the face.
         lit = 1.0 + BARED_LIGHT * broad
         red, green, blue = _dim_enamel(light)
-        layers = (
+        layers: tuple[_Layer, ...] = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
             _Layer("tongue", "tongue", tint=_dim(light), within=1),
             _Layer("teeth_lower", "teeth_lower", tint=_dim_enamel(light), within=1),
