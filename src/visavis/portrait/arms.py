@@ -34,8 +34,10 @@ DELTOID = 0.050
 GRAIN = 128
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
-FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.84), (-0.8, 0.66))
+FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.93), (-0.8, 0.84))
 """How far a surface looks up, and how much light it gets."""
+INNER = 0.6
+"""How far the inner side of a forearm is as pale as the palm."""
 SHIFT = 0.035
 """Metres by which a hanging arm may correct where its shoulder is."""
 HALF_WIDTH = (0.110, 0.175)
@@ -301,18 +303,34 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.03, 1.0, 1.0]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.01, 1.015]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
+    palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
-    skin = skin * (1 - blood * (1 - np.array([1.0, 0.92, 0.91])))
-    skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
+    skin = skin * (1 - blood * (1 - np.array([1.0, 0.945, 0.945])))
+    skin = skin * (1 - shade * np.array([0.11, 0.14, 0.15]))
     nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 
 
+def inner_side(asset: ArmAsset) -> Array:
+    """(N,), 0..1: the inner side of the forearm, on which the palm lies; at rest it looks at the body."""
+    elbow = asset.heads[1].astype(np.float64)
+    away = asset.points - elbow
+    away = away - (away @ FINGERS_AT_REST)[:, None] * FINGERS_AT_REST
+    turned = -away[:, 0] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
+    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)
+    return np.asarray(_smoothstep((turned + 0.35) / 1.1) * _smoothstep((asset.along.astype(np.float64) - 1.05) / 0.35) * (1 - hand))
+
+
+def _smoothstep(x: Array) -> Array:
+    x = np.clip(x, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x))
+
+
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
     nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
-    return (0.05 + 0.20 * nail - 0.02 * palm).astype(np.float32)
+    return (0.085 + 0.20 * nail - 0.02 * palm).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ SCALE = 4
 GLINT_FROM = 22.0
 """Grey levels: what is so much brighter than the iris is elsewhere at this distance from its centre is light that mirrors in the cornea."""
 
-LASH_COLUMNS, LASH_ROWS = 96, 40
-LASH_REACH = (-1.0, 3.0)
+LASH_COLUMNS, LASH_ROWS = 224, 64
+LASH_REACH = (-1.0, 4.0)
+LASHES = 96
+"""Hairs of an upper lid that are drawn."""
 
 LID_COLUMNS, LID_ROWS = 96, 40
 LID_BEYOND = 4
@@ -124,15 +126,39 @@ def lash_texture(image: NDArray[np.uint8], upper: NDArray[np.float64], lower: ND
     dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.85
     below = np.linspace(*LASH_REACH, LASH_ROWS, dtype=np.float32)[:, None]
     s = np.linspace(0, 1, LASH_COLUMNS, dtype=np.float32)[None]
-    taper = np.clip(np.minimum(s * 9 + 0.25, (1 - s) * 3.2), 0, 1)
-    line = np.exp(-((below / np.where(below < 0, 0.45, 0.60)) ** 2)) * 0.88 * taper
     rng = np.random.default_rng(7)
-    strands = cv2.GaussianBlur(rng.normal(size=(1, LASH_COLUMNS)).astype(np.float32), (0, 0), 0.8)
-    strands = 0.5 + 0.5 * strands / max(float(np.abs(strands).max()), 1e-6)
-    length = (1.0 + 1.5 * strands) * (1.25 - 0.6 * s)  # longer towards the outer corner
-    fringe = np.where(below > 0, np.clip(1 - below / length, 0, 1), 0) * 0.60 * taper * (0.45 + 0.55 * strands)
-    alpha = np.maximum(line, fringe)
+    taper = np.clip(np.minimum(s * 9 + 0.25, (1 - s) * 3.2), 0, 1)
+    uneven = cv2.GaussianBlur(rng.normal(size=(1, LASH_COLUMNS)).astype(np.float32), (0, 0), 2.5)
+    uneven = 0.80 + 0.20 * np.clip(uneven / max(float(uneven.std()), 1e-6) / 2, -1, 1)
+    line = np.exp(-((below / np.where(below < 0, 0.36, 0.50)) ** 2)) * 0.86 * taper * uneven
+    alpha = 1 - (1 - line) * (1 - _hairs(rng))
     return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def _hairs(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Lashes, hair by hair, as opacity (LASH_ROWS, LASH_COLUMNS): they fan outwards, the longest stand beyond the middle, their tips
+    are thin and bend up, and some stick together."""
+    over = 4
+    wide, tall = LASH_COLUMNS * over, LASH_ROWS * over
+    unit = tall / (LASH_REACH[1] - LASH_REACH[0])
+    aside = wide / 22.0  # texels of a unit along the eye
+    total = np.zeros((tall, wide), np.float32)
+    for root in np.linspace(0.02, 0.95, LASHES) + rng.uniform(-0.006, 0.006, LASHES):
+        length = (1.35 + 1.75 * np.exp(-(((root - 0.22) / 0.33) ** 2))) * rng.uniform(0.55, 1.0)
+        lean = 1.15 * (root - 0.62) * abs(root - 0.62) * 2.2 + rng.normal() * 0.16
+        t = np.linspace(0, 1, 12)
+        x = root * wide + (lean * length * t + 0.25 * np.sign(lean) * abs(lean) * length * t * t) * aside
+        y = (-LASH_REACH[0] + length * (t - 0.22 * t**3)) * unit
+        points = np.round(np.stack([x, y], -1) * 16).astype(np.int32)
+        strength = rng.uniform(0.45, 0.85) * min(root * 12 + 0.3, (0.99 - root) * 6, 1.0)
+        for i in range(len(t) - 1):
+            hair = np.zeros((tall, wide), np.uint8)
+            low = np.maximum(points[i : i + 2].min(0) // 16 - 8, 0)
+            high = points[i : i + 2].max(0) // 16 + 8
+            cv2.line(hair, tuple(points[i].tolist()), tuple(points[i + 1].tolist()), 255, max(round(5 * (1 - t[i])), 2), cv2.LINE_AA, 4)
+            box = slice(low[1], high[1]), slice(low[0], high[0])
+            total[box] = np.maximum(total[box], hair[box] * np.float32(strength * (1 - 0.55 * t[i]) / 255))
+    return cv2.resize(total, (LASH_COLUMNS, LASH_ROWS), interpolation=cv2.INTER_AREA)
 
 
 def shade_texture(skin: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -182,7 +208,7 @@ def lid_texture(
         columns = np.broadcast_to(x, rows.shape).astype(np.float32)
         return cv2.remap(image, columns, rows.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
-    strip, beneath = seen_at(y - above), seen_at(bottom + (0.16 + 0.16 * t) * span)
+    strip, beneath = seen_at(y - above), seen_at(bottom + (0.14 + 0.38 * t) * span)
     # Lashes are dark and narrower than this; near the edge they stand in a row that hides the skin, which goes on as it is above.
     clean = cv2.morphologyEx(strip, cv2.MORPH_CLOSE, np.ones((1, LID_COLUMNS // 9), np.uint8))
     clean = cv2.GaussianBlur(clean, (0, 0), sigmaX=LID_COLUMNS / 20, sigmaY=0.7, borderType=cv2.BORDER_REPLICATE)

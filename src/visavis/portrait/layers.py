@@ -27,11 +27,14 @@ from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, smile_o
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 3
+LAYERS_VERSION = 4
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
 """Lips nearer than this many eye distances in the photo are shut in it."""
+
+STRANDS = 9.0
+"""Pixels over which the matte of strands of hair that the sides of the photo cut runs together beyond it."""
 
 TEXTURE_SCALE = 2
 """Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing
@@ -227,9 +230,13 @@ def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray
     colour = np.where(((alpha < 0.02) & (weight > 1e-4))[..., None], spread, colour)
     border = MARGIN, MARGIN + 1, MARGIN, MARGIN + 1
     # Only what the edge itself cuts goes on beyond it: mirrored, hair that ends near the edge would float there.
-    rgba = np.dstack(
-        [cv2.copyMakeBorder(colour, *border, cv2.BORDER_REFLECT_101), cv2.copyMakeBorder(alpha, *border, cv2.BORDER_REPLICATE) * 255]
-    )
+    beyond = cv2.copyMakeBorder(alpha, *border, cv2.BORDER_REPLICATE)
+    # Strands that the sides cut would go on as bars; they run together instead.
+    merged = cv2.GaussianBlur(beyond, (0, 0), sigmaX=0.1, sigmaY=STRANDS)
+    outside = np.maximum(MARGIN - np.arange(beyond.shape[1]), np.arange(beyond.shape[1]) - MARGIN - alpha.shape[1] + 1)
+    share = np.clip(outside / 2.0, 0, 1)[None].astype(np.float32)
+    beyond = beyond * (1 - share) + merged * share
+    rgba = np.dstack([cv2.copyMakeBorder(colour, *border, cv2.BORDER_REFLECT_101), beyond * 255])
     return double(double(rgba, 0), 1).round().clip(0, 255).astype(np.uint8)
 
 

@@ -1,5 +1,6 @@
 """The inside of the mouth: teeth, tongue, lining, shadow and wet rim of the lips, as textures drawn for the photo's light."""
 
+import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -16,19 +17,44 @@ UPPER_HEIGHT, LOWER_HEIGHT = 0.28, 0.22
 SHADE_COLUMNS, SHADE_ROWS = 64, 64
 TONGUE_TALL, TONGUE_WIDE = 160, 128
 
-_WIDTHS = (1.0, 0.78, 0.86, 0.72, 0.66, 0.6)
-"""Seen widths of the teeth from the middle outwards, relative to a central incisor (Wheeler's Dental Anatomy, rounded, foreshortened)."""
+MOUTH_MM = 50.0
+"""Width of a mouth at rest in millimetres, by which teeth have their size."""
+
+_UPPER_ROW = np.array(
+    [
+        (8.4, 0.0, 0.45, 1.0, 5.0),
+        (6.6, 0.8, 0.70, 1.5, 4.0),
+        (7.2, 0.2, 1.50, 2.0, 2.0),
+        (6.1, 1.2, 1.20, 1.4, 2.0),
+        (5.5, 1.7, 1.10, 1.3, 2.0),
+        (5.0, 1.9, 0.80, 0.9, 2.0),
+    ]
+)
+_LOWER_ROW = np.array(
+    [
+        (5.6, 0.2, 0.20, 0.3, 5.0),
+        (5.9, 0.1, 0.25, 0.5, 4.0),
+        (6.6, 0.0, 0.90, 1.2, 2.0),
+        (6.0, 0.5, 0.90, 1.1, 2.0),
+        (5.6, 0.9, 0.90, 1.0, 2.0),
+        (5.6, 1.2, 0.80, 0.8, 2.0),
+        (5.0, 1.4, 0.80, 0.8, 2.0),
+    ]
+)
+"""Teeth from the middle outwards, millimetres: seen width, how much shorter than a central incisor, how far the inner and the outer corner
+of the edge are rounded off and with what power (Wheeler's Dental Anatomy, rounded, foreshortened)."""
 
 
 @dataclass(frozen=True)
 class MouthLight:
     """How bright the inside of the mouth may be in this photo. tooth, lip, flesh: float32 (3,), RGB 0..255. aside: how much brighter the
-    face is at the viewer's right than at the left, as a share of its mean."""
+    face is at the viewer's right than at the left, as a share of its mean. seed: of what tells this person's teeth from another's."""
 
     tooth: NDArray[np.float32]
     lip: NDArray[np.float32]
     flesh: NDArray[np.float32]
     aside: float = 0.0
+    seed: int = 0
 
 
 def mouth_light(
@@ -40,15 +66,16 @@ def mouth_light(
     lip = np.median(_colours(image, lip_points), 0)
     lit = np.percentile(skin, 75, axis=0)
     grey = float(_luminance(lit))
-    # Enamel is about as bright as the white of the eye, which tells the exposure whatever the skin; the skin tells how warm the light is.
+    # Behind lips that speak enamel is about as bright as the white of the eye, which lies in the shade of the lid and tells the exposure
+    # whatever the skin; the skin tells a little how warm the light is.
     level = np.clip(0.66 * float(_luminance(white)) + 0.26 * grey + 44, 140, 215)
-    warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.35
-    tooth = (np.array([1.03, 0.985, 0.90], np.float32) * warm * level).clip(0, 222).astype(np.float32)
+    warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.2
+    tooth = (np.array([1.015, 0.985, 0.94], np.float32) * warm * level).clip(0, 222).astype(np.float32)
     flesh = (np.array([0.74, 0.37, 0.36], np.float32) * np.clip(grey, 90, 190) * 0.9 + 0.20 * lip).astype(np.float32)
     across = skin_points[:, 0] - skin_points[:, 0].mean()
     slope = float(across @ _luminance(skin) / max(float(across @ across), 1.0))
     aside = float(np.clip(slope * np.ptp(skin_points[:, 0]) / max(float(_luminance(skin).mean()), 1.0), -0.5, 0.5))
-    return MouthLight(tooth, lip.astype(np.float32), flesh, aside)
+    return MouthLight(tooth, lip.astype(np.float32), flesh, aside, zlib.crc32(image[::8, ::8].tobytes()))
 
 
 def white_of_eyes(image: NDArray[np.uint8], openings: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]) -> NDArray[np.float32]:
@@ -82,35 +109,48 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     over = 4  # drawn large and reduced, for smooth edges
     w, h = TEXELS * over, height * over
     x = (np.arange(w) + 0.5) / w * 2 - 1
-    y = (np.arange(h) + 0.5) / h  # 0 at the gum, 1 at the edge
-    unit = 0.168 / TOOTH_SPAN * 2 * (1.0 if upper else 0.70)
-    widths = np.array(_WIDTHS) if upper else np.array([1.0, 1.05, 1.15, 1.05, 1.0, 1.0, 0.9])
-    right = np.cumsum(widths) * unit
-    left = np.concatenate([[0.0], right[:-1]])
     side = np.abs(x)
-    number = np.minimum(np.searchsorted(right, side), len(widths) - 1)
-    local = np.clip((side - left[number]) / (right[number] - left[number]) * 2 - 1, -1, 1)
-    lengths = np.array([1.0, 0.955, 0.99, 0.95, 0.92, 0.9]) if upper else np.array([0.97, 0.98, 1.0, 0.98, 0.96, 0.94, 0.92])
-    end = (0.985 - (1 - lengths[number]) * 0.55) - 0.030 * np.abs(local) ** 3
-    edge = np.clip((end[None] - y[:, None]) * h / (1.6 * over) + 0.5, 0, 1)
-    between = np.exp(-(((1 - np.abs(local)) * (right[number] - left[number]) / 0.014) ** 2))
-    round_tooth = 1 - 0.10 * local**2
+    tall = (UPPER_HEIGHT if upper else LOWER_HEIGHT) * MOUTH_MM
+    y = ((np.arange(h) + 0.5) / h * tall)[:, None]  # millimetres, 0 at the gum
+    across = side * TOOTH_SPAN / 2 * MOUTH_MM
+    row = _UPPER_ROW if upper else _LOWER_ROW
+    rng = np.random.default_rng([light.seed, int(upper)])
+    width, local, end, tone = (np.empty(w) for _ in range(4))
+    for part in (x < 0, x >= 0):
+        # Nobody's teeth are alike from side to side, or like those of others: a few tenths of a millimetre tell them apart.
+        widths = row[:, 0] * (1 + 0.035 * rng.normal(size=len(row)))
+        short = row[:, 1] + 0.20 * rng.normal(size=len(row)) * np.linspace(0.6, 1, len(row))
+        tilt, bright = 0.12 * rng.normal(size=len(row)), 1 + 0.02 * rng.normal(size=len(row))
+        outer = np.cumsum(widths)
+        number = np.minimum(np.searchsorted(outer, across[part]), len(row) - 1)
+        local[part] = here = np.clip(2 * (across[part] - outer[number]) / widths[number] + 1, -1, 1)
+        width[part], tone[part] = widths[number], bright[number]
+        inner_corner, outer_corner, power = row[number, 2], row[number, 3], row[number, 4]
+        corner = np.where(here < 0, inner_corner, outer_corner) * np.abs(here) ** power
+        end[part] = 0.985 * tall - short[number] - tilt[number] * here - corner
+    edge = np.clip((end - y) / tall * h / (1.6 * over) + 0.5, 0, 1)
+    reach = np.maximum(end - y, 0)  # from the edge towards the gum
+    contact = (1 - np.abs(local)) * width / 2
+    between = (0.20 + 0.16 * np.exp(-reach / 3.0)) * np.exp(-((contact / 0.22) ** 2)) + 0.09 * np.exp(-((contact / 0.8) ** 2))
+    round_tooth = 1 - 0.12 * np.abs(local) ** 2.6 - 0.02 * local
     # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
-    depth = np.clip(1 - 0.80 * side**2.2, 0.10, 1)
-    reach = np.clip((end[None] - y[:, None]) / 0.6, 0, 1)  # from the edge towards the gum
-    translucent = 1 - 0.16 * np.exp(-reach / 0.06)
-    bulge = 1 - 0.16 * reach**2
-    shade = translucent * bulge * (round_tooth * depth * (1 - 0.15 * between))[None]
+    depth = np.clip(1 - 0.66 * side**2.6, 0.10, 1)
+    translucent = 1 - 0.11 * np.exp(-reach / 0.8)
+    bulge = 1 - 0.13 * np.clip(reach / 9.0, 0, 1) ** 2
+    sheen = 0.05 * np.exp(-(((local + 0.2) / 0.4) ** 2)) * np.exp(-(((reach - 3.6) / 1.9) ** 2))
+    shade = translucent * bulge * round_tooth * depth * tone * (1 - between) + sheen * depth
     if not upper:
-        shade = shade * 0.90
+        shade = shade * 0.88
     colour = light.tooth[None, None] * shade[..., None]
     # The further back and the nearer to the gum, the warmer: light inside the mouth has bounced off flesh.
-    warmth = np.clip((1 - depth)[None] + 0.35 * reach**2, 0, 1)[..., None]
-    colour = colour * (1 - warmth * np.array([0.0, 0.13, 0.20], np.float32))
-    gum = np.clip((0.27 + 0.05 * local**2 - y[:, None]) / 0.03 + 0.5, 0, 1)[..., None]
-    colour = colour * (1 - gum) + light.flesh * 0.85 * depth[None, :, None] * gum
+    warmth = np.clip((1 - depth) + 0.30 * np.clip(reach / 8.0, 0, 1) ** 2 + 0.8 * between, 0, 1)[..., None]
+    colour = colour * (1 - warmth * np.array([0.0, 0.10, 0.16], np.float32))
+    # Gums reach down between the teeth.
+    hem = 0.235 * tall + (1.5 if upper else 0.8) * np.abs(local) ** 3
+    gum = np.clip((hem - y) / 0.4 + 0.5, 0, 1)[..., None]
+    colour = colour * (1 - gum) + light.flesh * 0.85 * depth[:, None] * gum
     # Beyond the last tooth seen the cheek's shadow takes over.
-    alpha = edge * np.clip((0.94 - side) / 0.26, 0, 1)[None]
+    alpha = edge * np.clip((0.94 - side) / 0.26, 0, 1)
     rgba = np.concatenate([colour, alpha[..., None] * 255], -1).astype(np.float32)
     rgba = cv2.resize(rgba, (TEXELS, height), interpolation=cv2.INTER_AREA)
     return rgba.round().clip(0, 255).astype(np.uint8)
@@ -181,8 +221,8 @@ def lining(light: MouthLight) -> NDArray[np.uint8]:
     """The wall of the mouth: RGBA (64, 16), row 0 at the upper edge. Palate, the dark of the throat, the floor."""
     y = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     throat = np.exp(-(((y - 0.46) / 0.30) ** 2))
-    wall = light.flesh * np.array([0.42, 0.28, 0.28], np.float32)
-    dark = light.flesh * np.array([0.27, 0.17, 0.17], np.float32)
+    wall = light.flesh * np.array([0.32, 0.20, 0.19], np.float32)
+    dark = light.flesh * np.array([0.16, 0.09, 0.085], np.float32)
     colour = wall * (1 - throat) + dark * throat
     rgba = np.concatenate([np.broadcast_to(colour, (64, 3)), np.full((64, 1), 255, np.float32)], -1)
     return np.repeat(rgba[:, None].round().clip(0, 255).astype(np.uint8), 16, axis=1)
@@ -195,8 +235,8 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     """
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    above = (1 - v) ** 2.0 * 0.72
-    corner = 0.92 * _smoothstep((u - 0.50) / 0.48)
+    above = (1 - v) ** 1.8 * 0.80
+    corner = 0.92 * _smoothstep((u - 0.58) / 0.40)
     shadow = 1 - (1 - above) * (1 - corner)
     dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)
     return np.dstack([np.broadcast_to(dark, (*shadow.shape, 3)), shadow * 255]).round().clip(0, 255).astype(np.uint8)

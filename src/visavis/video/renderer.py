@@ -24,7 +24,7 @@ LEARNT_FOLDS = FOLDS[:2]
 NO_ARMS = np.zeros((0, 3), np.int16)
 NO_TINT = (1.0, 1.0, 1.0)
 
-BARED_LIGHT = 0.22
+BARED_LIGHT = 0.32
 """How much more light the upper teeth get in a broad smile."""
 
 MOST_SAMPLES = 40_000
@@ -193,10 +193,11 @@ class VideoStage:
         # The lining spans the opening; teeth and tongue are seen only within it, and the lips throw their shadow on all of it.
         # A broad smile spreads the lips off the teeth: these stand in the light of the face.
         lit = 1.0 + BARED_LIGHT * broad
-        red, green, blue = _dim(light)
-        layers = (
+        red, green, blue = _dim_enamel(light)
+        layers: tuple[_Layer, ...] = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
-            *(_Layer(name, name, tint=_dim(light), within=1) for name in ("tongue", "teeth_lower")),
+            _Layer("tongue", "tongue", tint=_dim(light), within=1),
+            _Layer("teeth_lower", "teeth_lower", tint=_dim_enamel(light), within=1),
             _Layer("teeth_upper", "teeth_upper", tint=(lit * red, lit * green, lit * blue), within=1),
             _Layer("tongue_tip", "tongue_tip", tint=_dim(light), within=1),
             _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.75 * broad), within=1),
@@ -284,3 +285,9 @@ def _smoothstep(x: float) -> float:
 def _dim(light: float) -> tuple[float, float, float]:
     """Light 0..1 inside the mouth as factors of red, green and blue: the less there is, the more of it has come through flesh."""
     return light**0.9, light**1.12, light**1.18
+
+
+def _dim_enamel(light: float) -> tuple[float, float, float]:
+    """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
+    light *= 0.78 + 0.22 * _smoothstep((light - 0.70) / 0.30)
+    return light**0.90, light**1.04, light**1.10
