@@ -1,9 +1,8 @@
 """The rasteriser: textured, alpha-blended triangles into a uint8 picture, one thread, compiled once by numba and kept on disk.
 
 Positions are integers in 1/32 pixel and inside tests are exact integer arithmetic with the top-left rule, so meshes are watertight, no
-pixel
-of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with 8-bit
-weights.
+pixel of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with
+8-bit weights.
 """
 
 import numpy as np
@@ -270,6 +269,18 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
     for i in range(vertices.shape[0]):
         positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
         positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
+
+
+@njit("UniTuple(int64, 4)(int32[:,::1], int32[::1])", cache=True, nogil=True, boundscheck=False)
+def bounds(vertices, chosen):  # type: ignore[no-untyped-def]
+    """Least and greatest x and y of some of the vertices (V, 3): left, top, right, bottom."""
+    left, top = vertices[chosen[0], 0], vertices[chosen[0], 1]
+    right, bottom = left, top
+    for i in range(1, len(chosen)):
+        x, y = vertices[chosen[i], 0], vertices[chosen[i], 1]
+        left, right = min(left, x), max(right, x)
+        top, bottom = min(top, y), max(bottom, y)
+    return np.int64(left), np.int64(top), np.int64(right), np.int64(bottom)
 
 
 @njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
