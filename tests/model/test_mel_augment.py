@@ -94,7 +94,9 @@ def test_labels_follow_the_tempo(seed: int) -> None:
     generator = np.random.default_rng(seed)
     agreed = []
     for _ in range(20):
-        features, labels = speech.crop(4.0, generator)
+        crop = speech.crop(4.0, generator)
+        features, labels = crop.heard, crop.labels
+        assert crop.clean.shape == features.shape
         hissing = labels == PHONE_INDEX["S"]
         assert len(features) == 2 * len(labels) == 4 * MEL_RATE
         if 40 < hissing.sum() < len(labels) - 40:

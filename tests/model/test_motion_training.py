@@ -17,7 +17,7 @@ from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE, load_encoder
 from visavis.runtime.weights import WeightsError
 from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
-from visavis.training.encoder_net import AudioEncoder, begin_with_whisper
+from visavis.training.encoder_net import AudioEncoder, begin_with_whisper, distance_from, measure_distances
 from visavis.training.encoder_run import train_encoder
 from visavis.training.face_net import FaceNet
 from visavis.training.face_run import train_face
@@ -162,28 +162,30 @@ def test_the_encoder_knows_no_more_of_the_future_than_it_is_late(small_networks:
     assert torch.equal(told[:10], other[:10]) and not torch.allclose(told[10:], other[10:])
 
 
+def whisper_file(folder: Path, width: int, size: float = 1.0) -> Path:
+    """A made-up checkpoint with OpenAI's names. size: of its numbers."""
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (width, 80, 3), "conv2.weight": (width, width, 3)}
+    shapes |= {f"{name}.bias": (width,) for name in ("conv1", "conv2")}
+    shapes |= {f"ln_post.{kind}": (width,) for kind in ("weight", "bias")} | {"positional_embedding": (1500, width)}
+    for layer in range(4):
+        block = f"blocks.{layer}."
+        shapes |= {f"{block}{norm}.{kind}": (width,) for norm in ("attn_ln", "mlp_ln") for kind in ("weight", "bias")}
+        shapes |= {f"{block}attn.{part}.weight": (width, width) for part in ("query", "key", "value", "out")}
+        shapes |= {f"{block}attn.{part}.bias": (width,) for part in ("query", "value", "out")}
+        shapes |= {f"{block}mlp.0.weight": (4 * width, width), f"{block}mlp.0.bias": (4 * width,)}
+        shapes |= {f"{block}mlp.2.weight": (width, 4 * width), f"{block}mlp.2.bias": (width,)}
+    torch.manual_seed(0)
+    state = {f"encoder.{name}": size * torch.randn(shape) for name, shape in shapes.items()} | {"decoder.ln.weight": torch.ones(3)}
+    path = folder / f"whisper{width}.pt"
+    torch.save({"dims": {}, "model_state_dict": state}, path)
+    return path
+
+
 def test_an_encoder_begins_with_whisper(small_encoder: EncoderSpec, tmp_path: Path) -> None:
-    """A made-up checkpoint with OpenAI's names: what it holds is in the layers afterwards, and one of another size is refused."""
+    """What the checkpoint holds is in the layers afterwards, and one of another size is refused."""
     width = small_encoder.width
-
-    def checkpoint(width: int) -> Path:
-        shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (width, 80, 3), "conv2.weight": (width, width, 3)}
-        shapes |= {f"{name}.bias": (width,) for name in ("conv1", "conv2")}
-        shapes |= {f"ln_post.{kind}": (width,) for kind in ("weight", "bias")} | {"positional_embedding": (1500, width)}
-        for layer in range(4):
-            block = f"blocks.{layer}."
-            shapes |= {f"{block}{norm}.{kind}": (width,) for norm in ("attn_ln", "mlp_ln") for kind in ("weight", "bias")}
-            shapes |= {f"{block}attn.{part}.weight": (width, width) for part in ("query", "key", "value", "out")}
-            shapes |= {f"{block}attn.{part}.bias": (width,) for part in ("query", "value", "out")}
-            shapes |= {f"{block}mlp.0.weight": (4 * width, width), f"{block}mlp.0.bias": (4 * width,)}
-            shapes |= {f"{block}mlp.2.weight": (width, 4 * width), f"{block}mlp.2.bias": (width,)}
-        state = {f"encoder.{name}": torch.randn(shape) for name, shape in shapes.items()} | {"decoder.ln.weight": torch.ones(3)}
-        path = tmp_path / f"whisper{width}.pt"
-        torch.save({"dims": {}, "model_state_dict": state}, path)
-        return path
-
     network = AudioEncoder(small_encoder)
-    path = checkpoint(width)
+    path = whisper_file(tmp_path, width)
     begin_with_whisper(network, path)
     content = torch.load(path, weights_only=True)["model_state_dict"]
     assert torch.equal(network.layers[1].widen.weight, content["encoder.blocks.1.mlp.0.weight"])
@@ -192,7 +194,61 @@ def test_an_encoder_begins_with_whisper(small_encoder: EncoderSpec, tmp_path: Pa
         network.norm.bias, content["encoder.ln_post.bias"]
     )
     with pytest.raises(ValueError, match="shape"):
-        begin_with_whisper(network, checkpoint(width + 2))
+        begin_with_whisper(network, whisper_file(tmp_path, width + 2))
+
+
+def test_whisper_hears_all_at_once_and_the_stream_is_measured_against_it(small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    network = AudioEncoder(small_encoder)
+    whisper = begin_with_whisper(network, whisper_file(tmp_path, small_encoder.width, 0.3))
+    features = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 48, HEARD_VALUES)).astype(np.float32))
+    heard = whisper.hear(features)
+    changed = features.clone()
+    changed[:, 40:] = 3.0
+    assert torch.equal(whisper.hear(changed)[0][:, :10], heard[0][:, :10])
+    assert not torch.allclose(whisper.hear(changed)[1][:, :10], heard[1][:, :10])
+    # what Whisper says, as late as a stream would say it, is no way off; another piece of sound is
+    late = np.cumsum(small_encoder.ahead)
+
+    def as_a_stream(given: list[torch.Tensor]) -> list[torch.Tensor]:
+        moved = [x - whisper.places[: x.shape[1]] + network.place for x in given[1:]]
+        return [
+            torch.cat([torch.zeros(2, by, small_encoder.width), x[:, : x.shape[1] - by]], dim=1) for x, by in zip(moved, late, strict=True)
+        ]
+
+    def apart(given: list[torch.Tensor]) -> float:
+        return float(distance_from(given, whisper, heard, network.place, small_encoder.ahead))
+
+    assert apart(as_a_stream(heard)) < 1e-6
+    assert apart(as_a_stream(whisper.hear(features.flip(0)))) > 0.5
+
+
+def test_places_become_distances(small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    """Where keys and queries tell nothing but their places, the stream attends by distance as Whisper does by place."""
+    network = AudioEncoder(small_encoder)
+    whisper = begin_with_whisper(network, whisper_file(tmp_path, small_encoder.width, 0.3))
+    angle = torch.arange(1500)[:, None] * torch.linspace(0.1, 0.8, small_encoder.width // 2)
+    whisper.places[:] = torch.cat([angle.sin(), angle.cos()], dim=1)
+    for each in (network, whisper.network):
+        for layer in each.layers:
+            for part in (layer.query, layer.key):
+                torch.nn.init.eye_(part.weight)
+            torch.nn.init.zeros_(layer.query.bias)
+            torch.nn.init.ones_(layer.before_attention.weight)
+            torch.nn.init.zeros_(layer.before_attention.bias)
+    measure_distances(network, whisper, torch.zeros(4, 96, HEARD_VALUES))
+    for layer in network.layers:
+        assert torch.isfinite(layer.distance).all() and (layer.distance <= 0).all()
+        # nearest is most alike
+        assert (layer.distance.argmax(dim=1) == layer.past).all()
+
+
+def test_training_brings_the_stream_nearer_to_whisper(small_corpus: Path, small_encoder: EncoderSpec, tmp_path: Path) -> None:
+    config = encoder_training(small_corpus, tmp_path, small_encoder)
+    loop = dataclasses.replace(config.loop, steps=40, batch=4, learning_rate=5e-3)
+    train_encoder(dataclasses.replace(config, loop=loop, whisper=str(whisper_file(tmp_path, small_encoder.width, 0.3)), naming_share=0.0))
+    rows = [row.split(",") for row in (tmp_path / CURVES).read_text().splitlines()]
+    apart = [float(value) for _, name, value in rows if name == "apart"]
+    assert np.mean(apart[-4:]) < 0.9 * np.mean(apart[:2])
 
 
 def test_the_shipped_configurations_are_valid() -> None:

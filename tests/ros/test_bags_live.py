@@ -16,6 +16,8 @@ from visavis.ros.convert import msg_to_motion_chunk, msg_to_stamp
 from visavis.ros.pictures import msg_to_jpeg_image
 from visavis.ros.topics import TOPICS, type_name
 
+pytestmark = pytest.mark.together
+
 STORAGES = pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from visavis.data.corpus import CASTS
 from visavis.data.phonemes import KOKORO_IDS, text_to_symbols
 from visavis.data.sentences import COLLECTIONS, sentence_pool
 
@@ -22,9 +23,9 @@ def test_a_pool_that_is_too_small_or_unknown_is_refused() -> None:
         sentence_pool(1, 1000, "nonsense")
 
 
-@pytest.mark.parametrize("collection", sorted(COLLECTIONS))
+@pytest.mark.parametrize("collection", sorted(set(COLLECTIONS) - set(CASTS)))
 @pytest.mark.parametrize("british", [False, True])
-def test_every_sentence_can_be_pronounced(collection: str, british: bool) -> None:
+def test_every_english_sentence_can_be_pronounced(collection: str, british: bool) -> None:
     pytest.importorskip("misaki.en", reason="the data extra is not installed")
     for sentence in sentence_pool(5, 800, collection):
         symbols = text_to_symbols(sentence, british)

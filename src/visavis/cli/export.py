@@ -21,7 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--to", type=Path, default=None, help="folder of the weights (default src/visavis/assets/motion, for refine .../picture)"
     )
-    parser.add_argument("--lip-odds", type=float, default=2.0, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
+    parser.add_argument("--lip-odds", type=float, default=1.3, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
     parser.add_argument("--early", type=Path, help="(encoder) folder of an early checkpoint of the same run, to average the weights with")
     parser.add_argument("--early-share", type=float, default=0.7, help="(encoder) share of the early weights in that average")
     parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")

@@ -16,13 +16,33 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from visavis.data.kokoro import AMERICAN_VOICES, BRITISH_VOICES, Spoken
+from visavis.data.kokoro import AMERICAN_VOICES, BRITISH_VOICES, ITALIAN_VOICES, SPANISH_VOICES, Spoken
 from visavis.data.phones import PHONES, SILENCE, Phone
 from visavis.data.sentences import sentence_pool
 from visavis.timing import SAMPLE_RATE
 
 VALIDATION_VOICES: tuple[str, ...] = ("af_kore", "am_eric", "bf_alice", "bm_lewis")
-"""Voices never heard in training, neither alone nor in a blend."""
+"""English voices never heard in training, neither alone nor in a blend."""
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who speaks a collection. voices: for training. validation: for validation. guests: voices of another language that lend a blend up to
+    half of their sound, for languages with few voices."""
+
+    voices: tuple[str, ...]
+    validation: tuple[str, ...]
+    guests: tuple[str, ...] = ()
+
+
+_ENGLISH = tuple(voice for voice in (*AMERICAN_VOICES, *BRITISH_VOICES) if voice not in VALIDATION_VOICES)
+_ENGLISH_CAST = Cast(_ENGLISH, VALIDATION_VOICES)
+CASTS: dict[str, Cast] = {
+    "spanish": Cast(SPANISH_VOICES, ("ef_dora+af_kore@0.50", "em_alex+am_eric@0.50", "em_santa+bm_lewis@0.50"), _ENGLISH),
+    "italian": Cast(ITALIAN_VOICES, ("if_sara+bf_alice@0.50", "im_nicola+am_eric@0.50"), _ENGLISH),
+}
+"""Collection -> who speaks it, where that is not the English voices. There are too few voices to keep one for validation: validation hears
+each of them blended with an English voice that training never hears."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +117,17 @@ def plan_items(config: CorpusConfig) -> Iterator[ItemPlan]:
     pool = sentence_pool(config.seed, config.sentences, config.collection)
     pools = {"val": pool[: config.validation_sentences], "train": pool[config.validation_sentences :]}
     cursors = {"val": 0, "train": 0}
-    singles = [voice for voice in (*AMERICAN_VOICES, *BRITISH_VOICES) if voice not in VALIDATION_VOICES]
+    cast = CASTS.get(config.collection, _ENGLISH_CAST)
     order: dict[str, list[str]] = {"val": [], "train": []}
     rng = np.random.default_rng([config.seed, 1])
     index = 0
     while True:
         split = "val" if index % config.validation_every == config.validation_every // 2 else "train"
         if not order[split]:
-            order[split] = [str(voice) for voice in rng.permutation(VALIDATION_VOICES if split == "val" else singles)]
+            order[split] = [str(voice) for voice in rng.permutation(cast.validation if split == "val" else cast.voices)]
         voice = order[split].pop()
         if split == "train" and rng.random() < config.blend_share:
-            voice = _blend(voice, singles, rng)
+            voice = _blend(voice, cast, rng)
         sentences: list[str] = []
         length_s, target_s = 0.0, float(rng.gamma(4.0, config.session_s / 4.0))
         while not sentences or length_s < target_s:
@@ -129,9 +149,11 @@ def plan_items(config: CorpusConfig) -> Iterator[ItemPlan]:
         index += 1
 
 
-def _blend(first: str, singles: list[str], rng: np.random.Generator) -> str:
-    """A blend within one accent (the pronunciation follows the first voice's)."""
-    others = [voice for voice in singles if voice != first and (voice[0] == first[0])]
+def _blend(first: str, cast: Cast, rng: np.random.Generator) -> str:
+    """A blend within one accent, or half of the time with a guest (the pronunciation follows the first voice's)."""
+    if cast.guests and rng.random() < 0.5:
+        return f"{first}+{rng.choice(cast.guests)}@{rng.uniform(0.2, 0.5):.2f}"
+    others = [voice for voice in cast.voices if voice != first and (voice[0] == first[0])]
     return f"{first}+{rng.choice(others)}@{rng.uniform(0.25, 0.6):.2f}"
 
 

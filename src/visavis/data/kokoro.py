@@ -14,6 +14,7 @@ import onnxruntime
 import soxr
 from numpy.typing import NDArray
 
+from visavis.data import romance
 from visavis.data.phonemes import KOKORO_IDS, symbols_to_phones, text_to_symbols
 from visavis.data.phones import SILENCE, Phone
 from visavis.timing import SAMPLE_RATE, exact_div
@@ -32,6 +33,10 @@ AMERICAN_VOICES: tuple[str, ...] = (
     "am_adam", "am_echo", "am_eric", "am_fenrir", "am_liam", "am_michael", "am_onyx", "am_puck", "am_santa",
 )  # fmt: skip
 BRITISH_VOICES: tuple[str, ...] = ("bf_alice", "bf_emma", "bf_isabella", "bf_lily", "bm_daniel", "bm_fable", "bm_george", "bm_lewis")
+SPANISH_VOICES: tuple[str, ...] = ("ef_dora", "em_alex", "em_santa")
+ITALIAN_VOICES: tuple[str, ...] = ("if_sara", "im_nicola")
+_LANGUAGES = {"e": "es", "i": "it"}
+"""First letter of a voice's name -> its language, where that is not English."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,8 @@ class Kokoro:
     def speak(self, text: str, voice: str, speed: float = 1.0) -> Spoken:
         """Speak ``text``. ``voice`` is a name, or a blend ``first+second@share`` with the share of the second, 0..1. Speed 1 is natural,
         0.8 slow, 1.25 fast."""
-        table, british = self._style(voice)
-        symbols = text_to_symbols(text, british)
+        table = self._style(voice)
+        language, symbols = voice_language(voice), voice_symbols(text, voice)
         waveform, frames = self._run(["waveform", DURATION_OUTPUT], symbols, table, speed)
         wave = np.asarray(waveform, np.float32).ravel()
         counts = np.rint(np.asarray(frames, np.float64).ravel())
@@ -86,13 +91,13 @@ class Kokoro:
             raise RuntimeError(
                 f"{len(wave)} samples do not match {int(counts.sum())} frames of {FRAME_SAMPLES}: the model file is not the expected one"
             )
-        phones = symbols_to_phones(symbols, counts, FRAME_S, quiet_frames(wave))
+        phones = symbols_to_phones(symbols, counts, FRAME_S, quiet_frames(wave), language)
         return _trim(wave, phones)
 
     def sound(self, symbols: str, voice: str, speed: float = 1.0, keep_s: float = 0.05) -> NDArray[np.int16]:
         """Speak ``symbols`` (see ``text_to_symbols``), without phones, for which the file as it is published does: int16 (n,) at 16 kHz
         with ``keep_s`` of quiet at both ends."""
-        wave = np.asarray(self._run(["waveform"], symbols, self._style(voice)[0], speed)[0], np.float32).ravel()
+        wave = np.asarray(self._run(["waveform"], symbols, self._style(voice), speed)[0], np.float32).ravel()
         loud = np.flatnonzero(~quiet_frames(wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES]))
         keep = round(keep_s * KOKORO_RATE)
         wave = wave[max(0, loud[0] * FRAME_SAMPLES - keep) : (loud[-1] + 1) * FRAME_SAMPLES + keep] if len(loud) else wave[:0]
@@ -105,14 +110,14 @@ class Kokoro:
         style = table[len(symbols)][None]
         return list(self._session.run(outputs, {"input_ids": ids, "style": style, "speed": np.array([speed], np.float32)}))
 
-    def _style(self, voice: str) -> tuple[NDArray[np.float32], bool]:
+    def _style(self, voice: str) -> NDArray[np.float32]:
         names, _, share = voice.partition("@")
         first, _, second = names.partition("+")
         table = self._table(first)
         if second:
             weight = np.float32(share or 0.5)
             table = (1 - weight) * table + weight * self._table(second)
-        return table, first.startswith("b")
+        return table
 
     def _table(self, name: str) -> NDArray[np.float32]:
         if name not in self._tables:
@@ -121,6 +126,19 @@ class Kokoro:
                 raise FileNotFoundError(f"no voice {name!r}: {path} does not exist")
             self._tables[name] = np.fromfile(path, np.float32).reshape(-1, STYLE_DIM)
         return self._tables[name]
+
+
+def voice_language(voice: str) -> str:
+    """Language of a voice, or of a blend, whose first voice decides: "en", "es" or "it"."""
+    return _LANGUAGES.get(voice[:1], "en")
+
+
+def voice_symbols(text: str, voice: str) -> str:
+    """Symbols of ``text`` as a voice (of a blend: the first one) pronounces it."""
+    language = voice_language(voice)
+    if language == "en":
+        return text_to_symbols(text, voice.startswith("b"))
+    return romance.text_to_symbols(text, language)
 
 
 def quiet_frames(wave: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""English text to the symbols Kokoro reads (misaki's lexicon), and those symbols with their durations to ARPAbet phones."""
+"""English text to the symbols Kokoro reads (misaki's lexicon), and symbols of any language with their durations to ARPAbet phones."""
 
 import re
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.data import romance
 from visavis.data.phones import SILENCE, VOWELS, Phone
 
 KOKORO_IDS: dict[str, int] = {
-    ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, " ": 16, "A": 24, "I": 25, "O": 31, "Q": 33, "T": 36, "W": 39,
-    "Y": 41, "ᵊ": 42, "a": 43, "b": 44,
-    "d": 46, "f": 48, "h": 50, "i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "p": 58, "s": 61, "t": 62, "u": 63, "v": 64,
-    "w": 65, "z": 68, "ɑ": 69, "ɐ": 70, "ɒ": 71,
-    "æ": 72, "ɔ": 76, "ð": 81, "ʤ": 82, "ə": 83, "ɛ": 86, "ɜ": 87, "ɡ": 92, "ɪ": 102, "ŋ": 112, "θ": 119, "ɹ": 123, "ʃ": 131, "ʧ": 133,
-    "ʊ": 135, "ʌ": 138, "ʒ": 147,
-    "ʔ": 148, "ˈ": 156, "ˌ": 157, "ː": 158, "ᵻ": 177,
+    ";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, " ": 16, "ʣ": 18, "ʦ": 20, "A": 24, "I": 25, "O": 31, "Q": 33,
+    "S": 35, "T": 36, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44, "d": 46, "e": 47, "f": 48, "h": 50, "i": 51, "j": 52, "k": 53,
+    "l": 54, "m": 55, "n": 56, "o": 57, "p": 58, "r": 60, "s": 61, "t": 62, "u": 63, "v": 64, "w": 65, "x": 66, "z": 68, "ɑ": 69,
+    "ɐ": 70, "ɒ": 71, "æ": 72, "β": 75, "ɔ": 76, "ð": 81, "ʤ": 82, "ə": 83, "ɛ": 86, "ɜ": 87, "ɡ": 92, "ɪ": 102, "ʝ": 103, "ŋ": 112,
+    "ɲ": 114, "θ": 119, "ɹ": 123, "ɾ": 125, "ʃ": 131, "ʧ": 133, "ʊ": 135, "ʌ": 138, "ɣ": 139, "ʎ": 143, "ʒ": 147, "ʔ": 148, "ˈ": 156,
+    "ˌ": 157, "ː": 158, "ᵻ": 177,
 }  # fmt: skip
-"""Token numbers of Kokoro-82M v1.0 (its config.json), for the symbols that misaki's English lexicons use."""
+"""Token numbers of Kokoro-82M v1.0 (its config.json), for the symbols that misaki's English lexicons and ``romance`` use."""
 
 _ARPABET: dict[str, str] = {
     "A": "EY", "I": "AY", "O": "OW", "Q": "OW", "W": "AW", "Y": "OY", "ᵊ": "AH", "a": "AE", "i": "IY", "u": "UW", "ɑ": "AA", "ɐ": "AH",
@@ -30,6 +30,7 @@ _ARPABET: dict[str, str] = {
     "s": "S", "t": "T", "v": "V", "w": "W", "z": "Z", "ð": "DH", "ʤ": "JH", "ɡ": "G", "ŋ": "NG", "θ": "TH", "ɹ": "R", "ʃ": "SH",
     "ʧ": "CH", "ʒ": "ZH", "T": "D", "ʔ": "T",
 }  # fmt: skip
+_PHONES: dict[str, dict[str, str]] = {"en": _ARPABET, "es": romance.ARPABET, "it": romance.ARPABET}
 LEAD_FRAMES = 2.5
 """The sound of a token comes this many frames before the sum of the durations says (62 ms): measured as the shift that lines up S, Z, SH
 and CH with the energy above 3.5 kHz (-55 to -75 ms over five voices), and as the median difference to pocketsphinx's alignment of the same
@@ -37,6 +38,9 @@ sound (-50 to -80 ms)."""
 _JOINED = "ˈˌ"
 """Stress marks: their time belongs to the sound that follows."""
 _LENGTH = "ː"
+_AFFRICATES = "ʦʣ"
+_FIRST_SHARE = 0.5
+"""A symbol that is two phones gives the first one this share of its frames; those of a length mark are the stop's."""
 _STOPS = frozenset({"B", "CH", "D", "G", "JH", "K", "P", "T"})
 _PUNCTUATION = ";:,.!?—…"
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*|[;:,.!?—…]")
@@ -107,14 +111,17 @@ class _Sound:
     kind: str = field(default="phone")
 
 
-def symbols_to_phones(symbols: str, frames: NDArray[np.float64], frame_s: float, quiet: NDArray[np.bool_]) -> list[Phone]:
+def symbols_to_phones(
+    symbols: str, frames: NDArray[np.float64], frame_s: float, quiet: NDArray[np.bool_], language: str = "en"
+) -> list[Phone]:
     """Phones with times from the frames that each of Kokoro's tokens got.
 
     frames: (len(symbols) + 2,), the first and last belong to the padding tokens around the text. quiet: (sum of frames,), True where the
     sound of that frame is as good as silent. A word gap or punctuation is SIL where it is quiet for two frames or more; the rest of its
     time is shared by its neighbours (a sound that rings out belongs to the phone before). "ɜɹ" and "əɹ" are one ER; a length mark belongs
-    to its vowel.
+    to its vowel. In Spanish ("es") and Italian ("it") a double consonant is one phone.
     """
+    names = _PHONES[language]
     if len(frames) != len(symbols) + 2:
         raise ValueError(f"{len(symbols)} symbols need {len(symbols) + 2} frame counts (padding at both ends), got {len(frames)}")
     sounds = [_Sound(SILENCE, float(frames[0]), "gap")]
@@ -125,17 +132,22 @@ def symbols_to_phones(symbols: str, frames: NDArray[np.float64], frame_s: float,
         if symbol in _JOINED:
             carried += float(count)
         elif symbol == _LENGTH:
-            last.frames += float(count)
+            (sounds[-2] if symbols[index - 1] in _AFFRICATES else last).frames += float(count)
         elif symbol == " " or symbol in _PUNCTUATION:
             if last.kind == "gap":
                 last.frames += float(count) + carried
             else:
                 sounds.append(_Sound(SILENCE, float(count) + carried, "gap"))
             carried = 0.0
-        elif symbol == "ɹ" and symbols[index - 1] in "ɜə" and (last.name == "ER" or _ARPABET.get(following) not in VOWELS):
+        elif symbol == "ɹ" and symbols[index - 1] in "ɜə" and (last.name == "ER" or names.get(following) not in VOWELS):
             last.name, last.frames = "ER", last.frames + float(count)
+        elif language != "en" and names[symbol] == last.name and last.name not in VOWELS:
+            last.frames += float(count)
         else:
-            sounds.append(_Sound(_ARPABET[symbol], float(count) + carried))
+            first, *more = names[symbol].split()
+            share = _FIRST_SHARE if more else 1.0
+            sounds.append(_Sound(first, share * float(count) + carried))
+            sounds += [_Sound(name, (1 - share) * float(count)) for name in more]
             carried = 0.0
     if sounds[-1].kind == "gap":
         sounds[-1].frames += float(frames[-1]) + carried

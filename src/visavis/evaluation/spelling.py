@@ -23,8 +23,9 @@ RULES: dict[str, list[tuple[str, str]]] = {
         ("^[bv]", "B"), ("(?<=[mn])[bv]", "B"), ("[bv]", "V"), ("(?<=[aeiou])d(?=[aeiou])", "DH"), *_COMMON,
     ],
     "it": [
-        ("gli(?=[aeou])", "L Y"), ("gli", "L IY"), ("gn", "N Y"), ("sc(?=[ei])", "SH"), ("sch", "S K"), ("ch", "K"), ("gh", "G"),
-        ("cci(?=[aou])", "CH"), ("ci(?=[aou])", "CH"), ("c+(?=[ei])", "CH"), ("ggi(?=[aou])", "JH"), ("gi(?=[aou])", "JH"),
+        ("gli(?=[aeou])", "L Y"), ("gli", "L IY"), ("gn", "N Y"), ("sci(?=[aeou])", "SH"), ("sc(?=[ei])", "SH"), ("sch", "S K"),
+        ("ch", "K"), ("gh", "G"),
+        ("cci(?=[aou])", "CH"), ("ci(?=[aeou])", "CH"), ("c+(?=[ei])", "CH"), ("ggi(?=[aou])", "JH"), ("gi(?=[aou])", "JH"),
         ("g+(?=[ei])", "JH"), ("cc", "K"), ("gg", "G"), ("ss", "S"), ("qu", "K W"), ("z+", "T S"),
         ("(?<=[aeiou])s(?=[aeiou])", "Z"), ("j", "Y"), ("y", "IY"), ("b", "B"), ("v", "V"),
         *_COMMON,
@@ -47,7 +48,7 @@ def phones_of(word: str, language: str) -> list[str]:
     sound."""
     if language not in RULES:
         raise ValueError(f'no spelling rules for "{language}": there are some for {", ".join(LANGUAGES)}')
-    plain = re.sub(r"([bdfklmnprt])\1", r"\1", word) if language == "it" else word
+    plain = re.sub(r"([bdfklmnprtv])\1", r"\1", word) if language == "it" else word
     phones: list[str] = []
     here = 0
     while here < len(plain):

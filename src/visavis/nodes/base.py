@@ -204,6 +204,7 @@ class AvatarNode(LifecycleNode):
             self._next_start = time.monotonic() + wait
         else:
             self._next_start = None
+        self._report()  # whoever waits for the node need not wait for the next second as well
 
     def finish(self) -> int:
         """Leave in good order: the worker stops, devices close, subscribers hear the last messages. The exit status."""

@@ -42,7 +42,8 @@ class LoopConfig:
 class EncoderTraining:
     """The audio encoder's run. crop_seconds: length of a training crop; lip_weight: loss weight of P, B and M against other phones.
     whisper: name of the store's asset (or path) with the Whisper weights that it begins with; empty begins
-    anew."""
+    anew. whisper_weight: loss weight of how far its layers are from Whisper's; naming_share: by how much the naming of phones moves the
+    layers that began with Whisper."""
 
     corpus: str
     output: str
@@ -52,6 +53,8 @@ class EncoderTraining:
     lip_weight: float = 2.0
     dropout: float = 0.1
     whisper: str = ""
+    whisper_weight: float = 1.0
+    naming_share: float = 0.1
 
 
 @dataclass(frozen=True)

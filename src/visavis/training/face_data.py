@@ -23,7 +23,7 @@ from visavis.motion.wave_encoder import WaveEncoder
 from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample, frames_in
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import Utterance, phone_at
-from visavis.training.mel_augment import Energies, disturb, play
+from visavis.training.mel_augment import Energies, disturb, play, revoice
 from visavis.training.room_tone import room_tone
 from visavis.types import Engine
 
@@ -198,7 +198,7 @@ def hear_all(
             def talker(other: Energies = other, length: int = len(energies)) -> Energies:
                 return play(other, 0, len(other) / length, length)
 
-            versions = [energies] + [disturb(energies, talker, generator) for _ in range(copies - 1)]
+            versions = [energies] + [disturb(revoice(energies, generator), talker, generator) for _ in range(copies - 1)]
             partial = path.with_suffix(".part.npy")
             np.save(partial, np.stack([hear(encoder, spec, version) for version in versions]))
             partial.replace(path)

@@ -62,13 +62,19 @@ def warp_bands(bands: NDArray[np.float32], factor: float) -> NDArray[np.float32]
     return bands[:, below] * (1 - share) + bands[:, below + 1] * share
 
 
+def revoice(energies: Energies, generator: np.random.Generator) -> Energies:
+    """The same words from a person with another vocal tract, mostly."""
+    if generator.random() < 0.15:
+        return energies
+    return Energies(warp_bands(energies.bands, generator.uniform(0.82, 1.2)), energies.loudness)
+
+
 def disturb(energies: Energies, talker: Callable[[], Energies], generator: np.random.Generator) -> Energies:
-    """One random chain of vocal tract, room, channel, codec, noise, babble and level. The length and the timing stay as they are.
+    """One random chain of room, channel, codec, noise, babble and level. The length and the timing stay as they are.
 
     talker: draws speech of somebody else, as long as ``energies``, for the babble.
     """
-    bands = warp_bands(energies.bands, generator.uniform(0.82, 1.2)) if generator.random() < 0.85 else energies.bands
-    power: Power = 10 ** (bands.astype(np.float64) / 10)
+    power: Power = 10 ** (energies.bands.astype(np.float64) / 10)
     # a band filter of the mel kind passes more or less of a sound's energy than 1; its share of the loudness is kept
     heard = 10 ** (energies.loudness.astype(np.float64) / 10) / (power.sum(axis=1) + _EMPTY)
     usual = float(np.median(heard))

@@ -69,7 +69,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
 
 
 @njit(
-    "void(uint32[:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "void(uint32[:,:,::1], uint8[:,::1], float32[:,:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
     "float32[:,::1], uint8[:,:,::1], int64, int64, int32[:,::1])",
     cache=True,
     nogil=True,
@@ -81,13 +81,13 @@ def draw_arm(  # type: ignore[no-untyped-def]
 ):
     """Triangles (T, 3) with colours of their corners, nearest first by a depth buffer (h, w). Sides that face away are skipped.
 
-    samples: uint32 (h, w), ``SAMPLING`` along each side of a pixel, bytes R, G, B and opacity. touched: uint8 (h, w), set to 1 where
-    something is drawn; samples and depth hold nothing where it is 0.
+    samples: uint32 (h, w, 2), ``SAMPLING`` along each side of a pixel: bytes R, G, B and opacity, then the depth; ``depth`` is the same
+    memory as float32. touched: uint8 (h, w), set to 1 where something is drawn; samples hold nothing where it is 0.
     positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
     (N, 2), where in it each vertex lies, in 1/16. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
     (x0, y0) is where the samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
-    height, width = samples.shape
+    height, width = touched.shape
     wrap, side = grain.shape[0] - 1, grain.shape[1]
     top_value = np.float32(255)
     # Without a sign an index needs no look whether it counts from the end.
@@ -150,7 +150,7 @@ def draw_arm(  # type: ignore[no-untyped-def]
             blue = wa * ka + wb * kb + wc * kc
             place = np.uint64(y * width + x)
             while x <= right and (e0 | e1 | e2) >= 0:
-                if flat_touched[place] == 0 or z < flat_depth[place]:
+                if flat_touched[place] == 0 or z < flat_depth[place + place + np.uint64(1)]:
                     factor = flat_grain[np.uint64(((np.int32(v) >> 4) & wrap) * side + ((np.int32(u) >> 4) & wrap))]
                     r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
                     solid = np.uint32(255)
@@ -161,15 +161,15 @@ def draw_arm(  # type: ignore[no-untyped-def]
                             ur, ug, uk = picture[py, px, 0], picture[py, px, 1], picture[py, px, 2]
                             us = picture[py, px, 3] if picture.shape[2] == 4 else np.uint8(255)
                         else:
-                            under = flat_samples[place]
+                            under = flat_samples[place + place]
                             ur, ug, uk, us = np.uint8(under), np.uint8(under >> 8), np.uint8(under >> 16), np.uint8(under >> 24)
                         r = ur + share * (r - ur)
                         g = ug + share * (g - ug)
                         k = uk + share * (k - uk)
                         solid = np.uint32(us + share * (top_value - us) + 0.5)
-                    flat_depth[place] = z
+                    flat_depth[place + place + np.uint64(1)] = z
                     flat_touched[place] = 1
-                    flat_samples[place] = np.uint32(r) | (np.uint32(g) << 8) | (np.uint32(k) << 16) | (solid << 24)
+                    flat_samples[place + place] = np.uint32(r) | (np.uint32(g) << 8) | (np.uint32(k) << 16) | (solid << 24)
                 e0 += g0x
                 e1 += g1x
                 e2 += g2x
@@ -185,7 +185,7 @@ def draw_arm(  # type: ignore[no-untyped-def]
 
 
 @njit(
-    "void(uint32[:,::1], uint8[:,::1], int32[:,::1], int64, int64, float64, uint8[:,:,::1])",
+    "void(uint32[:,:,::1], uint8[:,::1], int32[:,::1], int64, int64, float64, uint8[:,:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
@@ -193,11 +193,11 @@ def draw_arm(  # type: ignore[no-untyped-def]
 def resolve_arm(samples, touched, spans, x0, y0, opacity, target):  # type: ignore[no-untyped-def]
     """Blend the mean of each pixel's samples into ``target`` at (x0, y0) by the share of them that is touched and by ``opacity``; a fourth
     channel is the opacity, by which the others are premultiplied. samples, touched, spans: as ``draw_arm`` leaves them."""
-    width, channels = samples.shape[1], target.shape[2]
+    width, channels = touched.shape[1], target.shape[2]
     lanes = np.uint32(0x00FF00FF)
     scale = np.int64(opacity * 65536.0 + 0.5) // (SAMPLING * SAMPLING)
     flat_samples, flat_touched, flat_target = samples.reshape(-1), touched.reshape(-1), target.reshape(-1)
-    for y in range(samples.shape[0] // SAMPLING):
+    for y in range(touched.shape[0] // SAMPLING):
         first, last = spans[y * SAMPLING, 0], spans[y * SAMPLING, 1]
         for j in range(y * SAMPLING + 1, (y + 1) * SAMPLING):
             first, last = min(first, spans[j, 0]), max(last, spans[j, 1])
@@ -207,7 +207,7 @@ def resolve_arm(samples, touched, spans, x0, y0, opacity, target):  # type: igno
                 place = np.uint64((y * SAMPLING + j) * width + x * SAMPLING)
                 for i in range(SAMPLING):
                     here = flat_touched[place + np.uint64(i)]
-                    sample = flat_samples[place + np.uint64(i)] if here else np.uint32(0)
+                    sample = flat_samples[np.uint64(2) * (place + np.uint64(i))] if here else np.uint32(0)
                     count += here
                     red_blue += sample & lanes
                     green_solid += (sample >> 8) & lanes

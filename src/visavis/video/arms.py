@@ -53,7 +53,7 @@ class ArmDrawer:
         for _ in range(2):
             upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
         self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
-        self._part_corners = np.unique(arms.triangles[upper]), np.unique(arms.triangles[arms.upper :])
+        self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
         self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
@@ -140,7 +140,7 @@ class ArmDrawer:
         self._shadow(image, mine, opacity)
         upper, rest, cloth = self._parts[side]
         skin, weave = self._grain
-        self._part(image, mine, self._seen[self._part_corners[0]], ((upper, skin),), opacity)
+        self._part(image, mine, self._part_corners[0], ((upper, skin),), opacity)
         if side in self._sleeve_triangles:
             raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
@@ -156,7 +156,7 @@ class ArmDrawer:
                 raster.NO_TINT,
                 256,
             )
-        self._part(image, mine, self._seen[self._part_corners[1]], ((cloth, weave), (rest, skin)), opacity)
+        self._part(image, mine, self._part_corners[1], ((cloth, weave), (rest, skin)), opacity)
 
     def _part(
         self,
@@ -167,12 +167,15 @@ class ArmDrawer:
         opacity: float,
     ) -> None:
         """Triangles, each with its grain, in one depth buffer."""
-        x0, y0 = np.maximum(corners[:, :2].min(0).astype(int) // VERTEX_SUBPIXEL - 1, 0)
-        x1, y1 = np.minimum(corners[:, :2].max(0).astype(int) // VERTEX_SUBPIXEL + 2, image.shape[1::-1])
+        left, top, right, bottom = raster.bounds(self._seen, corners)
+        x0, y0 = max(left // VERTEX_SUBPIXEL - 1, 0), max(top // VERTEX_SUBPIXEL - 1, 0)
+        x1, y1 = min(right // VERTEX_SUBPIXEL + 2, image.shape[1]), min(bottom // VERTEX_SUBPIXEL + 2, image.shape[0])
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
-        samples, depth, touched = np.empty(shape, np.uint32), np.empty(shape, np.float32), np.zeros(shape, np.uint8)
+        # Colour and depth side by side: memory is slower than what is reckoned.
+        samples, touched = np.empty((*shape, 2), np.uint32), np.zeros(shape, np.uint8)
+        depth = samples.view(np.float32)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
         raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)

@@ -1,22 +1,23 @@
 """The rasteriser: textured, alpha-blended triangles into a uint8 picture, one thread, compiled once by numba and kept on disk.
 
 Positions are integers in 1/32 pixel and inside tests are exact integer arithmetic with the top-left rule, so meshes are watertight, no
-pixel
-of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with 8-bit
-weights;
-all four channels of a texel are weighed at once as 16-bit lanes of one 64-bit word.
+pixel of a shared edge is blended twice, and the same positions give the same picture bit for bit. Textures are sampled bilinearly with
+8-bit weights.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.compiled import njit
+from visavis.compiled import bilinear, njit, prefetch
 
 SUBPIXEL = 32
 """Positions count in 1/32 pixel; pixel (x, y) has its centre at (32 x, 32 y)."""
 
 SUPERSAMPLING = 4
 """Samples along each side of a pixel in the regions where edges must be smooth (eyes and mouth). Divides SUBPIXEL."""
+
+AHEAD = 8
+"""Texels are asked for so many triangles before they are drawn."""
 
 _EMPTY, _SOFT, _SOLID = range(3)
 """What ``opaqueness`` says of a triangle: nothing of it is seen, some of it may be seen through, all of it hides what is behind."""
@@ -82,6 +83,17 @@ _DRAW_SIGNATURE = (
 )
 
 
+@njit("void(float32[:,::1], uint32[::1], int64, uint64, uint64, uint64)", cache=True, nogil=True, boundscheck=False)
+def _ask_for(uv, texels, line, a, b, c):  # type: ignore[no-untyped-def]
+    """Have the part of a texture (``line`` texels wide) that the triangle of these corners shows brought near."""
+    left, right = np.int64(min(uv[a, 0], uv[b, 0], uv[c, 0])), np.int64(max(uv[a, 0], uv[b, 0], uv[c, 0])) + 1
+    top, bottom = np.int64(min(uv[a, 1], uv[b, 1], uv[c, 1])), np.int64(max(uv[a, 1], uv[b, 1], uv[c, 1])) + 1
+    for y in range(top, bottom + 1):
+        for x in range(left, right, 16):
+            prefetch(texels, y * line + x)
+        prefetch(texels, y * line + right)
+
+
 @njit(_DRAW_SIGNATURE, cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def draw_triangles(  # type: ignore[no-untyped-def]
     target, touched, mark, within, positions, triangles, uv, texture, opaque, tint, opacity
@@ -99,9 +111,7 @@ def draw_triangles(  # type: ignore[no-untyped-def]
     """
     height, width, channels = target.shape
     matte = channels == 4
-    lanes = np.uint64(0x00FF00FF)
-    low = np.uint64(0xFF)
-    half = np.uint64(0x0080008000800080)
+    low = np.uint32(0xFF)
     tint_red, tint_green, tint_blue = tint[0], tint[1], tint[2]
     tinted = tint_red != 256 or tint_green != 256 or tint_blue != 256
     plain = within < 0 and not tinted and opacity == 256
@@ -110,6 +120,9 @@ def draw_triangles(  # type: ignore[no-untyped-def]
     line = np.uint64(texture.shape[1])
     texels, values, marks = texture.reshape(-1), target.reshape(-1), touched.reshape(-1)
     for t in range(triangles.shape[0]):
+        if t + AHEAD < triangles.shape[0]:
+            a, b, c = np.uint64(triangles[t + AHEAD, 0]), np.uint64(triangles[t + AHEAD, 1]), np.uint64(triangles[t + AHEAD, 2])
+            _ask_for(uv, texels, texture.shape[1], a, b, c)
         kind = opaque[t]
         if kind == _EMPTY:
             continue
@@ -185,21 +198,13 @@ def draw_triangles(  # type: ignore[no-untyped-def]
             if plain and kind == _SOLID:
                 place = spot * pixel
                 for _ in range(last + 1 - first):
-                    fu, fv = (u >> 12) & 255, (v >> 12) & 255
                     at = np.uint64(v >> 20) * line + np.uint64(u >> 20)
+                    texel = bilinear(texels, at, line, (u >> 12) & 255, (v >> 12) & 255)
                     u += du
                     v += dv
-                    p, q = np.uint64(texels[at]), np.uint64(texels[at + one])
-                    r, s = np.uint64(texels[at + line]), np.uint64(texels[at + line + one])
-                    w11 = (fu * fv) >> 8
-                    w01, w10 = np.uint64(fu - w11), np.uint64(fv - w11)
-                    w00 = np.uint64(256 - fu - fv + w11)
-                    outer = (p & lanes) * w00 + (q & lanes) * w01 + (r & lanes) * w10 + (s & lanes) * np.uint64(w11) + half
-                    middle = ((p >> np.uint64(8)) & low) * w00 + ((q >> np.uint64(8)) & low) * w01
-                    middle += ((r >> np.uint64(8)) & low) * w10 + ((s >> np.uint64(8)) & low) * np.uint64(w11)
-                    values[place] = np.uint8(outer >> np.uint64(8))
-                    values[place + one] = np.uint8((middle + np.uint64(128)) >> np.uint64(8))
-                    values[place + np.uint64(2)] = np.uint8(outer >> np.uint64(24))
+                    values[place] = np.uint8(texel)
+                    values[place + one] = np.uint8(texel >> np.uint32(8))
+                    values[place + np.uint64(2)] = np.uint8(texel >> np.uint32(16))
                     if matte:
                         values[place + np.uint64(3)] = 255
                     place += pixel
@@ -215,24 +220,15 @@ def draw_triangles(  # type: ignore[no-untyped-def]
                 v += dv
                 if within >= 0 and marks[here] != within:
                     continue
-                p, q = np.uint64(texels[at]), np.uint64(texels[at + one])
-                r, s = np.uint64(texels[at + line]), np.uint64(texels[at + line + one])
-                if (p | q | r | s) < np.uint64(0x02000000):  # nothing visible: much of a layer is
+                p, q = texels[at], texels[at + one]
+                r, s = texels[at + line], texels[at + line + one]
+                if (p | q | r | s) < np.uint32(0x02000000):  # nothing visible: much of a layer is
                     continue
-                w11 = (fu * fv) >> 8
-                w01, w10 = np.uint64(fu - w11), np.uint64(fv - w11)
-                w00 = np.uint64(256 - fu - fv + w11)
-                total = ((p & lanes) | (((p >> np.uint64(8)) & lanes) << np.uint64(32))) * w00
-                total += ((q & lanes) | (((q >> np.uint64(8)) & lanes) << np.uint64(32))) * w01
-                total += ((r & lanes) | (((r >> np.uint64(8)) & lanes) << np.uint64(32))) * w10
-                total += ((s & lanes) | (((s >> np.uint64(8)) & lanes) << np.uint64(32))) * np.uint64(w11)
-                total += half
-                alpha = np.int64((total >> np.uint64(56)) & low)
+                texel = bilinear(texels, at, line, fu, fv)
+                alpha = np.int64(texel >> np.uint32(24))
                 if alpha < 2:
                     continue
-                red = np.int64((total >> np.uint64(8)) & low)
-                blue = np.int64((total >> np.uint64(24)) & low)
-                green = np.int64((total >> np.uint64(40)) & low)
+                red, green, blue = np.int64(texel & low), np.int64((texel >> np.uint32(8)) & low), np.int64((texel >> np.uint32(16)) & low)
                 if tinted:
                     red = min(255, (red * tint_red) >> 8)
                     green = min(255, (green * tint_green) >> 8)
@@ -273,6 +269,18 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
     for i in range(vertices.shape[0]):
         positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
         positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
+
+
+@njit("UniTuple(int64, 4)(int32[:,::1], int32[::1])", cache=True, nogil=True, boundscheck=False)
+def bounds(vertices, chosen):  # type: ignore[no-untyped-def]
+    """Least and greatest x and y of some of the vertices (V, 3): left, top, right, bottom."""
+    left, top = vertices[chosen[0], 0], vertices[chosen[0], 1]
+    right, bottom = left, top
+    for i in range(1, len(chosen)):
+        x, y = vertices[chosen[i], 0], vertices[chosen[i], 1]
+        left, right = min(left, x), max(right, x)
+        top, bottom = min(top, y), max(bottom, y)
+    return np.int64(left), np.int64(top), np.int64(right), np.int64(bottom)
 
 
 @njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)

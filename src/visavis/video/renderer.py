@@ -97,12 +97,12 @@ class VideoStage:
         }
         self._positions = np.empty((len(portrait.vertices), 2), np.int32)
         self._no_touch = np.zeros((1, 1), np.uint8)
-        lips = portrait.lips
-        self._mouth_edge = np.concatenate([lips.upper, lips.lower])
-        self._tongue_out = np.unique(portrait.triangles["tongue_out"])
+        lips, right, left = portrait.lips, portrait.right_eye, portrait.left_eye
+        self._mouth_edge = np.concatenate([lips.upper, lips.lower]).astype(np.int32)
+        self._tongue_out = np.unique(portrait.triangles["tongue_out"]).astype(np.int32)
         self._eyes = (
-            ("right", np.concatenate([portrait.right_eye.upper, portrait.right_eye.lower, portrait.right_eye.lid]), LID_RIGHT),
-            ("left", np.concatenate([portrait.left_eye.upper, portrait.left_eye.lower, portrait.left_eye.lid]), LID_LEFT),
+            ("right", np.concatenate([right.upper, right.lower, right.lid]).astype(np.int32), LID_RIGHT),
+            ("left", np.concatenate([left.upper, left.lower, left.lid]).astype(np.int32), LID_LEFT),
         )
 
     @property
@@ -225,9 +225,9 @@ class VideoStage:
 
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
-        box = vertices[edge, :2]
-        x0, y0 = np.maximum(box.min(0).astype(int) // VERTEX_SUBPIXEL - 2, 0)
-        x1, y1 = np.minimum(box.max(0).astype(int) // VERTEX_SUBPIXEL + 4, image.shape[1::-1])
+        left, top, right, bottom = raster.bounds(vertices, edge)
+        x0, y0 = max(left // VERTEX_SUBPIXEL - 2, 0), max(top // VERTEX_SUBPIXEL - 2, 0)
+        x1, y1 = min(right // VERTEX_SUBPIXEL + 4, image.shape[1]), min(bottom // VERTEX_SUBPIXEL + 4, image.shape[0])
         if x1 <= x0 or y1 <= y0:
             return
         sampling = self.config.sampling
