@@ -34,7 +34,7 @@ DELTOID = 0.050
 GRAIN = 128
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
-FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.93), (-0.8, 0.84))
+FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.90), (-0.8, 0.78))
 """How far a surface looks up, and how much light it gets."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
@@ -307,7 +307,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.945, 0.945])))
-    skin = skin * (1 - shade * np.array([0.11, 0.14, 0.15]))
+    skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
     nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
