@@ -37,8 +37,7 @@ test: setup $(stamps)/test ## set up (with torch, for training), then check styl
 	$(bin)/visavis assets fetch --use setup --use test
 	$(MAKE) --no-print-directory check
 	$(bin)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not live"
-	$(bin)/python -m pytest -n 2 --dist worksteal -m "live and together"
-	$(bin)/python -m pytest -m "live and not together"
+	$(bin)/python -m pytest -m live
 
 .PHONY: lint
 lint: $(stamps)/test check ## check style (ruff) and types (mypy)

@@ -42,8 +42,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the order of the files, but put what is marked slow at the end. Live tests run by themselves (`-m live`), two at a time where
-    they are marked `together`, and may be tried again where the machine stood still."""
+    """Keep the order of the files, but put what is marked slow at the end. Live tests run by themselves (`-m live`) and may be tried again
+    where the machine stood still."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     for item in items:
         if item.path.parent.name in LIVE and item.get_closest_marker("offline") is None:

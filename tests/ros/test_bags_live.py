@@ -16,8 +16,6 @@ from visavis.ros.convert import msg_to_motion_chunk, msg_to_stamp
 from visavis.ros.pictures import msg_to_jpeg_image
 from visavis.ros.topics import TOPICS, type_name
 
-pytestmark = pytest.mark.together
-
 STORAGES = pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 
 
@@ -143,7 +141,7 @@ def test_a_bag_of_motion_replays_into_the_running_graph_whose_own_motion_rests_m
 def test_a_bag_replays_into_a_namespace(ros: Graph) -> None:
     recorder = record(ros, ros.folder / "bag", "--topics", "audio")
     ros.speak(voice(1.0), utterance_id=3)
-    ros.spin(0.3)
+    ros.spin(1.0)
     assert recorder.stop() == 0
     heard = ros.listen(AudioChunk, "/robot/audio")
     player = visavis(ros, "replay", str(ros.folder / "bag"), "--namespace", "robot")
@@ -217,7 +215,7 @@ def test_a_disk_that_fails_ends_the_recording_with_what_to_do_and_leaves_the_str
 def test_replay_keeps_the_spacing_and_moves_or_keeps_the_stamps(ros: Graph) -> None:
     recorder = record(ros, ros.folder / "bag", "--topics", "audio")
     ros.speak(voice(2.0), utterance_id=3)
-    ros.spin(0.3)
+    ros.spin(1.0)
     assert recorder.stop() == 0
     stamps = [msg_to_stamp(msg.header.stamp) for _, msg, _ in read_bag(ros.folder / "bag")]
     ros.stop_speaking()
@@ -244,7 +242,7 @@ def test_replay_keeps_the_spacing_and_moves_or_keeps_the_stamps(ros: Graph) -> N
 def test_loop_plays_until_it_is_stopped_and_motion_follows_every_pass(ros: Graph) -> None:
     recorder = record(ros, ros.folder / "bag", "--topics", "audio")
     ros.speak(voice(1.0), utterance_id=3)
-    ros.spin(0.3)
+    ros.spin(1.0)
     assert recorder.stop() == 0
     ros.stop_speaking()
     ros.start("motion_diffusion")

@@ -3,15 +3,12 @@
 import sys
 
 import numpy as np
-import pytest
 from geometry_msgs.msg import PointStamped, TransformStamped
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from ros_graph import Graph
 from tf2_msgs.msg import TFMessage
 
 from visavis.ros.transforms import TransformError, TransformTree, quaternion
-
-pytestmark = pytest.mark.together
 
 LATCHED = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 PERSON = (2.0, 1.0, 1.3)

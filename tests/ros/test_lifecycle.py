@@ -14,8 +14,6 @@ from ros_graph import DOUBLES, Graph, quickest, voice
 from sensor_msgs.msg import Image
 from visavis_msgs.msg import MotionChunk
 
-pytestmark = pytest.mark.together
-
 NODES = ("audio_capture", "motion_diffusion", "control_render", "video_generation")
 PARAMETERS = {"audio_capture": {"source": "topic"}, "motion_diffusion": {}, "control_render": {}, "video_generation": {}}
 

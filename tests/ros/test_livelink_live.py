@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pytest
 from ros_graph import Graph, voice
 from sensor_msgs.msg import Image
 from visavis_msgs.msg import MotionChunk
@@ -17,8 +16,6 @@ from visavis_msgs.msg import MotionChunk
 from visavis.motion.layout import ARKIT_INDEX, neutral_motion
 from visavis.motion.livelink import write_livelink
 from visavis.ros.convert import msg_to_motion_chunk
-
-pytestmark = pytest.mark.together
 
 
 def test_a_capture_is_replayed_on_a_portrait(ros: Graph) -> None:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from geometry_msgs.msg import PointStamped
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParameters
@@ -16,8 +15,6 @@ from visavis.cli.defaults import default_speech
 from visavis.motion.layout import ARKIT_INDEX, HEAD_ROTATION, head_euler_from_rotation, neutral_motion, rotation_from_6d
 from visavis.motion.livelink import write_livelink
 from visavis.ros.convert import msg_to_motion_chunk
-
-pytestmark = pytest.mark.together
 
 SMILE, BROW, LOOK_LEFT = (ARKIT_INDEX[name] for name in ("mouthSmileLeft", "browInnerUp", "eyeLookOutLeft"))
 
