@@ -3,7 +3,7 @@
 Rich in what lips show: p b m, f v, rounded vowels, double consonants. No digits; only words that ``romance`` spells right.
 """
 
-import numpy as np
+from visavis.data.grammar import Grammar
 
 _WHO = (
     "mio fratello", "la nonna", "il panettiere", "la nostra vicina", "il vecchio pescatore", "una giovane donna", "l'autista",
@@ -214,43 +214,41 @@ HAND_WRITTEN_ITALIAN: tuple[str, ...] = tuple(
 )
 
 
-def italian_sentence(rng: np.random.Generator) -> str:
-    """One sentence of the Italian template grammar."""
-
-    def pick(bank: tuple[str, ...]) -> str:
-        return str(bank[rng.integers(len(bank))])
-
-    who, subject = pick(_WHO), pick(_SUBJECTS)
-    cap = who[0].upper() + who[1:]
-    food = [str(word) for word in rng.choice(_FOODS, size=4, replace=False)]
-    match int(rng.integers(15)):
-        case 0:
-            return f"{cap} {pick(_DID)} {pick(_WHAT)} {pick(_WHERE)}."
-        case 1:
-            return f"{cap} {pick(_DID)} {pick(_WHAT)} {pick(_WHEN)}, {pick(_WHY)}."
-        case 2:
-            return f"{subject.capitalize()} è {pick(_IS)}."
-        case 3:
-            return f"{pick(_OPENERS)} {subject} non è {pick(_IS)}. {pick(_SAID)}"
-        case 4:
-            return f"Sapevi che {who} {pick(_DID)} {pick(_WHAT)}?"
-        case 5:
-            return f"Può {pick(_DO)}, per favore?"
-        case 6:
-            return f"Dov'è {who}? Ci siamo visti {pick(_WHERE)}."
-        case 7:
-            return f"Ci serve {food[0]}, {food[1]}, {food[2]}, e un po' di {food[3]}."
-        case 8:
-            return f"C'erano {pick(_NUMBERS)} {pick(_UNITS)} {pick(_WHERE)}, non {pick(_NUMBERS)}."
-        case 9:
-            return f"Vuoi {pick(_DO)}? {pick(_SAID)}"
-        case 10:
-            return f"Bisogna {pick(_DO)}, e poi {pick(_DO)}."
-        case 11:
-            return f"Che cosa preferisci: {pick(_LIKES)}, o {pick(_LIKES)}?"
-        case 12:
-            return f"Mi è sempre piaciuto {pick(_LIKES)}, ma {subject} era {pick(_IS)}."
-        case 13:
-            return f"{pick(_WHEN).capitalize()}, {who} {pick(_DID)} {pick(_WHAT)}, {pick(_WHAT)} e {pick(_WHAT)}."
-        case _:
-            return f"Ho detto {food[0]}, non {food[1]}! E un po' più di {food[2]}, {pick(_WHY)}."
+ITALIAN = Grammar(
+    patterns=(
+        "{Who} {did} {what} {where}.",
+        "{Who} {did} {what} {when}, {why}.",
+        "{Subject} è {is}.",
+        "{openers} {subject} non è {is}. {said}",
+        "Sapevi che {who} {did} {what}?",
+        "Può {do}, per favore?",
+        "Dov'è {who}? Ci siamo visti {where}.",
+        "Ci serve {foods0}, {foods1}, {foods2}, e un po' di {foods3}.",
+        "C'erano {numbers} {units} {where}, non {numbers}.",
+        "Vuoi {do}? {said}",
+        "Bisogna {do}, e poi {do}.",
+        "Che cosa preferisci: {likes}, o {likes}?",
+        "Mi è sempre piaciuto {likes}, ma {subject} era {is}.",
+        "{When}, {who} {did} {what}, {what} e {what}.",
+        "Ho detto {foods0}, non {foods1}! E un po' più di {foods2}, {why}.",
+    ),
+    banks={
+        "who": _WHO,
+        "did": _DID,
+        "what": _WHAT,
+        "where": _WHERE,
+        "when": _WHEN,
+        "why": _WHY,
+        "subject": _SUBJECTS,
+        "is": _IS,
+        "do": _DO,
+        "foods": _FOODS,
+        "numbers": _NUMBERS,
+        "units": _UNITS,
+        "said": _SAID,
+        "openers": _OPENERS,
+        "likes": _LIKES,
+    },
+    once=("who", "subject"),
+    four="foods",
+)

@@ -1,6 +1,6 @@
 """A second collection of sentences, in which the sounds that are rare in everyday English (SH ZH TH CH JH OY UH Y NG G HH) come often."""
 
-import numpy as np
+from visavis.data.grammar import Grammar
 
 _WHO = (
     "The judge", "A fisherman", "George", "Charlotte", "The shepherd", "A jolly chef", "The young sheriff", "My chubby cousin", "Joyce",
@@ -67,22 +67,20 @@ HAND_WRITTEN_RARE: tuple[str, ...] = (
 )
 
 
-def rare_sentence(rng: np.random.Generator) -> str:
-    """One sentence of this collection's template grammar."""
-
-    def pick(bank: tuple[str, ...]) -> str:
-        return str(bank[rng.integers(len(bank))])
-
-    match int(rng.integers(6)):
-        case 0:
-            return f"{pick(_WHO)} {pick(_DID)} {pick(_WHAT)} {pick(_WHERE)}."
-        case 1:
-            return f"{pick(_SAID)} {pick(_WHO)} {pick(_DID)} {pick(_WHAT)}."
-        case 2:
-            return f"{pick(_WHO)} {pick(_DID)} {pick(_WHAT)}, {pick(_WHAT)}, and {pick(_WHAT)}!"
-        case 3:
-            return f"Which do you choose: {pick(_WHAT)}, or {pick(_WHAT)}?"
-        case 4:
-            return f"{pick(_WHO)} {pick(_DID)} {pick(_WHAT)}, though {pick(_WHAT)} would be just as good. {pick(_SAID)}"
-        case _:
-            return f"Should {pick(_WHAT)} be {pick(_WHERE)}? {pick(_SAID)}"
+RARE_SOUNDS = Grammar(
+    patterns=(
+        "{who} {did} {what} {where}.",
+        "{said} {who} {did} {what}.",
+        "{who} {did} {what}, {what}, and {what}!",
+        "Which do you choose: {what}, or {what}?",
+        "{who} {did} {what}, though {what} would be just as good. {said}",
+        "Should {what} be {where}? {said}",
+    ),
+    banks={
+        "who": _WHO,
+        "did": _DID,
+        "what": _WHAT,
+        "where": _WHERE,
+        "said": _SAID,
+    },
+)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from visavis.data.italian_sentences import HAND_WRITTEN_ITALIAN, italian_sentence
-from visavis.data.rare_sounds import HAND_WRITTEN_RARE, rare_sentence
-from visavis.data.spanish_sentences import HAND_WRITTEN_SPANISH, spanish_sentence
+from visavis.data.italian_sentences import HAND_WRITTEN_ITALIAN, ITALIAN
+from visavis.data.rare_sounds import HAND_WRITTEN_RARE, RARE_SOUNDS
+from visavis.data.spanish_sentences import HAND_WRITTEN_SPANISH, SPANISH
 
 _NAMES = (
     "Mary", "Bob", "Peter", "Emma", "Victor", "Barbara", "Robert", "Amy", "Ben", "Sophie", "William", "Grace", "Tom", "Violet", "Max",
@@ -279,9 +279,9 @@ def _lower_first(text: str) -> str:
 
 COLLECTIONS: dict[str, tuple[tuple[str, ...], Callable[[np.random.Generator], str]]] = {
     "everyday": (HAND_WRITTEN, template_sentence),
-    "rare_sounds": (HAND_WRITTEN_RARE, rare_sentence),
-    "spanish": (HAND_WRITTEN_SPANISH, spanish_sentence),
-    "italian": (HAND_WRITTEN_ITALIAN, italian_sentence),
+    "rare_sounds": (HAND_WRITTEN_RARE, RARE_SOUNDS.sentence),
+    "spanish": (HAND_WRITTEN_SPANISH, SPANISH.sentence),
+    "italian": (HAND_WRITTEN_ITALIAN, ITALIAN.sentence),
 }
 """Name of a collection -> its hand-written sentences and its grammar."""
 

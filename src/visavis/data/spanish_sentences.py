@@ -3,7 +3,7 @@
 Rich in what lips show: p b m, f, rounded vowels, v and b between vowels. No digits; only words that ``romance`` spells right.
 """
 
-import numpy as np
+from visavis.data.grammar import Grammar
 
 _WHO = (
     "mi hermano", "la abuela", "el panadero", "nuestra vecina", "el viejo pescador", "una mujer joven", "el chófer del autobús",
@@ -210,43 +210,41 @@ HAND_WRITTEN_SPANISH: tuple[str, ...] = tuple(
 )
 
 
-def spanish_sentence(rng: np.random.Generator) -> str:
-    """One sentence of the Spanish template grammar."""
-
-    def pick(bank: tuple[str, ...]) -> str:
-        return str(bank[rng.integers(len(bank))])
-
-    who, subject = pick(_WHO), pick(_SUBJECTS)
-    cap = who[0].upper() + who[1:]
-    food = [str(word) for word in rng.choice(_FOODS, size=4, replace=False)]
-    match int(rng.integers(15)):
-        case 0:
-            return f"{cap} {pick(_DID)} {pick(_WHAT)} {pick(_WHERE)}."
-        case 1:
-            return f"{cap} {pick(_DID)} {pick(_WHAT)} {pick(_WHEN)}, {pick(_WHY)}."
-        case 2:
-            return f"{subject.capitalize()} es {pick(_IS)}."
-        case 3:
-            return f"{pick(_OPENERS)} {subject} no es {pick(_IS)}. {pick(_SAID)}"
-        case 4:
-            return f"¿Sabías que {who} {pick(_DID)} {pick(_WHAT)}?"
-        case 5:
-            return f"¿Puede usted {pick(_DO)}, por favor?"
-        case 6:
-            return f"¿Dónde está {who}? Creo que nos vimos {pick(_WHERE)}."
-        case 7:
-            return f"Nos falta {food[0]}, {food[1]}, {food[2]} y algo de {food[3]}."
-        case 8:
-            return f"Había {pick(_NUMBERS)} {pick(_UNITS)} {pick(_WHERE)}, no {pick(_NUMBERS)}."
-        case 9:
-            return f"¿Vas a {pick(_DO)}? {pick(_SAID)}"
-        case 10:
-            return f"Hay que {pick(_DO)}, y luego, {pick(_DO)}."
-        case 11:
-            return f"¿Qué prefieres: {pick(_LIKES)}, o {pick(_LIKES)}?"
-        case 12:
-            return f"Siempre me gustó {pick(_LIKES)}, pero {subject} era {pick(_IS)}."
-        case 13:
-            return f"{pick(_WHEN).capitalize()}, {who} {pick(_DID)} {pick(_WHAT)}, {pick(_WHAT)} y {pick(_WHAT)}."
-        case _:
-            return f"¡Dije {food[0]}, no {food[1]}! Y un poco más de {food[2]}, {pick(_WHY)}."
+SPANISH = Grammar(
+    patterns=(
+        "{Who} {did} {what} {where}.",
+        "{Who} {did} {what} {when}, {why}.",
+        "{Subject} es {is}.",
+        "{openers} {subject} no es {is}. {said}",
+        "¿Sabías que {who} {did} {what}?",
+        "¿Puede usted {do}, por favor?",
+        "¿Dónde está {who}? Creo que nos vimos {where}.",
+        "Nos falta {foods0}, {foods1}, {foods2} y algo de {foods3}.",
+        "Había {numbers} {units} {where}, no {numbers}.",
+        "¿Vas a {do}? {said}",
+        "Hay que {do}, y luego, {do}.",
+        "¿Qué prefieres: {likes}, o {likes}?",
+        "Siempre me gustó {likes}, pero {subject} era {is}.",
+        "{When}, {who} {did} {what}, {what} y {what}.",
+        "¡Dije {foods0}, no {foods1}! Y un poco más de {foods2}, {why}.",
+    ),
+    banks={
+        "who": _WHO,
+        "did": _DID,
+        "what": _WHAT,
+        "where": _WHERE,
+        "when": _WHEN,
+        "why": _WHY,
+        "subject": _SUBJECTS,
+        "is": _IS,
+        "do": _DO,
+        "foods": _FOODS,
+        "numbers": _NUMBERS,
+        "units": _UNITS,
+        "said": _SAID,
+        "openers": _OPENERS,
+        "likes": _LIKES,
+    },
+    once=("who", "subject"),
+    four="foods",
+)

@@ -47,6 +47,11 @@ class ArmAsset:
     tint: NDArray[np.float32]
     version: str
 
+    @property
+    def hand(self) -> NDArray[np.float32]:
+        """(N,), share of wrist and fingers in what moves a point, 0..1."""
+        return np.asarray((self.weights * (self.bones >= BONES.index("hand"))).sum(1))
+
 
 def save_arm_asset(asset: ArmAsset, path: Path) -> None:
     """Writes ``asset``; its ``version`` is the file's own hash and not stored."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST
-from visavis.portrait.arm_asset import BONES, TINTS, ArmAsset
+from visavis.portrait.arm_asset import TINTS, ArmAsset
+from visavis.portrait.ease import smoothstep
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
@@ -218,7 +219,7 @@ def _laid_over(
 def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:
     """Points (N, 3) with the distance to their bone scaled; the hand stays as it is."""
     share = np.interp(asset.along, [0.6, 1.0, 1.35, 1.7, 2.0], [*thickness, 0.5 + 0.5 * thickness[-1]])
-    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)
+    hand = asset.hand
     share = share * (1 - hand) + hand
     elbow = asset.heads[1] * SCALE
     fore = (asset.along > 1)[:, None]
@@ -300,7 +301,7 @@ def _tone_of(fitted: FittedPortrait, found: HangingArm, tone: Array, light: Arra
 def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     """(N, 4): skin, nails, palm and folds in even light, opaque. Hands take after the face more than forearms do."""
     nail, palm, blood, shade = (asset.tint[:, TINTS.index(name), None].astype(np.float64) for name in ("nail", "palm", "blood", "shade"))
-    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)[:, None]
+    hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
     inside = skin * np.array([1.02, 1.01, 1.015]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
@@ -319,13 +320,8 @@ def inner_side(asset: ArmAsset) -> Array:
     away = asset.points - elbow
     away = away - (away @ FINGERS_AT_REST)[:, None] * FINGERS_AT_REST
     turned = -away[:, 0] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
-    hand = (asset.weights * (asset.bones >= BONES.index("hand"))).sum(1)
-    return np.asarray(_smoothstep((turned + 0.35) / 1.1) * _smoothstep((asset.along.astype(np.float64) - 1.05) / 0.35) * (1 - hand))
-
-
-def _smoothstep(x: Array) -> Array:
-    x = np.clip(x, 0, 1)
-    return np.asarray(x * x * (3 - 2 * x))
+    below = (asset.along.astype(np.float64) - 1.05) / 0.35
+    return np.asarray(smoothstep((turned + 0.35) / 1.1) * smoothstep(below) * (1 - asset.hand))
 
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:

@@ -1,10 +1,13 @@
 """Textures of the eyes: the eyeball completed behind the lids, and the lid that slides over it."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait import contours
+from visavis.portrait.ease import smoothstep
 
 SCALE = 4
 """Texels a pixel of the photo in the eye textures."""
@@ -93,7 +96,7 @@ def eyeball_texture(
     hidden = profile[bins] * edge + sclera * (1 - edge)
     # What the upper lid covers lies in its shadow.
     covered = contours.height_on(upper, pixels[..., 0].ravel()).reshape(distance.shape) - pixels[..., 1]
-    hidden = hidden * (1 - 0.38 * _smoothstep((covered + 0.03 * span) / (0.10 * span)))[..., None]
+    hidden = hidden * (1 - 0.38 * smoothstep((covered + 0.03 * span) / (0.10 * span)))[..., None]
     blend = np.clip((depth - 0.02 * span) / (0.03 * span), 0, 1)[..., None]
     texture = box * blend + hidden * (1 - blend)
     dull, glint = _without_highlights(texture, profile[bins], seen & (distance < 0.70 * radius), radius)
@@ -109,7 +112,7 @@ def _without_highlights(
     spot = (shine > GLINT_FROM).astype(np.uint8)
     reach = max(round(0.10 * radius * SCALE), 1)
     spot = cv2.dilate(spot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    share = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), 0.5 * reach)[..., None] * _smoothstep(shine / (0.5 * GLINT_FROM))[..., None]
+    share = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), 0.5 * reach)[..., None] * smoothstep(shine / (0.5 * GLINT_FROM))[..., None]
     dull = texture * (1 - share) + np.minimum(texture, iris) * share
     dull = np.round(dull).clip(0, 255)
     extra = np.maximum(np.round(texture).clip(0, 255) - dull, 0)
@@ -124,6 +127,13 @@ def lash_texture(image: NDArray[np.uint8], upper: NDArray[np.float64], lower: ND
     Rows run from LASH_REACH[0] to LASH_REACH[1] units (1/22 of the eye's width) below the lid's edge.
     """
     dark = np.percentile(image[_bounds(upper, lower, image)].reshape(-1, 3).astype(np.float32), 4, axis=0) * 0.85
+    alpha = _lash_opacity()
+    return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+@cache
+def _lash_opacity() -> NDArray[np.float64]:
+    """Opacity (LASH_ROWS, LASH_COLUMNS) of the lid's dark edge and its hairs: everybody's are the same."""
     below = np.linspace(*LASH_REACH, LASH_ROWS, dtype=np.float32)[:, None]
     s = np.linspace(0, 1, LASH_COLUMNS, dtype=np.float32)[None]
     rng = np.random.default_rng(7)
@@ -131,8 +141,7 @@ def lash_texture(image: NDArray[np.uint8], upper: NDArray[np.float64], lower: ND
     uneven = cv2.GaussianBlur(rng.normal(size=(1, LASH_COLUMNS)).astype(np.float32), (0, 0), 2.5)
     uneven = 0.80 + 0.20 * np.clip(uneven / max(float(uneven.std()), 1e-6) / 2, -1, 1)
     line = np.exp(-((below / np.where(below < 0, 0.36, 0.50)) ** 2)) * 0.86 * taper * uneven
-    alpha = 1 - (1 - line) * (1 - _hairs(rng))
-    return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
+    return np.asarray(1 - (1 - line) * (1 - _hairs(rng)))
 
 
 def _hairs(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -152,12 +161,12 @@ def _hairs(rng: np.random.Generator) -> NDArray[np.float32]:
         points = np.round(np.stack([x, y], -1) * 16).astype(np.int32)
         strength = rng.uniform(0.45, 0.85) * min(root * 12 + 0.3, (0.99 - root) * 6, 1.0)
         for i in range(len(t) - 1):
-            hair = np.zeros((tall, wide), np.uint8)
             low = np.maximum(points[i : i + 2].min(0) // 16 - 8, 0)
-            high = points[i : i + 2].max(0) // 16 + 8
-            cv2.line(hair, tuple(points[i].tolist()), tuple(points[i + 1].tolist()), 255, max(round(5 * (1 - t[i])), 2), cv2.LINE_AA, 4)
-            box = slice(low[1], high[1]), slice(low[0], high[0])
-            total[box] = np.maximum(total[box], hair[box] * np.float32(strength * (1 - 0.55 * t[i]) / 255))
+            place = total[low[1] : points[i : i + 2, 1].max() // 16 + 8, low[0] : points[i : i + 2, 0].max() // 16 + 8]
+            hair = np.zeros(place.shape, np.uint8)
+            start, end = (points[i : i + 2] - 16 * low).tolist()
+            cv2.line(hair, start, end, 255, max(round(5 * (1 - t[i])), 2), cv2.LINE_AA, 4)
+            np.maximum(place, hair * np.float32(strength * (1 - 0.55 * t[i]) / 255), out=place)
     return cv2.resize(total, (LASH_COLUMNS, LASH_ROWS), interpolation=cv2.INTER_AREA)
 
 
@@ -221,16 +230,16 @@ def lid_texture(
     # Shut, the lid faces the light as the skin around the eye does, and is thin: a little redder.
     around = 0.5 * clean[: LID_ROWS // 4].mean(0) + 0.5 * beneath.mean(0)
     around = cv2.GaussianBlur(around[None], (0, 0), sigmaX=LID_COLUMNS / 8, borderType=cv2.BORDER_REPLICATE)
-    facing = LID_FACING * _smoothstep((t - 0.25) / 0.55)[..., None]
+    facing = LID_FACING * smoothstep((t - 0.25) / 0.55)[..., None]
     clean = clean * (1 - facing) + around * np.array([0.98, 0.94, 0.93], np.float32) * facing
     # Pores and lines like those of the skin under the eye.
     clean = clean + 0.7 * (beneath - cv2.GaussianBlur(beneath, (0, 0), 2.5, borderType=cv2.BORDER_REPLICATE))
     # A closed lid bulges over the eyeball: lit in the middle, turning away at its edge.
     s = np.clip((at - LID_BEYOND) / (len(upper) - 1 - LID_BEYOND), 0, 1)[None]
     beside = np.clip(1 - at / LID_BEYOND, 0, 1)[None]
-    bulge = 1 + 0.07 * np.sin(np.pi * s) * np.sin(np.pi * np.clip(t / 0.95, 0, 1)) - 0.10 * _smoothstep((t - 0.72) / 0.28)
-    alpha = _smoothstep(t / 0.45) * _smoothstep((1 - s) / 0.16) * _smoothstep(1 - beside)
-    alpha = alpha * np.where(beside > 0, _smoothstep((1 - t) / 0.25), 1.0)
+    bulge = 1 + 0.07 * np.sin(np.pi * s) * np.sin(np.pi * np.clip(t / 0.95, 0, 1)) - 0.10 * smoothstep((t - 0.72) / 0.28)
+    alpha = smoothstep(t / 0.45) * smoothstep((1 - s) / 0.16) * smoothstep(1 - beside)
+    alpha = alpha * np.where(beside > 0, smoothstep((1 - t) / 0.25), 1.0)
     return np.dstack([clean * bulge[..., None], alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
@@ -243,11 +252,6 @@ def _bounds(upper: NDArray[np.float64], lower: NDArray[np.float64], image: NDArr
     both = np.concatenate([upper, lower])
     low, high = np.floor(both.min(0)).astype(int) - 2, np.ceil(both.max(0)).astype(int) + 2
     return slice(max(low[1], 0), min(high[1], image.shape[0])), slice(max(low[0], 0), min(high[0], image.shape[1]))
-
-
-def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _rgba(texture: NDArray[np.floating]) -> NDArray[np.uint8]:

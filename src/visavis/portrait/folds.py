@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from visavis.portrait import contours
+from visavis.portrait.ease import smoothstep
 
 FOLDS = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown")
 """Names of the folds, in the order of the numbers that say how much of each is seen."""
@@ -120,7 +121,7 @@ def _skin_of(image: NDArray[np.uint8], landmarks: NDArray[np.float64], eyes: flo
     tone = np.median(blurred[places[:, 1], places[:, 0]], 0)
     level = blurred.sum(-1) / tone.sum()
     chroma = np.abs(blurred / np.maximum(blurred.sum(-1, keepdims=True), 1) - tone / tone.sum()).sum(-1)
-    skin = _smoothstep((level - 0.42) / 0.22) * _smoothstep((0.16 - chroma) / 0.07)
+    skin = smoothstep((level - 0.42) / 0.22) * smoothstep((0.16 - chroma) / 0.07)
     skin = np.asarray(cv2.GaussianBlur(cv2.erode(skin, np.ones((3, 3), np.uint8)), (0, 0), 0.015 * eyes), np.float32)
     grey = image.astype(np.float32).mean(-1)
     band = cv2.GaussianBlur(grey, (0, 0), max(0.01 * eyes, 0.5)) - cv2.GaussianBlur(grey, (0, 0), 0.05 * eyes)
@@ -150,7 +151,7 @@ def _draw(strokes: list[Stroke], image: NDArray[np.uint8], skin: NDArray[np.floa
         side = along[nearest, 0] * (texels - points[nearest])[:, 1] - along[nearest, 1] * (texels - points[nearest])[:, 0]
         across = -np.sign(side) * distance  # positive on the left of the way, as it is seen on the screen
         t = nearest / (len(points) - 1)
-        taper = _smoothstep(t / stroke.fade[0]) * _smoothstep((1 - t) / stroke.fade[1])
+        taper = smoothstep(t / stroke.fade[0]) * smoothstep((1 - t) / stroke.fade[1])
         width = max(stroke.width, NARROWEST)
         line = stroke.depth * (stroke.width / width) ** 0.5 * np.exp(-0.5 * (across / width) ** 2)
         beside = np.exp(-0.5 * ((np.abs(across) - stroke.reach) / (0.6 * stroke.reach)) ** 2)
@@ -159,14 +160,9 @@ def _draw(strokes: list[Stroke], image: NDArray[np.uint8], skin: NDArray[np.floa
     at = texels.reshape(*x.shape, 2).astype(np.float32)
     signed = (signed.reshape(x.shape) * depth).clip(-1, 1) * cv2.remap(skin, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
     edge = np.minimum.reduce([x - low[0], high[0] - x, y - low[1], high[1] - y])
-    signed *= _smoothstep(edge / 3.0)
+    signed *= smoothstep(edge / 3.0)
     tone = cv2.remap(cv2.GaussianBlur(image, (0, 0), 2.0), at[..., 0], at[..., 1], cv2.INTER_LINEAR).astype(np.float32)
     shade = tone * np.array([DARKEST, 0.85 * DARKEST, 0.80 * DARKEST], np.float32)  # what is left of the light has come through skin
     colour = np.where((signed < 0)[..., None], shade, np.minimum(tone * LIGHTEST, 255))
     texture = np.dstack([colour, np.abs(signed) * 255]).round().clip(0, 255).astype(np.uint8)
     return Fold(texture, (low + margin) * scale)
-
-
-def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)

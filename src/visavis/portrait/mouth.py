@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.ease import smoothstep
+
 TEXELS = 256
 """Width of the tooth textures; they span TOOTH_SPAN mouth widths."""
 
@@ -162,9 +164,9 @@ def tongue(light: MouthLight) -> NDArray[np.uint8]:
     x, y = (x - 63.5) / 64, y / 95
     back = 0.10 + 0.34 * np.abs(x) ** 2.2
     # The back fades into the dark of the throat, the sides into that of the cheeks.
-    solid = _smoothstep((y - back) / 0.34) * _smoothstep((1 - np.abs(x)) / 0.30)
-    lit = 0.62 + 0.44 * _smoothstep((y - back) / 0.60) - 0.20 * x**2
-    groove = 1 - 0.13 * np.exp(-((x / 0.10) ** 2)) * _smoothstep((y - 0.2) / 0.3)
+    solid = smoothstep((y - back) / 0.34) * smoothstep((1 - np.abs(x)) / 0.30)
+    lit = 0.62 + 0.44 * smoothstep((y - back) / 0.60) - 0.20 * x**2
+    groove = 1 - 0.13 * np.exp(-((x / 0.10) ** 2)) * smoothstep((y - 0.2) / 0.3)
     colour = light.flesh * (lit * groove)[..., None]
     sheen = sum(np.exp(-(((x - at) / 0.16) ** 2) - ((y - 0.66) / 0.10) ** 2) for at in (-0.34, 0.34))
     colour = colour + (light.tooth * 0.10) * np.asarray(sheen)[..., None]
@@ -193,13 +195,13 @@ def tongue_out(light: MouthLight) -> NDArray[np.uint8]:
     half, tall = 0.86, 1.9
     below = np.maximum(y - 0.62, 0) * tall
     away = np.where(below > 0, np.hypot(np.abs(x) / half, below / 0.60), np.abs(x) / half)
-    solid = _smoothstep((1 - away) / 0.07 + 0.5)
-    shadow = 0.42 * _smoothstep((1.20 - away) / 0.28) * _smoothstep((y - 0.20) / 0.2)
-    root = _smoothstep(y / 0.16)
-    bend = 0.62 + 0.46 * _smoothstep((y - 0.02) / 0.30)  # out of the shadow of the upper lip
+    solid = smoothstep((1 - away) / 0.07 + 0.5)
+    shadow = 0.42 * smoothstep((1.20 - away) / 0.28) * smoothstep((y - 0.20) / 0.2)
+    root = smoothstep(y / 0.16)
+    bend = 0.62 + 0.46 * smoothstep((y - 0.02) / 0.30)  # out of the shadow of the upper lip
     round_off = 1 - 0.30 * np.clip(away, 0, 1) ** 4
-    hanging = 1 - 0.16 * _smoothstep((y - 0.45) / 0.45)
-    groove = 1 - 0.14 * np.exp(-((x / 0.07) ** 2)) * _smoothstep((y - 0.05) / 0.2) * _smoothstep((0.86 - y) / 0.25)
+    hanging = 1 - 0.16 * smoothstep((y - 0.45) / 0.45)
+    groove = 1 - 0.14 * np.exp(-((x / 0.07) ** 2)) * smoothstep((y - 0.05) / 0.2) * smoothstep((0.86 - y) / 0.25)
     aside = 1 + light.aside * x
     rng = np.random.default_rng(7)
     rough = cv2.GaussianBlur(rng.normal(size=x.shape).astype(np.float32), (0, 0), 1.3)
@@ -236,7 +238,7 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
     above = (1 - v) ** 1.8 * 0.80
-    corner = 0.92 * _smoothstep((u - 0.58) / 0.40)
+    corner = 0.92 * smoothstep((u - 0.58) / 0.40)
     shadow = 1 - (1 - above) * (1 - corner)
     dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)
     return np.dstack([np.broadcast_to(dark, (*shadow.shape, 3)), shadow * 255]).round().clip(0, 255).astype(np.uint8)
@@ -256,11 +258,11 @@ def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -
     found = cv2.remap(cv2.GaussianBlur(image, (0, 0), 0.8), x[None], below[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     lip = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 3.0, borderType=cv2.BORDER_REPLICATE)
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None, None]
-    outer = _smoothstep(v / 0.40)
-    inner = _smoothstep((1 - v) / 0.48)
-    wet = _smoothstep((v - 0.42) / 0.40)
+    outer = smoothstep(v / 0.40)
+    inner = smoothstep((1 - v) / 0.48)
+    wet = smoothstep((v - 0.42) / 0.40)
     colour = lip * np.array([0.95, 0.92, 0.92], np.float32) * (1 - wet * np.array([0.40, 0.54, 0.52], np.float32))
-    alpha = np.where(v < 0.5, outer, inner) * _smoothstep((0.97 - u) / 0.22)[None, :, None]
+    alpha = np.where(v < 0.5, outer, inner) * smoothstep((0.97 - u) / 0.22)[None, :, None]
     return np.dstack([colour, alpha * 255]).round().clip(0, 255).astype(np.uint8)
 
 
@@ -269,14 +271,9 @@ def lip_line(light: MouthLight) -> NDArray[np.uint8]:
     lower."""
     v = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    alpha = np.exp(-((v / 0.42) ** 2)) * (0.62 + 0.25 * u**2) * _smoothstep((1 - u) / 0.04)
+    alpha = np.exp(-((v / 0.42) ** 2)) * (0.62 + 0.25 * u**2) * smoothstep((1 - u) / 0.04)
     dark = light.lip * np.array([0.40, 0.25, 0.25], np.float32)
     return np.dstack([np.broadcast_to(dark, (*alpha.shape, 3)), alpha * 255]).round().clip(0, 255).astype(np.uint8)
-
-
-def _smoothstep(x: NDArray[np.floating]) -> NDArray[np.floating]:
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _luminance(colour: NDArray[np.floating]) -> NDArray[np.floating]:

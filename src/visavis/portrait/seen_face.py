@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.normals import vertex_normals
 from visavis.portrait.surface import Field, depth_buffer, visible_vertices
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, Camera, FittedPortrait, RigMesh
 
@@ -28,12 +29,7 @@ class SeenFace:
 
 def _faces_camera(points: NDArray[np.float64], triangles: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Vertices (V,) whose normal looks at the camera, whichever way the mesh winds."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    face_normal = np.cross(b - a, c - a)
-    normal = np.zeros_like(points)
-    for i in range(3):
-        np.add.at(normal, triangles[:, i], face_normal)
-    toward = (normal * points).sum(1) / np.maximum(np.linalg.norm(normal, axis=1) * np.linalg.norm(points, axis=1), 1e-12)
+    toward = (vertex_normals(points, triangles) * points).sum(1) / np.maximum(np.linalg.norm(points, axis=1), 1e-12)
     nearest = np.argsort(points[triangles].mean(1)[:, 2])[: len(triangles) // 20]  # the nearest part of a head surely faces the camera
     sign = np.sign(np.median(toward[triangles[nearest]]))
     return np.asarray(toward * sign > 0.05)

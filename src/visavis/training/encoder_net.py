@@ -55,24 +55,31 @@ class StreamingLayer(nn.Module):
         heard: (batch,), how many steps there were before the first of x. Returns the output, late by ``ahead``, and the next keys, values,
         waiting.
         """
-        batch, steps, width = len(x), x.shape[1], self.query.in_features
+        steps = x.shape[1]
         normal = self.before_attention(x)
         keys, values = torch.cat([keys, self.key(normal)], dim=1), torch.cat([values, self.value(normal)], dim=1)
         waiting = torch.cat([waiting, x], dim=1)
         x = waiting[:, :steps]
         queries = self.query(self.before_attention(x))
-        q, k, v = (part.reshape(batch, -1, self.heads, width // self.heads).transpose(1, 2) for part in (queries, keys, values))
+        q, k, v = (self.split(part) for part in (queries, keys, values))
         # key j and query i are j - i - past steps apart
         place = torch.arange(self.kept + steps, device=x.device)
         apart = place[None, :] - torch.arange(steps, device=x.device)[:, None]
         within = apart.clamp(0, self.kept)
         bias = QUICK * self.distance[:, within] + 3 * FAR * ((apart - within) * (apart - within)).clamp(0, 1)
         before_the_stream = 1 - (place - self.kept + 1 + heard[:, None]).clamp(0, 1)
-        scale = 1 / math.sqrt(width / self.heads)
+        scale = 1 / math.sqrt(self.query.in_features / self.heads)
         attention = (q @ k.transpose(2, 3) * scale + bias + FAR * before_the_stream[:, None, None]).softmax(dim=-1)
-        x = x + self.dropout(self.out((attention @ v).transpose(1, 2).reshape(batch, steps, width)))
-        x = x + self.dropout(self.narrow(nn.functional.gelu(self.widen(self.before_dense(x)))))
-        return x, keys[:, steps:], values[:, steps:], waiting[:, steps:]
+        return self.add(x, attention @ v), keys[:, steps:], values[:, steps:], waiting[:, steps:]
+
+    def split(self, x: Tensor) -> Tensor:
+        """(batch, steps, width) as (batch, heads, steps, values)."""
+        return x.reshape(len(x), -1, self.heads, self.query.in_features // self.heads).transpose(1, 2)
+
+    def add(self, x: Tensor, seen: Tensor) -> Tensor:
+        """x (batch, steps, width) with what attention saw, (batch, heads, steps, values), and what the dense layers make of both."""
+        x = x + self.dropout(self.out(seen.transpose(1, 2).reshape(x.shape)))
+        return x + self.dropout(self.narrow(nn.functional.gelu(self.widen(self.before_dense(x)))))
 
 
 class AudioEncoder(nn.Module):
@@ -159,9 +166,7 @@ class Whisper(nn.Module):
         given = [x]
         for layer in _layers(self.network):
             queries, keys, values = _attended(layer, x)
-            seen = nn.functional.scaled_dot_product_attention(queries, keys, values)
-            x = x + layer.out(seen.transpose(1, 2).flatten(2))
-            x = x + layer.narrow(nn.functional.gelu(layer.widen(layer.before_dense(x))))
+            x = layer.add(x, nn.functional.scaled_dot_product_attention(queries, keys, values))
             given.append(x)
         return given
 
@@ -173,7 +178,7 @@ def _layers(network: AudioEncoder) -> list[StreamingLayer]:
 def _attended(layer: StreamingLayer, x: Tensor) -> list[Tensor]:
     """Queries, keys and values of x, (batch, heads, steps, values)."""
     normal = layer.before_attention(x)
-    return [part(normal).unflatten(2, (layer.heads, -1)).transpose(1, 2) for part in (layer.query, layer.key, layer.value)]
+    return [layer.split(part(normal)) for part in (layer.query, layer.key, layer.value)]
 
 
 def measure_distances(network: AudioEncoder, whisper: Whisper, features: Tensor) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
+from visavis.types import VERTEX_DEPTH_M
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
@@ -167,9 +167,7 @@ class ArmDrawer:
         opacity: float,
     ) -> None:
         """Triangles, each with its grain, in one depth buffer."""
-        left, top, right, bottom = raster.bounds(self._seen, corners)
-        x0, y0 = max(left // VERTEX_SUBPIXEL - 1, 0), max(top // VERTEX_SUBPIXEL - 1, 0)
-        x1, y1 = min(right // VERTEX_SUBPIXEL + 2, image.shape[1]), min(bottom // VERTEX_SUBPIXEL + 2, image.shape[0])
+        x0, y0, x1, y1 = raster.box_around(self._seen, corners, 1, 2, *image.shape[:2])
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)

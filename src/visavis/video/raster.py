@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.compiled import bilinear, njit, prefetch
+from visavis.types import VERTEX_SUBPIXEL
 
 SUBPIXEL = 32
 """Positions count in 1/32 pixel; pixel (x, y) has its centre at (32 x, 32 y)."""
@@ -271,16 +272,19 @@ def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untype
         positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
 
 
-@njit("UniTuple(int64, 4)(int32[:,::1], int32[::1])", cache=True, nogil=True, boundscheck=False)
-def bounds(vertices, chosen):  # type: ignore[no-untyped-def]
-    """Least and greatest x and y of some of the vertices (V, 3): left, top, right, bottom."""
+@njit("UniTuple(int64, 4)(int32[:,::1], int32[::1], int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
+def box_around(vertices, chosen, before, after, height, width):  # type: ignore[no-untyped-def]
+    """Pixels x0, y0 up to x1, y1 of a picture (height, width) around some vertices (V, 3), with ``before`` more on the left and above
+    and ``after`` more on the right and below; empty where x1 <= x0 or y1 <= y0."""
     left, top = vertices[chosen[0], 0], vertices[chosen[0], 1]
     right, bottom = left, top
     for i in range(1, len(chosen)):
         x, y = vertices[chosen[i], 0], vertices[chosen[i], 1]
         left, right = min(left, x), max(right, x)
         top, bottom = min(top, y), max(bottom, y)
-    return np.int64(left), np.int64(top), np.int64(right), np.int64(bottom)
+    x0, y0 = max(left // VERTEX_SUBPIXEL - before, 0), max(top // VERTEX_SUBPIXEL - before, 0)
+    x1, y1 = min(right // VERTEX_SUBPIXEL + after, width), min(bottom // VERTEX_SUBPIXEL + after, height)
+    return np.int64(x0), np.int64(y0), np.int64(x1), np.int64(y1)
 
 
 @njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)

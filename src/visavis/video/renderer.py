@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import VERTEX_SUBPIXEL, ControlFrame, VideoFrame
+from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
 from visavis.video.arms import ARM_LAYERS, ArmDrawer
@@ -225,9 +225,7 @@ class VideoStage:
 
     def _region(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], edge: NDArray[np.int32], layers: tuple["_Layer", ...]) -> None:
         """Draw layers around ``edge`` with several samples a pixel, and average them into the picture."""
-        left, top, right, bottom = raster.bounds(vertices, edge)
-        x0, y0 = max(left // VERTEX_SUBPIXEL - 2, 0), max(top // VERTEX_SUBPIXEL - 2, 0)
-        x1, y1 = min(right // VERTEX_SUBPIXEL + 4, image.shape[1]), min(bottom // VERTEX_SUBPIXEL + 4, image.shape[0])
+        x0, y0, x1, y1 = raster.box_around(vertices, edge, 2, 4, *image.shape[:2])
         if x1 <= x0 or y1 <= y0:
             return
         sampling = self.config.sampling
