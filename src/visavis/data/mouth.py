@@ -21,7 +21,7 @@ from visavis.timing import FRAME_RATE
 FINE_HZ = 4 * FRAME_RATE
 """Points a second at which curves are made; pictures are sampled from them."""
 
-OPEN_FULL = 0.54
+OPEN_FULL = 0.485
 """jawOpen at which the lips are as far apart as the widest vowel at full loudness asks for."""
 
 JAW_SHARE = 0.3
@@ -61,15 +61,15 @@ TARGETS: dict[str, Target] = {
     "AA": Target(0.92, teeth=0.30, lip_weight=0.5),
     "AE": Target(0.85, spread=0.35, teeth=0.45, lip_weight=0.6),
     "AH": Target(0.62, teeth=0.20),
-    "AO": Target(0.70, round=0.35, funnel=0.45, lip_weight=0.8),
-    "AW": Target(0.88, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
-    "AY": Target(0.88, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
+    "AO": Target(0.80, round=0.35, funnel=0.45, lip_weight=0.8),
+    "AW": Target(0.96, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
+    "AY": Target(0.90, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
     "EH": Target(0.68, spread=0.30, teeth=0.40, lip_weight=0.5),
     "ER": Target(0.40, round=0.30, funnel=0.30, lip_weight=0.6),
     "EY": Target(0.58, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
     "IH": Target(0.42, spread=0.35, teeth=0.30, lip_weight=0.5),
     "IY": Target(0.30, spread=0.80, teeth=0.60, lip_weight=0.9),
-    "OW": Target(0.50, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
+    "OW": Target(0.58, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
     "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
     "UH": Target(0.36, round=0.50, funnel=0.25, lip_weight=0.7),
     "UW": Target(0.25, round=1.00, funnel=0.25, lip_weight=1.2),
@@ -81,16 +81,16 @@ TARGETS: dict[str, Target] = {
     "V": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
     "TH": Target(0.25, teeth=0.30, tongue=1.0),
     "DH": Target(0.25, teeth=0.25, tongue=0.7, lip_weight=0.2),
-    "S": Target(0.17, spread=0.50, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
-    "Z": Target(0.17, spread=0.45, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "S": Target(0.15, spread=0.50, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "Z": Target(0.15, spread=0.45, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
     "SH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.1),
     "ZH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.0),
     "CH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.1),
     "JH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.0),
     "T": Target(0.22, teeth=0.25, lip_weight=0.15),
-    "D": Target(0.23, teeth=0.25, lip_weight=0.15),
-    "N": Target(0.24, teeth=0.22, lip_weight=0.15),
-    "L": Target(0.30, teeth=0.22, tongue=0.35, lip_weight=0.15),
+    "D": Target(0.21, teeth=0.25, lip_weight=0.15),
+    "N": Target(0.22, teeth=0.22, lip_weight=0.15),
+    "L": Target(0.26, teeth=0.22, tongue=0.35, lip_weight=0.15),
     "K": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
     "G": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
     "NG": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
@@ -231,7 +231,7 @@ def _to_shapes(
     style: MouthStyle,
 ) -> NDArray[np.float64]:
     """ARKit weights (frames, 52) from the opening of lips and jaw and from the other shapes."""
-    opening = np.maximum(lips, 0) * (1 - 0.15 * bitten)
+    opening = np.maximum(lips, 0) * (1 - 0.3 * bitten)
     pressed = np.clip(-lips / 0.08, 0, 1) * (1 - rest)
     # Where the jaw hangs lower than the lips allow, the lips cover it.
     covered = JAW_SHARE * np.maximum(jaw - np.maximum(lips, 0), 0) * (1 - rest)
@@ -249,7 +249,7 @@ def _to_shapes(
         else:
             curves[:, ARKIT_INDEX[name]] = values
 
-    put("jawOpen", OPEN_FULL * (opening * (1 - 0.12 * rounding) + covered))
+    put("jawOpen", OPEN_FULL * (opening + covered))
     put("mouthClose", OPEN_FULL * covered * 1.25)
     put("mouthPucker", 0.60 * rounding * (1 - 0.3 * bitten))
     put("mouthFunnel", (0.45 * funnel + 0.15 * rounding) * (0.35 + 0.65 * bared) * (1 - 0.7 * bitten))
@@ -257,7 +257,7 @@ def _to_shapes(
     put("mouthSmile", 0.12 * spread, mirrored=True)
     put("mouthDimple", 0.10 * spread, mirrored=True)
     put("mouthLowerDown", 0.30 * teeth, mirrored=True)
-    put("mouthUpperUp", 0.15 * teeth + 0.32 * bitten, mirrored=True)
+    put("mouthUpperUp", 0.15 * teeth + 0.2 * bitten, mirrored=True)
     put("mouthRollLower", 0.60 * bitten + 0.12 * pressed)
     put("mouthRollUpper", 0.08 * pressed)
     put("mouthPress", 0.30 * pressed + 0.04 * rest, mirrored=True)

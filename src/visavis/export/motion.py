@@ -105,8 +105,11 @@ def export_body(network: BodyNet, folder: Path) -> tuple[Path, Path]:
 
 
 def write_manifest(folder: Path, encoder: EncoderSpec | WaveSpec, face: FaceSpec, facts: dict[str, Any]) -> Path:
-    """Lists the files of encoder and face with size and sha256, the specs, and ``facts`` (data, commands, metrics). What a manifest that is
-    there says of the body is kept. Of an encoder of transformers, which stays in its own folder, the spec names that folder."""
+    """Lists the files of encoder and face with size and sha256, the specs, and ``facts`` (data, commands, metrics).
+
+    What a manifest that is there says of the body, and of the encoder if that is the same, is kept. Of an encoder of transformers, which
+    stays in its own folder, the spec names that folder.
+    """
     path = folder / MANIFEST
     old = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     own = [] if isinstance(encoder, WaveSpec) else [ENCODER_FILE]
@@ -117,6 +120,8 @@ def write_manifest(folder: Path, encoder: EncoderSpec | WaveSpec, face: FaceSpec
         files |= body
         specs["body"] = old["specs"]["body"]
         facts = {**facts, **({"body": old["body"]} if "body" in old else {})}
+    if "encoder" in old and old["files"].get(ENCODER_FILE) == files.get(ENCODER_FILE):
+        facts = {**facts, "encoder": old["encoder"]}
     return write_json(path, {"files": files, "specs": specs, **facts})
 
 

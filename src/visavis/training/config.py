@@ -64,7 +64,7 @@ class FaceTraining:
     encoder: exported encoder (.onnx) whose output is the conditioning, or the folder of a model of transformers. copies:
     differently disturbed readings of each utterance.
     noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
-    not drift.
+    not drift. past_swapped: share of windows whose past mouth is another window's.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
     with the null style.
     misheard_share: share of windows in which a sound may be taken for another (``training.mishear``); how sure the encoder sounds
@@ -88,6 +88,7 @@ class FaceTraining:
     noise_draws: int = 4
     past_noise: float = 0.1
     past_dropout: float = 0.3
+    past_swapped: float = 0.15
     audio_dropout: float = 0.05
     style_dropout: float = 0.5
     closed_weight: float = 3.0

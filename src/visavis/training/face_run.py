@@ -151,6 +151,9 @@ def prepare(
     events = events_in(spec, past[:, -1], chunk)
     offset, scale = scaling(spec, past[:, -1])
     seen = past + generator.standard_normal(past.shape, np.float32) * reach * np.where(spec.slow, 0.1, 1) * config.past_noise
+    # another window's mouth, shut in the midst of speech or open in silence: a model that never met one goes on as it finds itself
+    swapped = (generator.random((count, 1, 1)) < config.past_swapped) & mouth
+    seen = np.where(swapped, seen[generator.permutation(count)], seen)
     forgotten = (generator.random((count, 1, 1)) < config.past_dropout) & mouth
     seen = np.where(forgotten, 0, seen).astype(np.float32)
     sound = np.where(generator.random((count, 1, 1)) < config.audio_dropout, 0, windows.sound).astype(np.float32)
