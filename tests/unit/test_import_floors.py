@@ -69,6 +69,8 @@ BESIDE = {
     ("visavis.cli", "visavis.nodes"),
     ("visavis.cli", "visavis.benchmark"),
     ("visavis.benchmark", "visavis.launcher"),
+    ("visavis.benchmark", "visavis.nodes"),
+    ("visavis.benchmark", "visavis.bridge"),
     ("visavis.nodes", "visavis.bridge"),
 }
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.

@@ -178,7 +178,7 @@ class AudioCapture(AvatarNode):
 
     def _hear(self, microphone: SoundSource) -> None:
         """One stretch of microphone after the other, each one utterance, until the node is deactivated or the microphone is lost."""
-        clock_ns = self.now_ns() - time.time_ns()  # the graph's clock against the host's, which stamps the samples
+        clock_ns = self.now_ns() - self.host_ns()  # the graph's clock against the host's, which stamps the samples
         while not self.stopping:
             block = microphone.read(0.1)
             if block is None:
@@ -203,6 +203,10 @@ class AudioCapture(AvatarNode):
                 self._publish(utterance.last())
 
     # Both.
+
+    def host_ns(self) -> int:
+        """The host's clock, by which microphones stamp."""
+        return time.time_ns()
 
     def _new_utterance(self, start_ns: int) -> int:
         """The millisecond at which the utterance begins; later utterances have larger ids whatever the clock does."""
