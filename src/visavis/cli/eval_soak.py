@@ -92,8 +92,8 @@ def _print(found: "Soak", faults: list[str]) -> None:
     for column in ("", "p1", "p50", "p99", "farthest from p50", "trend an hour"):
         table.add_column(column, justify="right" if column else "left")
     rows: dict[str, Course | None] = {
-        "picture before its sound, screen": found.screen,
-        "picture before its sound, page": found.page,
+        "picture after its sound, screen": found.screen,
+        "picture after its sound, page": found.page,
         "from mouth to loudspeaker": found.delay,
     }
     for name, course in rows.items():

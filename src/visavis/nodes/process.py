@@ -24,6 +24,10 @@ STOP_SECONDS = 2.3
 STOP_SLICE_SECONDS = 0.1
 """How finely that time is counted: a machine that stands still for a second in between takes one slice of it, not the time to end well."""
 SPIN_SECONDS = 0.1
+QUIET_SECONDS = 0.02
+"""Nothing that had arrived is left when nothing came for so long,"""
+LEAST_DRAIN_SECONDS, MOST_DRAIN_SECONDS = 0.4, 1.0
+"""but not before the first, in which what is on its way inside this process gets through, and where topics never rest not after the other."""
 
 
 class RunnableNode(Protocol):
@@ -41,12 +45,12 @@ class RunnableNode(Protocol):
     def destroy_node(self) -> Any: ...
 
 
-def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] | None = None) -> int:
+def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] | None = None, drain: bool = False) -> int:
     """Run one node until SIGINT or SIGTERM, or until it has ended by itself; returns the exit status.
 
     The first signal ends the node in good order: a loading node is interrupted, an active one is shut down through its lifecycle while its
     publishers still work. What still runs ``STOP_SECONDS`` later (a compiler, a driver) is ended with the process. ``arguments`` are
-    those of ROS (``--ros-args ...``), by default the command line's.
+    those of ROS (``--ros-args ...``), by default the command line's. drain: what has arrived when the signal comes is heard before.
     """
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     os.environ.setdefault("HOME", "/tmp")
@@ -77,6 +81,8 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         while rclpy.ok() and not stop.is_set() and not node.ended:
             node.tick()
             executor.spin_once(timeout_sec=SPIN_SECONDS)
+        if drain and rclpy.ok():
+            _drain(executor)
         status = node.finish()
     except KeyboardInterrupt:
         pass
@@ -93,6 +99,17 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         rclpy.try_shutdown()
     gc.collect()
     return status
+
+
+def _drain(executor: Any) -> None:
+    """Hear what had arrived but was not heard yet. A stretch in which the machine stands still counts as one moment."""
+    spent, quiet = 0.0, False
+    while spent < LEAST_DRAIN_SECONDS or (not quiet and spent < MOST_DRAIN_SECONDS):
+        begun = time.monotonic()
+        executor.spin_once(timeout_sec=QUIET_SECONDS)
+        took = time.monotonic() - begun
+        quiet = took >= QUIET_SECONDS
+        spent += min(took, QUIET_SECONDS)
 
 
 def _is_standby() -> bool:
