@@ -1,10 +1,10 @@
 """Hours of speech through the whole graph in simulated time: do sound, picture and the clocks of their devices stay together, and does
 nothing grow?
 
-Real: microphone (but for PortAudio), audio_capture, motion_diffusion with its schedule, control_render with the stage's bookkeeping,
-video_generation with both playouts, screen with its clocks, web_bridge up to the tracks that aiortc sends, all messages. Replaced: networks,
-posing, drawing and codecs, by stages that keep the contracts and cost time; DDS, by delays; the sound devices, by ones whose clocks are
-off; the window.
+Real: microphone (but for PortAudio), audio_capture, motion_diffusion with its schedule, control_render with the stage's indices and
+cross-fades, video_generation with both playouts, screen with its clocks, web_bridge up to the tracks that aiortc reads, all messages.
+Replaced: networks, posing, drawing and codecs, by stages that keep the contracts and cost time; DDS, by delays; sound devices, by ones
+whose clocks are off; the window.
 
 Every sample says when it was spoken (a ramp of four seconds), each frame of motion repeats what its first sample says, and so does its
 picture. So what is seen and what is heard are compared by what they say, not by their stamps.
@@ -62,9 +62,9 @@ class Course:
 
 @dataclass(frozen=True)
 class Soak:
-    """hours: simulated. screen, page: how much later a picture is seen than its sound is heard, at the screen and by the times that a browser
-    gets. delay: from the speaker's mouth to the loudspeaker. pictures, expected: shown, and spoken frames. counters: by node. depths: the
-    deepest that queues were, by node. memory_mb: at the beginning, and the highest in the last tenth. restarts: utterances after the first.
+    """hours: simulated. screen, page: how much later a picture is seen than its sound is heard, on the screen and by the times a browser
+    gets. delay: from the speaker's mouth to the loudspeaker. pictures, expected: shown, and spoken frames. restarts: utterances after the
+    first. counters: by node. depths: the deepest that queues were. memory_mb: after two minutes, and the highest in the last tenth.
     """
 
     hours: float
@@ -146,7 +146,8 @@ class _Track:
         worst = values[np.argmax(np.abs(values - p50))]
         # by the medians of a hundred parts, which jumps of single pictures do not move
         parts = [(np.mean(a), np.median(v)) for a, v in zip(np.array_split(at, 100), np.array_split(values, 100), strict=True) if len(a)]
-        trend = np.polyfit(*np.array(parts).T, 1)[0] * 3600 if len(parts) > 2 else 0.0
+        middles, medians = np.array(parts).T
+        trend = np.polyfit(middles, medians, 1)[0] * 3600 if len(parts) > 2 else 0.0
         return Course(len(values), *(round(float(v), 3) for v in (p1, p50, p99, worst, trend)))
 
 

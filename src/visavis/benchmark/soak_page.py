@@ -1,4 +1,4 @@
-"""The bridge to a page in simulated time, with one viewer: everything up to the packets that aiortc takes from the tracks, but for codecs."""
+"""The bridge to a page in simulated time, with one viewer: everything up to the packets that aiortc takes, but for codecs."""
 
 from collections import deque
 from collections.abc import Callable

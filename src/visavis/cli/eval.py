@@ -17,8 +17,8 @@ what they look like then; beside the photo as it is.
 
 ``endurance``: an hour of speech as one stream: whether it keeps time, stays as small as it began and joins its chunks unseen.
 
-``soak``: eight hours of the whole graph, screen and page in simulated time, with sound devices whose clocks are off by 100 parts in a million:
-whether picture and sound stay together, and whether anything is lost or grows.
+``soak``: eight hours of the whole graph with screen and page, in simulated time, where clocks of sound devices are off by 100 parts in a
+million: whether picture and sound stay together, and whether anything is lost or grows.
 
 ``phones``: how well the speech encoder names what real people say, in quiet and in noise.
 

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,13 +10,17 @@ if TYPE_CHECKING:
 
 FRAME_MS = 1000 / 30
 GROWTH_MB = 16.0
+END_PICTURES = 30
+"""So many may be on their way when it ends."""
+LOSSES = (
+    "drops", "gaps", "repeats", "repeated", "errors", "refused", "late_samples", "skipped_blocks", "far_chunks", "clock_jumps", "anchored",
+    "microphone_losses", "sound_losses", "late_pictures", "lost_frames", "out_of_order",
+)  # fmt: skip
 
 
 def add_parser(measures: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = measures.add_parser(
-        "soak", help="hours of the whole graph in simulated time, with clocks that are off: A/V offset, losses, growth"
-    )
-    parser.add_argument("--hours", type=float, default=8.0, help="how long (default 8, which take half an hour of one core)")
+    parser = measures.add_parser("soak", help="hours of the whole graph in simulated time, with clocks that are off")
+    parser.add_argument("--hours", type=float, default=8.0, help="how long (default 8; four minutes of one core an hour)")
     parser.add_argument("--microphone-ppm", type=float, default=100.0, help="by how much its clock is fast (default 100)")
     parser.add_argument("--speaker-ppm", type=float, default=-100.0, help="by how much the loudspeaker's clock is fast (default -100)")
     parser.add_argument(
@@ -34,7 +37,7 @@ def soak(args: argparse.Namespace) -> int:
 
     from visavis.benchmark.soak import soak as run
 
-    if not (0.01 <= args.hours <= 100 and math.isfinite(args.hours)):
+    if not 0.01 <= args.hours <= 100:
         raise ValueError(f"--hours must be 0.01 to 100, got {args.hours:g}")
     for name in ("microphone_ppm", "speaker_ppm", "host_ppm"):
         if not abs(getattr(args, name)) <= 900:
@@ -56,31 +59,28 @@ def faults_of(found: "Soak") -> list[str]:
     for name, course in (("screen", found.screen), ("page", found.page)):
         if course is None:
             continue
-        # Of a screen on another machine the clocks are found out from arrivals, to 20 ms.
-        if max(abs(course.p1), abs(course.p99)) > FRAME_MS:
-            faults.append(f"{name}: picture and sound are up to {max(abs(course.p1), abs(course.p99)):.0f} ms apart")
+        apart = max(abs(course.p1), abs(course.p99))
+        if apart > FRAME_MS:
+            faults.append(f"{name}: picture and sound are up to {apart:.0f} ms apart")
         if abs(course.trend) * found.hours > FRAME_MS / 4:
             faults.append(f"{name}: picture and sound drift apart by {course.trend:+.2f} ms an hour")
-    if found.host_ppm == 0 and abs(found.delay.trend) * found.hours > FRAME_MS / 2:
-        faults.append(f"the delay grows by {found.delay.trend:+.2f} ms an hour")
+    if abs(found.delay.trend) * found.hours > FRAME_MS:
+        faults.append(f"the delay changes by {found.delay.trend:+.2f} ms an hour")
     if found.restarts:
         faults.append(f"the microphone went on as a new utterance {found.restarts} times")
-    # The first pictures of speech come after the stage's latency and the delay on purpose, a second more is spoken than is shown.
-    if abs(found.expected - found.pictures) > 60:
+    if abs(found.expected - found.pictures) > END_PICTURES:
         faults.append(f"{found.pictures} pictures of {found.expected} were shown")
-    faults += [
-        f"{node}: {name} {count}" for node, counts in found.counters.items() for name, count in counts.items() if name in LOSSES and count
-    ]
+    faults += [f"{what}: {count}" for what, count in losses(found).items()]
     before, after = found.memory_mb
     if after - before > GROWTH_MB:
         faults.append(f"memory grew from {before:.0f} to {after:.0f} MB")
     return faults
 
 
-LOSSES = (
-    "drops", "gaps", "repeats", "repeated", "errors", "refused", "late_samples", "skipped_blocks", "far_chunks", "clock_jumps", "anchored",
-    "microphone_losses", "sound_losses", "late_pictures", "lost_frames", "out_of_order",
-)  # fmt: skip
+def losses(found: "Soak") -> dict[str, int]:
+    """What was lost, late or repeated, by node and name."""
+    named = {f"{node} {name}": count for node, counts in found.counters.items() for name, count in counts.items() if name in LOSSES}
+    return {name: count for name, count in named.items() if count}
 
 
 def _print(found: "Soak", faults: list[str]) -> None:
@@ -100,15 +100,11 @@ def _print(found: "Soak", faults: list[str]) -> None:
         if course is not None:
             values = (course.p1, course.p50, course.p99, course.worst)
             table.add_row(name, *(f"{value:.2f}" for value in values), f"{course.trend:+.3f}")
-    console = Console(width=120)
-    console.print(table)
+    Console(width=120).print(table)
     if found.page is None:
         print("the page was left out: it needs the extra `web`")
     print(f"pictures of speech: {found.pictures} of {found.expected}; utterances after the first: {found.restarts}")
-    lost = {
-        f"{node} {name}": count for node, counts in found.counters.items() for name, count in counts.items() if name in LOSSES and count
-    }
-    print(f"lost, late or repeated: {', '.join(f'{name} {count}' for name, count in lost.items()) or 'nothing'}")
+    print(f"lost, late or repeated: {', '.join(f'{name} {count}' for name, count in losses(found).items()) or 'nothing'}")
     print(f"deepest queues: {', '.join(f'{name} {depth:g}' for name, depth in sorted(found.depths.items()))}")
     print(f"memory: {found.memory_mb[0]:.1f} MB after two minutes, at most {found.memory_mb[1]:.1f} MB in the last tenth")
     print("\n".join(["", *faults]) if faults else "in step, without loss or growth")

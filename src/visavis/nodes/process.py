@@ -25,9 +25,9 @@ STOP_SLICE_SECONDS = 0.1
 """How finely that time is counted: a machine that stands still for a second in between takes one slice of it, not the time to end well."""
 SPIN_SECONDS = 0.1
 QUIET_SECONDS = 0.02
-"""Nothing that had arrived is left when nothing came for so long,"""
 LEAST_DRAIN_SECONDS, MOST_DRAIN_SECONDS = 0.4, 1.0
-"""but not before the first, in which what is on its way inside this process gets through, and where topics never rest not after the other."""
+"""Once nothing has come for the first, all that had arrived is heard: not before the second, in which what is inside this process gets
+through, nor after the third, where topics never rest."""
 
 
 class RunnableNode(Protocol):
