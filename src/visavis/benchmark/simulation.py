@@ -183,10 +183,15 @@ class DeviceClock:
 
 class SimulatedMicrophone(Microphone):
     """The real class on a made-up PortAudio. ``sound`` gives what is heard at times (n,) in seconds: float32 (n,). Waiting for it is what
-    lets time pass, until ``end_ns``; then ``at_end`` is called."""
+    lets time pass, until ``end_ns()``; then ``at_end`` is called."""
 
     def __init__(
-        self, world: World, ppm: float, sound: Callable[[NDArray[np.float64]], NDArray[np.float32]], end_ns: int, at_end: Callable[[], None]
+        self,
+        world: World,
+        ppm: float,
+        sound: Callable[[NDArray[np.float64]], NDArray[np.float32]],
+        end_ns: Callable[[], int],
+        at_end: Callable[[], None],
     ) -> None:
         super().__init__(now_ns=lambda: world.now_ns, backend=_PortAudio())
         self._world, self._sound, self._end_ns, self._at_end = world, sound, end_ns, at_end
@@ -196,8 +201,8 @@ class SimulatedMicrophone(Microphone):
     def read(self, timeout: float = 0.2) -> tuple[NDArray[np.int16], int] | None:
         first, self._frames = self._frames, self._frames + BLOCK
         due_ns = round(self._device.time_ns(self._frames)) + 5_000_000
-        if due_ns > self._end_ns:
-            self._world.run_until(self._end_ns)
+        if due_ns > self._end_ns():
+            self._world.run_until(self._end_ns())
             self._at_end()
             return None
         self._world.run_until(due_ns + self._world.late_ns())

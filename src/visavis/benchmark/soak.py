@@ -10,6 +10,7 @@ Every sample says when it was spoken (a ramp of four seconds), each frame of mot
 picture. So what is seen and what is heard are compared by what they say, not by their stamps.
 """
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import numpy as np
 import psutil
 import rclpy
 from numpy.typing import NDArray
+from rclpy.signals import SignalHandlerOptions
 
 from visavis.benchmark.graph import isolated_domain
 from visavis.benchmark.simulation import SimulatedMicrophone, SimulatedSpeaker, World, in_simulation
@@ -108,16 +110,20 @@ def soak(
     seed: int = 0,
     tick: Callable[[float], None] = lambda _seconds: None,
 ) -> Soak:
-    """Speak for so long. host_ppm: by how much the clock of the screen's host is faster than the graph's. tick: is told the seconds that
-    have passed."""
-    seconds = hours * 3600
+    """Speak for so long, or until SIGINT; in the main thread. host_ppm: by how much the clock of the screen's host is faster than the
+    graph's. tick: is told the seconds that have passed."""
     with isolated_domain(), _ros():
-        return _Run(seconds, microphone_ppm, speaker_ppm, host_ppm, seed, tick).run()
+        run = _Run(hours * 3600, microphone_ppm, speaker_ppm, host_ppm, seed, tick)
+        before = signal.signal(signal.SIGINT, lambda _number, _frame: run.end())
+        try:
+            return run.run()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def _ros() -> Iterator[None]:
-    rclpy.init(args=[])
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         yield
     finally:
@@ -165,10 +171,10 @@ class _Run:
         self._memory: list[float] = [0.0] * (int(seconds * NANOSECONDS) // REPORT_NS + 2)
         self._reports = 0
         self._speaker: SimulatedSpeaker | None = None
-        end_ns = BEGUN_NS + int(seconds * NANOSECONDS)
+        self._end_ns = BEGUN_NS + int(seconds * NANOSECONDS)
 
         def microphone(_device: str) -> SimulatedMicrophone:
-            return SimulatedMicrophone(world, microphone_ppm, ramp, end_ns, self._capture._stop.set)
+            return SimulatedMicrophone(world, microphone_ppm, ramp, lambda: self._end_ns, self._capture._stop.set)
 
         def speaker(config: Any, fill: Any, clock: Callable[[], int]) -> SimulatedSpeaker:
             self._speaker = SimulatedSpeaker(world, speaker_ppm, config.device_latency, fill, clock)
@@ -184,6 +190,11 @@ class _Run:
         self._page = _page(world, self._page_track)
         if self._page is not None:
             self._nodes.append(self._page.node)
+
+    def end(self) -> None:
+        """End now, with what was found so far."""
+        self._end_ns = self._world.now_ns
+        self._seconds = (self._end_ns - BEGUN_NS) / NANOSECONDS
 
     def _make(self, kind: Any, *arguments: Any, waits: bool = True, ppm: float = 0.0) -> Any:
         return in_simulation(kind, self._world, waits, ppm)(*arguments)

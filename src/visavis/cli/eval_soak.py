@@ -20,7 +20,12 @@ LOSSES = (
 
 def add_parser(measures: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = measures.add_parser("soak", help="hours of the whole graph in simulated time, with clocks that are off")
-    parser.add_argument("--hours", type=float, default=8.0, help="how long (default 8; four minutes of one core an hour)")
+    parser.add_argument(
+        "--hours",
+        type=float,
+        default=8.0,
+        help="how long (default 8; four minutes of one core an hour); Ctrl-C ends it with what was found",
+    )
     parser.add_argument("--microphone-ppm", type=float, default=100.0, help="by how much its clock is fast (default 100)")
     parser.add_argument("--speaker-ppm", type=float, default=-100.0, help="by how much the loudspeaker's clock is fast (default -100)")
     parser.add_argument(
