@@ -35,6 +35,8 @@ SMALL_WORDS = {
 }  # fmt: skip
 """Words by which a language is told from the others, as long as it is written at some length."""
 MIN_SPEED, MAX_SPEED = 0.5, 2.0
+GAINS = {"if_sara": 0.4, "im_nicola": 0.65}
+"""Of voices that are louder than the others, which have -23 dB (root mean square); the first one would be clipped as well."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class KokoroVoice:
         return pieces_of(text, name)
 
     def speak(self, piece: Piece, name: str, speed: float) -> NDArray[np.int16]:
-        return self._kokoro.sound(piece.symbols, name, speed)
+        return self._kokoro.sound(piece.symbols, name, speed, gain=GAINS.get(name, 1.0))
 
 
 def pieces_of(text: str, voice: str) -> list[Piece]:
