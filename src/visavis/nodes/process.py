@@ -24,10 +24,12 @@ STOP_SECONDS = 2.3
 STOP_SLICE_SECONDS = 0.1
 """How finely that time is counted: a machine that stands still for a second in between takes one slice of it, not the time to end well."""
 SPIN_SECONDS = 0.1
-QUIET_SECONDS = 0.02
+QUIET_SECONDS, QUIET_SPINS = 0.02, 3
+"""Nothing that had arrived is left once nothing has come so often in a row for so long;"""
 LEAST_DRAIN_SECONDS, MOST_DRAIN_SECONDS = 0.4, 1.0
-"""Once nothing has come for the first, all that had arrived is heard: not before the second, in which what is inside this process gets
-through, nor after the third, where topics never rest."""
+"""but not before the first, in which what is inside this process gets through, and where topics never rest not after the second."""
+LONGEST_DRAIN_SECONDS = 2.0
+"""By the clock, on a machine that hardly gets on; it does not count for ``STOP_SECONDS``."""
 
 
 class RunnableNode(Protocol):
@@ -65,7 +67,8 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         if not again and (node is None or node.loading):
             raise KeyboardInterrupt
 
-    _end_for_certain()
+    draining = threading.Event()
+    _end_for_certain(draining)
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
@@ -82,7 +85,9 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
             node.tick()
             executor.spin_once(timeout_sec=SPIN_SECONDS)
         if drain and rclpy.ok():
+            draining.set()
             _drain(executor)
+            draining.clear()
         status = node.finish()
     except KeyboardInterrupt:
         pass
@@ -103,13 +108,15 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
 
 def _drain(executor: Any) -> None:
     """Hear what had arrived but was not heard yet. A stretch in which the machine stands still counts as one moment."""
-    spent, quiet = 0.0, False
-    while spent < LEAST_DRAIN_SECONDS or (not quiet and spent < MOST_DRAIN_SECONDS):
-        begun = time.monotonic()
+    begun, spent, quiet = time.monotonic(), 0.0, 0
+    while spent < LEAST_DRAIN_SECONDS or (quiet < QUIET_SPINS and spent < MOST_DRAIN_SECONDS):
+        before = time.monotonic()
         executor.spin_once(timeout_sec=QUIET_SECONDS)
-        took = time.monotonic() - begun
-        quiet = took >= QUIET_SECONDS
+        took = time.monotonic() - before
+        quiet = quiet + 1 if took >= QUIET_SECONDS else 0
         spent += min(took, QUIET_SECONDS)
+        if quiet >= QUIET_SPINS and time.monotonic() - begun > LONGEST_DRAIN_SECONDS:
+            return
 
 
 def _is_standby() -> bool:
@@ -132,8 +139,9 @@ def one_line(error: BaseException) -> str:
     return text if for_users else f"{type(error).__name__}: {text}"
 
 
-def _end_for_certain() -> None:
-    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library."""
+def _end_for_certain(draining: threading.Event) -> None:
+    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library. Time in
+    which what had arrived is heard does not count, as far as it is ``LONGEST_DRAIN_SECONDS``."""
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
@@ -141,8 +149,13 @@ def _end_for_certain() -> None:
     def watch(_kept: socket.socket = writer) -> None:
         while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
             pass
-        for _ in range(round(STOP_SECONDS / STOP_SLICE_SECONDS)):
+        left, extra = round(STOP_SECONDS / STOP_SLICE_SECONDS), round(LONGEST_DRAIN_SECONDS / STOP_SLICE_SECONDS)
+        while left:
             time.sleep(STOP_SLICE_SECONDS)
+            if draining.is_set() and extra:
+                extra -= 1
+            else:
+                left -= 1
         os._exit(1)
 
     threading.Thread(target=watch, name="end for certain", daemon=True).start()
