@@ -214,6 +214,9 @@ class SimulatedMicrophone(Microphone):
         self._on_block(self._sound(times)[:, None], BLOCK, told, SimpleNamespace(input_overflow=False))
         return super().read(0.0)
 
+    def _check_alive(self) -> None:
+        """It is, however long this process stood still."""
+
 
 class _PortAudio:
     class PortAudioError(Exception):
