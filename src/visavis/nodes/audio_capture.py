@@ -2,7 +2,7 @@
 
 Every file, every pass of a looped file and every stretch of microphone is one utterance: its id is the millisecond at which it began, its
 samples are counted from zero, and each chunk is stamped with the utterance's start plus its first sample's time. A chunk goes out when
-its last sample has been heard.
+its last sample has been heard. A microphone whose clock is off is read a little faster or slower, so that this stays true for hours.
 """
 
 import time
