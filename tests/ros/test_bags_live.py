@@ -149,6 +149,24 @@ def test_a_bag_replays_into_a_namespace(ros: Graph) -> None:
     assert player.wait() == 0
 
 
+def test_what_arrived_before_the_end_is_in_the_bag(ros: Graph) -> None:
+    """The recorder stands still while sixty messages arrive, and is to end before it has heard any of them."""
+    recorder = record(ros, ros.folder / "bag", "--topics", "audio")
+    publisher = ros.node.create_publisher(AudioChunk, "audio", 100)
+    ros.wait(publisher.get_subscription_count, "the recorder's subscription")
+    publisher.publish(AudioChunk(utterance_id=1))
+    ros.spin(0.5)
+    recorder.process.send_signal(signal.SIGSTOP)
+    for index in range(60):
+        publisher.publish(AudioChunk(utterance_id=2, first_sample=640 * index, samples=[index] * 640))
+        ros.spin(0.01)
+    recorder.process.send_signal(signal.SIGINT)
+    recorder.process.send_signal(signal.SIGCONT)
+    assert recorder.wait() == 0, recorder.said
+    recorded = [msg for _, msg, _ in read_bag(ros.folder / "bag") if msg.utterance_id == 2]
+    assert [msg.first_sample for msg in recorded] == [640 * index for index in range(60)]
+
+
 @STORAGES
 def test_a_recording_that_is_killed_is_repaired_and_replayed(ros: Graph, storage: str) -> None:
     bag = ros.folder / "bag"

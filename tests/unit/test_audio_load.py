@@ -1,5 +1,6 @@
 """Sound files of every kind become 16 kHz mono int16, in step and in constant memory; what is odd is told, what is unusable is refused."""
 
+import re
 from pathlib import Path
 
 import av
@@ -116,6 +117,23 @@ def test_truncated_file_is_used_as_far_as_it_goes_and_told(tmp_path: Path, suffi
     assert len(remarks) == 1 and word in remarks[0]
     if suffix != "mp3":  # mp3 borrows bits from earlier frames, so its beginning need not be the same bit for bit
         np.testing.assert_array_equal(samples[:8000], load(whole)[:8000])
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_file_that_lost_its_end_is_told(tmp_path: Path, subtype: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 8 * 48_000)
+    whole, cut = tmp_path / "whole.ogg", tmp_path / "cut.ogg"
+    soundfile.write(whole, noise, 48_000, format="OGG", subtype=subtype)
+    assert told(whole) == []
+    content = whole.read_bytes()
+    for end in (len(content) * 6 // 10, content.rfind(b"OggS")):  # within a page, and between two
+        cut.write_bytes(content[:end])
+        remarks: list[str] = []
+        samples = load(cut, remarks.append)
+        assert 3 * SAMPLE_RATE < len(samples) < 8 * SAMPLE_RATE
+        (remark,) = remarks
+        seconds = re.search(r"truncated.* ([\d.]+) s", remark)
+        assert seconds is not None and float(seconds[1]) == pytest.approx(len(samples) / SAMPLE_RATE, abs=0.02)
 
 
 def test_streamed_wav_without_a_length_is_not_called_truncated(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ FLOORS = {
     "visavis.types": 0,
     "visavis.types_portrait": 0,
     "visavis.timing": 0,
+    "visavis.follow": 0,
     "visavis.compiled": 0,
     "visavis.store": 0,
     "visavis.motion.layout": 0,
@@ -68,6 +69,8 @@ BESIDE = {
     ("visavis.cli", "visavis.nodes"),
     ("visavis.cli", "visavis.benchmark"),
     ("visavis.benchmark", "visavis.launcher"),
+    ("visavis.benchmark", "visavis.nodes"),
+    ("visavis.benchmark", "visavis.bridge"),
     ("visavis.nodes", "visavis.bridge"),
 }
 """Imports between packages of one floor: the offline tools build on the engines and on each other, the commands start the rest.

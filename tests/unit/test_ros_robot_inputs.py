@@ -75,3 +75,27 @@ def test_a_pause_begins_a_new_utterance_and_nonsense_none() -> None:
     with pytest.raises(ValueError, match="ahead of its time"):
         speech.hear(b"\1\0" * 16_000, NOW + 2 * NANOSECONDS)
     assert speech.utterances == 2
+
+
+@pytest.mark.parametrize("ppm", [4000, -4000])
+def test_a_microphone_that_never_rests_stays_at_its_time(ppm: int) -> None:
+    """Without beginning anew its sound would be 1.6 s off."""
+    speech, draw = PcmSpeech(PcmFormat(), gap_ns=400_000_000), np.random.default_rng(0)
+    ahead = []
+    for index in range(10_000):
+        now = NOW + round(index * 40_000_000 / (1 + ppm * 1e-6)) + round(draw.exponential(3_000_000))
+        chunk = speech.hear(b"\1\0" * 640, now)[-1]
+        ahead.append((chunk.stamp_ns - now) / 1e6)
+    assert min(ahead) > -220 and max(ahead) < 350
+    assert 3 <= speech.utterances <= 20
+
+
+def test_a_synthesiser_that_is_ahead_of_its_time_is_one_utterance() -> None:
+    """Half a minute of sentences, each sent at once when the one before is nearly over."""
+    speech, now = PcmSpeech(PcmFormat(), gap_ns=400_000_000), NOW
+    for _ in range(8):
+        for _ in range(100):
+            speech.hear(b"\1\0" * 640, now)
+            now += 1_000_000
+        now += 3_800_000_000
+    assert speech.utterances == 1

@@ -7,7 +7,8 @@ import pytest
 
 from visavis.audio.interpolate import interpolate, span
 from visavis.audio.row import SoundRow
-from visavis.screen.clock import MAX_SPEED, SenderTime, SoundClock
+from visavis.follow import MAX_SPEED
+from visavis.screen.clock import SenderTime, SoundClock
 from visavis.screen.pictures import PictureQueue
 from visavis.timing import NANOSECONDS, SAMPLE_RATE, frame_to_ns, sample_to_ns
 from visavis.types import AudioChunk

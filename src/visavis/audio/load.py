@@ -27,6 +27,9 @@ SILENT_PEAK = 1e-3
 CLIPPED_SHARE = 0.001
 """A file is called clipped when more than this share of its samples is at full scale."""
 
+OGG_PAGE, OGG_HEADER, OGG_LAST = 65_307, 27, 4
+"""Bytes of the longest page and of a page's header without its table of segments; the flag of the last page of a stream."""
+
 Warn = Callable[[str], None]
 
 
@@ -137,6 +140,8 @@ def _remarks(source: _Source, counts: SoundCounts, broken: AudioError | None) ->
         yield f"{path} is damaged after {seconds:.2f} s ({broken}): what came before is used"
     elif (missing := _missing_share(path, info, seconds)) > 0:
         yield f"{path} is truncated: it declares {seconds + missing:.2f} s and holds {seconds:.2f} s, which are used"
+    elif _ogg_without_end(path):
+        yield f"{path} is truncated: its last page is missing, the {seconds:.2f} s that it holds are used"
     if counts.not_finite:
         yield f"{path} holds {counts.not_finite} samples that are no finite numbers: they are taken as silence"
     if counts.peak < SILENT_PEAK:
@@ -152,6 +157,20 @@ def _missing_share(path: Path, info: AudioInfo, seconds: float) -> float:
     # Lossy formats declare a length in whole packets or estimate it, so only a clear difference counts.
     declared = info.seconds or 0.0
     return declared - seconds if declared > seconds + 0.25 and declared > 1.02 * seconds else 0.0
+
+
+def _ogg_without_end(path: Path) -> bool:
+    """An Ogg file whose last page is not whole, or does not say that it is the last (RFC 3533, section 6)."""
+    with path.open("rb") as file:
+        if file.read(4) != b"OggS":
+            return False
+        file.seek(max(0, path.stat().st_size - OGG_PAGE))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < OGG_HEADER or not page.startswith(b"OggS"):
+        return True
+    body = OGG_HEADER + page[26] + sum(page[OGG_HEADER : OGG_HEADER + page[26]])
+    return len(page) < body or not page[5] & OGG_LAST
 
 
 def _riff_missing_bytes(path: Path) -> int:

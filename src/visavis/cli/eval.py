@@ -17,6 +17,9 @@ what they look like then; beside the photo as it is.
 
 ``endurance``: an hour of speech as one stream: whether it keeps time, stays as small as it began and joins its chunks unseen.
 
+``soak``: eight hours of the whole graph with screen and page, in simulated time, where clocks of sound devices are off by 100 parts in a
+million: whether picture and sound stay together, and whether anything is lost or grows.
+
 ``phones``: how well the speech encoder names what real people say, in quiet and in noise.
 
 ``robust``: random motions of a portrait, looked at for exposed borders, holes, halos and flicker.
@@ -31,7 +34,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visavis.cli import eval_endurance, eval_phones, eval_picture
+from visavis.cli import eval_endurance, eval_phones, eval_picture, eval_soak
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +71,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     eval_picture.add_parsers(measures)
     eval_endurance.add_parser(measures)
     eval_phones.add_parser(measures)
+    eval_soak.add_parser(measures)
 
     style = measures.add_parser("style", help="how far a manner is taken over from a clip")
     style.add_argument("--corpus", type=Path, default=None, help="folder of a corpus: its held-out items")
@@ -93,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
             "sheet": eval_picture.sheet,
             "endurance": eval_endurance.endurance,
             "phones": eval_phones.phones,
+            "soak": eval_soak.soak,
         }
         return measures[args.measure](args)
     except (AssetError, WeightsError, PortraitError, FileNotFoundError, RuntimeError, ValueError) as error:

@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> int:
         return 2
     bag = args.bag or Path(time.strftime("bag_%Y%m%d_%H%M%S"))
     config = RecorderConfig(str(bag), tuple(args.topics or DEFAULT_TOPICS), args.storage, args.duration)
-    end_process(run_process(lambda: Recorder(config, namespace=args.namespace or None), []))
+    end_process(run_process(lambda: Recorder(config, namespace=args.namespace or None), [], drain=True))

@@ -94,14 +94,14 @@ class Kokoro:
         phones = symbols_to_phones(symbols, counts, FRAME_S, quiet_frames(wave), language)
         return _trim(wave, phones)
 
-    def sound(self, symbols: str, voice: str, speed: float = 1.0, keep_s: float = 0.05) -> NDArray[np.int16]:
+    def sound(self, symbols: str, voice: str, speed: float = 1.0, keep_s: float = 0.05, gain: float = 1.0) -> NDArray[np.int16]:
         """Speak ``symbols`` (see ``text_to_symbols``), without phones, for which the file as it is published does: int16 (n,) at 16 kHz
-        with ``keep_s`` of quiet at both ends."""
+        with ``keep_s`` of quiet at both ends, ``gain`` times as loud as the voice is by itself."""
         wave = np.asarray(self._run(["waveform"], symbols, self._style(voice), speed)[0], np.float32).ravel()
         loud = np.flatnonzero(~quiet_frames(wave[: len(wave) // FRAME_SAMPLES * FRAME_SAMPLES]))
         keep = round(keep_s * KOKORO_RATE)
         wave = wave[max(0, loud[0] * FRAME_SAMPLES - keep) : (loud[-1] + 1) * FRAME_SAMPLES + keep] if len(loud) else wave[:0]
-        return _to_samples(wave)
+        return _to_samples(gain * wave)
 
     def _run(self, outputs: list[str], symbols: str, table: NDArray[np.float32], speed: float) -> list[Any]:
         if len(symbols) > MAX_SYMBOLS - 2:

@@ -2,11 +2,10 @@
 
 Every file, every pass of a looped file and every stretch of microphone is one utterance: its id is the millisecond at which it began, its
 samples are counted from zero, and each chunk is stamped with the utterance's start plus its first sample's time. A chunk goes out when
-its last sample has been heard.
+its last sample has been heard. A microphone whose clock is off is read a little faster or slower, so that this stays true for hours.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol
@@ -17,6 +16,7 @@ from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 
 from visavis.audio.errors import MicrophoneError
 from visavis.audio.file_source import file_chunks, spoken_ns
+from visavis.audio.host_rate import HostRate
 from visavis.audio.microphone import Microphone
 from visavis.nodes.base import AvatarNode, NodeConfig
 from visavis.nodes.process import end_process, one_line, run_process
@@ -26,10 +26,9 @@ from visavis.ros.parameters import parameter
 from visavis.timing import NANOSECONDS, SAMPLE_RATE, exact_div, sample_to_ns
 from visavis.types import AudioChunk
 
-MAX_DRIFT_NS = 40_000_000
-"""A microphone whose own clock leaves the host's by more than this begins a new utterance, so that sound and time never part."""
-DRIFT_BLOCKS = 25
-"""So many blocks in a row must agree on it: one that was delivered late is no drift."""
+MAX_OFF_NS = 40_000_000
+"""A microphone that is followed (``audio.host_rate``) and still that far from the host's clock lost sound or stood still: it goes on as a
+new utterance, so that sound and time never part."""
 BACK_OFF_SECONDS = (1.0, 2.0, 5.0, 10.0)
 
 
@@ -179,7 +178,7 @@ class AudioCapture(AvatarNode):
 
     def _hear(self, microphone: SoundSource) -> None:
         """One stretch of microphone after the other, each one utterance, until the node is deactivated or the microphone is lost."""
-        clock_ns = self.now_ns() - time.time_ns()  # the graph's clock against the host's, which stamps the samples
+        clock_ns = self.now_ns() - self.host_ns()  # the graph's clock against the host's, which stamps the samples
         while not self.stopping:
             block = microphone.read(0.1)
             if block is None:
@@ -188,21 +187,26 @@ class AudioCapture(AvatarNode):
             samples, host_ns = block
             utterance = Stretch(self._new_utterance(host_ns + clock_ns), host_ns + clock_ns, self.config.chunk_samples)
             try:
-                while not self.stopping and abs(utterance.drift_ns) <= MAX_DRIFT_NS:
+                while not self.stopping and abs(utterance.off_ns) <= MAX_OFF_NS:
                     for chunk in utterance.add(samples, host_ns + clock_ns):
                         self._publish(chunk)
+                    self.health.gauge("device_drift_ppm", utterance.drift * 1e6)
                     while (block := microphone.read(0.1)) is None and not self.stopping:
                         pass
                     if block is not None:
                         samples, host_ns = block
                 if not self.stopping:
                     self.health.count("drift_restarts")
-                    drift_ms = utterance.drift_ns / 1e6
-                    self.tell(f"the microphone's clock is {drift_ms:.0f} ms from the host's: going on as a new utterance", key="drift")
+                    off_ms = utterance.off_ns / 1e6
+                    self.tell(f"the microphone is {off_ms:.0f} ms from the host's clock: going on as a new utterance", key="drift")
             finally:
                 self._publish(utterance.last())
 
     # Both.
+
+    def host_ns(self) -> int:
+        """The host's clock, by which microphones stamp."""
+        return time.time_ns()
 
     def _new_utterance(self, start_ns: int) -> int:
         """The millisecond at which the utterance begins; later utterances have larger ids whatever the clock does."""
@@ -216,25 +220,27 @@ class AudioCapture(AvatarNode):
 
 
 class Stretch:
-    """One utterance of the microphone: cuts its blocks into chunks and watches the device's clock."""
+    """One utterance of the microphone: its blocks in the host's time, cut into chunks."""
 
     def __init__(self, utterance_id: int, start_ns: int, chunk_samples: int) -> None:
         self._utterance_id, self._start_ns, self._chunk_samples = utterance_id, start_ns, chunk_samples
+        self._rate = HostRate(start_ns)
         self._pending = np.zeros(0, np.int16)
         self._first_sample = 0
-        self._drifts: deque[int] = deque(maxlen=DRIFT_BLOCKS)
 
     @property
-    def drift_ns(self) -> int:
-        """How far the stamps of the blocks have left the count of samples, as all of the latest blocks agree."""
-        if len(self._drifts) < DRIFT_BLOCKS:
-            return 0
-        return max(min(self._drifts), 0) + min(max(self._drifts), 0)
+    def off_ns(self) -> int:
+        """How far the device is from where it should be, and was in all of the last half second."""
+        return self._rate.off_ns
+
+    @property
+    def drift(self) -> float:
+        """How much slower than it says the device is."""
+        return self._rate.drift
 
     def add(self, samples: NDArray[np.int16], at_ns: int) -> list[AudioChunk]:
         """Takes a block whose first sample was heard at ``at_ns``; the chunks that are full."""
-        self._drifts.append(at_ns - (self._start_ns + sample_to_ns(self._first_sample + len(self._pending))))
-        self._pending = np.concatenate([self._pending, samples])
+        self._pending = np.concatenate([self._pending, self._rate.push(samples, at_ns)])
         chunks = []
         while len(self._pending) >= self._chunk_samples:
             chunks.append(self._cut(self._chunk_samples))
@@ -242,6 +248,7 @@ class Stretch:
 
     def last(self) -> AudioChunk:
         """What is left, as the end of the utterance."""
+        self._pending = np.concatenate([self._pending, self._rate.finish()])
         return replace(self._cut(len(self._pending)), end_of_utterance=True)
 
     def _cut(self, count: int) -> AudioChunk:

@@ -35,6 +35,8 @@ LATE_DISCOVERY_NS = NANOSECONDS // 2
 """How often a replay that runs looks for others who publish the same."""
 MAX_DISCOVERY_SECONDS = 10.0
 SERVICE_SECONDS = 3.0
+PACED = ("audio", "audio_out", "motion", "control")
+"""Topics whose samples and frames are counted: the graph takes their time from that, however fast they come."""
 MAX_LATE_NS = NANOSECONDS // 5
 """A replay that the machine holds up for longer goes on from there, all of it that much later, instead of catching up in a burst of which
 nobody could show the pictures."""
@@ -95,6 +97,11 @@ class Player(Node):
             with open_bag(Path(self.config.bag)) as reader:
                 connections = [connection for connection in reader.connections if connection.topic in topics]
                 publishers = {connection.topic: self._publisher(connection) for connection in connections}
+                if self.config.rate != 1 and any(topic.rsplit("/", 1)[-1] in PACED for topic in topics):
+                    self.get_logger().info(
+                        f"messages come {self.config.rate:g} times as fast as they were recorded; speech and motion keep their own pace: "
+                        "what comes early waits, what comes late leaves pauses"
+                    )
                 self._wait_for_subscribers(list(publishers.values()))
                 while not self._stop.is_set():
                     self._play(reader, connections, publishers)

@@ -24,6 +24,12 @@ STOP_SECONDS = 2.3
 STOP_SLICE_SECONDS = 0.1
 """How finely that time is counted: a machine that stands still for a second in between takes one slice of it, not the time to end well."""
 SPIN_SECONDS = 0.1
+QUIET_SECONDS, QUIET_SPINS = 0.02, 3
+"""Nothing that had arrived is left once nothing has come so often in a row for so long;"""
+LEAST_DRAIN_SECONDS, MOST_DRAIN_SECONDS = 0.4, 1.0
+"""but not before the first, in which what is inside this process gets through, and where topics never rest not after the second."""
+LONGEST_DRAIN_SECONDS = 2.0
+"""By the clock, on a machine that hardly gets on; it does not count for ``STOP_SECONDS``."""
 
 
 class RunnableNode(Protocol):
@@ -41,12 +47,12 @@ class RunnableNode(Protocol):
     def destroy_node(self) -> Any: ...
 
 
-def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] | None = None) -> int:
+def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] | None = None, drain: bool = False) -> int:
     """Run one node until SIGINT or SIGTERM, or until it has ended by itself; returns the exit status.
 
     The first signal ends the node in good order: a loading node is interrupted, an active one is shut down through its lifecycle while its
     publishers still work. What still runs ``STOP_SECONDS`` later (a compiler, a driver) is ended with the process. ``arguments`` are
-    those of ROS (``--ros-args ...``), by default the command line's.
+    those of ROS (``--ros-args ...``), by default the command line's. drain: what has arrived when the signal comes is heard before.
     """
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     os.environ.setdefault("HOME", "/tmp")
@@ -61,7 +67,8 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         if not again and (node is None or node.loading):
             raise KeyboardInterrupt
 
-    _end_for_certain()
+    draining = threading.Event()
+    _end_for_certain(draining)
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
@@ -77,6 +84,10 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         while rclpy.ok() and not stop.is_set() and not node.ended:
             node.tick()
             executor.spin_once(timeout_sec=SPIN_SECONDS)
+        if drain and rclpy.ok():
+            draining.set()
+            _drain(executor)
+            draining.clear()
         status = node.finish()
     except KeyboardInterrupt:
         pass
@@ -93,6 +104,19 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
         rclpy.try_shutdown()
     gc.collect()
     return status
+
+
+def _drain(executor: Any) -> None:
+    """Hear what had arrived but was not heard yet. A stretch in which the machine stands still counts as one moment."""
+    begun, spent, quiet = time.monotonic(), 0.0, 0
+    while spent < LEAST_DRAIN_SECONDS or (quiet < QUIET_SPINS and spent < MOST_DRAIN_SECONDS):
+        before = time.monotonic()
+        executor.spin_once(timeout_sec=QUIET_SECONDS)
+        took = time.monotonic() - before
+        quiet = quiet + 1 if took >= QUIET_SECONDS else 0
+        spent += min(took, QUIET_SECONDS)
+        if quiet >= QUIET_SPINS and time.monotonic() - begun > LONGEST_DRAIN_SECONDS:
+            return
 
 
 def _is_standby() -> bool:
@@ -115,8 +139,9 @@ def one_line(error: BaseException) -> str:
     return text if for_users else f"{type(error).__name__}: {text}"
 
 
-def _end_for_certain() -> None:
-    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library."""
+def _end_for_certain(draining: threading.Event) -> None:
+    """Watch for SIGINT and SIGTERM beside the interpreter, which cannot act on them while it is inside a long call of a library. Time in
+    which what had arrived is heard does not count, as far as it is ``LONGEST_DRAIN_SECONDS``."""
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
@@ -124,8 +149,13 @@ def _end_for_certain() -> None:
     def watch(_kept: socket.socket = writer) -> None:
         while reader.recv(1)[0] not in (signal.SIGINT, signal.SIGTERM):
             pass
-        for _ in range(round(STOP_SECONDS / STOP_SLICE_SECONDS)):
+        left, extra = round(STOP_SECONDS / STOP_SLICE_SECONDS), round(LONGEST_DRAIN_SECONDS / STOP_SLICE_SECONDS)
+        while left:
             time.sleep(STOP_SLICE_SECONDS)
+            if draining.is_set() and extra:
+                extra -= 1
+            else:
+                left -= 1
         os._exit(1)
 
     threading.Thread(target=watch, name="end for certain", daemon=True).start()

@@ -110,7 +110,7 @@ class Recorder(Node):
 
 
 def main() -> NoReturn:
-    end_process(run_process(Recorder))
+    end_process(run_process(Recorder, drain=True))
 
 
 if __name__ == "__main__":

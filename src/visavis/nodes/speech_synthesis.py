@@ -40,7 +40,7 @@ OWN_FLUSH_SECONDS = 2.0
 class SynthesisConfig(NodeConfig):
     """Parameters of speech_synthesis."""
 
-    voice: str = parameter("af_heart", "voice of goals that name none; American af_..., am_..., British bf_..., bm_...")
+    voice: str = parameter("af_heart", "voice of goals that name none: American a..., British b..., Spanish e..., Italian i...")
     speed: float = parameter(1.0, "of goals that name none: 1 is natural, 0.8 slow, 1.25 fast", low=0.5, high=2)
     threads: int = parameter(1, "of the voice's network; one makes sound about as fast as it is spoken", low=1, high=16)
 

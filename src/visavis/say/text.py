@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 MAX_TEXT = 4000
 """Characters of one text, about five minutes."""
+LANGUAGES = {"en": ("English", "af_heart"), "es": ("Spanish", "ef_dora"), "it": ("Italian", "if_sara")}
+"""What a language is called, and the voice that is taken for it where none is named."""
+SPOKEN = "English, Spanish and Italian"
 
 
 class TextError(ValueError):
@@ -24,15 +27,17 @@ class Sentence:
     words: str
 
 
-def sentences(text: str) -> list[Sentence]:
-    """The sentences of a text, in order. Raises TextError for a text that is empty, too long or not written in Latin letters."""
+def sentences(text: str, write: "Callable[[str], str] | None" = None, no_end: "re.Pattern[str] | None" = None) -> list[Sentence]:
+    """The sentences of a text, in order. Raises TextError for a text that is empty, too long or not written in Latin letters.
+
+    write, no_end: what writes a sentence out, and which words with a dot end none; by default those of English."""
     if len(text) > MAX_TEXT:
         raise TextError(f"the text has {len(text)} characters: at most {MAX_TEXT} are spoken in one go, split it")
     check_script(text)
     found = []
-    for written in split(text):
-        words = write_out(written)
-        if re.search(r"[A-Za-z]", words):
+    for written in split(text, no_end or NO_END):
+        words = (write or write_out)(written)
+        if re.search(r"[^\W\d_]", words):
             found.append(Sentence(written, words))
     if not found:
         raise TextError("there is nothing to speak: the text has no words" if text.strip() else "there is nothing to speak: write a text")
@@ -40,19 +45,19 @@ def sentences(text: str) -> list[Sentence]:
 
 
 def check_script(text: str) -> None:
-    """Raises TextError for letters of another script: the voices know English only."""
+    """Raises TextError for letters of another script."""
     for character in unicodedata.normalize("NFKC", text):
         if character.isalpha() and character not in SIGNS and character not in LETTERS:
             script = unicodedata.name(character, "UNKNOWN").split()[0]
             if script not in ("LATIN", "MODIFIER", "FEMININE", "MASCULINE"):
                 raise TextError(
-                    f"only English can be spoken, and the text has {SCRIPTS.get(script, script.capitalize())} letters ({character})"
+                    f"only {SPOKEN} can be spoken, and the text has {SCRIPTS.get(script, script.capitalize())} letters ({character})"
                 )
 
 
-def split(text: str) -> list[str]:
-    """Sentences as they are written. A dot ends one only where white space and then no small letter follows, and not after an
-    abbreviation; an empty line and the beginning of a list's item do always."""
+def split(text: str, no_end: "re.Pattern[str]") -> list[str]:
+    """Sentences as they are written. A dot ends one only where white space and then no small letter follows, and not after one of
+    ``no_end``; an empty line and the beginning of a list's item do always."""
     found: list[str] = []
     for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*•]|\d+[.)])\s)", text):
         paragraph, begun = " ".join(paragraph.split()), 0
@@ -60,7 +65,7 @@ def split(text: str) -> list[str]:
             before, after = paragraph[begun : end.start() + 1], paragraph[end.end() :]
             last = before.rsplit(" ", 1)[-1].lstrip("(\"'“‘[")
             numbered = after[:1].isdigit() and last.lower().removesuffix(".") in ONLY_BEFORE_NUMBERS
-            if end.group().startswith(".") and (NO_END.fullmatch(last) or after[:1].islower() or numbered):
+            if end.group().startswith(".") and (no_end.fullmatch(last) or after[:1].islower() or numbered):
                 continue
             found.append(paragraph[begun : end.end()].strip())
             begun = end.end()
@@ -74,6 +79,11 @@ def write_out(sentence: str) -> str:
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
     text = "".join(_plain(character) for character in unicodedata.normalize("NFKD", text))
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """Words and punctuation without superfluous spaces and signs."""
     text = re.sub(r"\s+([;:,.!?—…])", r"\1", " ".join(text.split()))
     text = re.sub(r"([;:,.!?—…])(?:\s*[;:,—…])+", r"\1", text)
     text = re.sub(r"[,;:—]+(?=[.!?…])", "", text)
@@ -175,27 +185,28 @@ def _plain(character: str) -> str:
     return "" if unicodedata.category(character) in ("Mn", "Mc", "Cf") else " "
 
 
+def in_words(number: int, language: str = "en", kind: str = "cardinal") -> str:
+    """A number in words; ``kind`` is cardinal, ordinal or year."""
+    from num2words import num2words
+
+    return str(num2words(number, lang=language, to=kind))
+
+
 def cardinal(digits: str) -> str:
     """A whole number in words; digit by digit where it is long or begins with a zero."""
     digits = digits.replace(",", "")
     if len(digits) > MAX_DIGITS or (digits.startswith("0") and len(digits) > 1):
         return " ".join(DIGITS[int(digit)] for digit in digits)
-    from num2words import num2words
-
-    return _no_signs(num2words(int(digits)))
+    return _no_signs(in_words(int(digits)))
 
 
 def ordinal(digits: str) -> str:
-    from num2words import num2words
-
     digits = digits.replace(",", "")
-    return cardinal(digits) if len(digits) > MAX_DIGITS else _no_signs(num2words(int(digits), to="ordinal"))
+    return cardinal(digits) if len(digits) > MAX_DIGITS else _no_signs(in_words(int(digits), kind="ordinal"))
 
 
 def year(digits: str) -> str:
-    from num2words import num2words
-
-    return _no_signs(num2words(int(digits), to="year"))
+    return _no_signs(in_words(int(digits), kind="year"))
 
 
 def number(text: str) -> str:

@@ -7,6 +7,7 @@ fast to read, so that the device's own speed never matters; pictures follow what
 
 from dataclasses import dataclass
 
+from visavis.follow import Follower
 from visavis.timing import NANOSECONDS
 
 MAX_STAMP_ERROR_NS = 5 * NANOSECONDS
@@ -16,12 +17,6 @@ MIN_ARRIVALS = 10
 TOLERANCE_NS = 20_000_000
 """Within this the way to here may change before pictures and sound are moved."""
 
-MAX_SPEED = 0.005
-"""Sound is read by at most so much faster or slower than it was spoken: a difference in pitch that is not heard."""
-MAX_DRIFT = 0.001
-PROPORTIONAL = 0.25
-INTEGRAL = 0.03
-"""Of the control loop, per second and per second squared: it settles in half a minute and averages the jitter of the device's times."""
 FAR_SECONDS = 0.08
 """Farther off than this the sound is moved at once."""
 FAR_BLOCKS = 2
@@ -76,10 +71,14 @@ class SoundClock:
         self.epoch_ns = epoch_ns
         self._offset_ns = offset_ns
         self.jumps = 0
-        self.drift = 0.0
+        self._follower = Follower()
         self._position: float | None = None
         self._behind = 0.0
         self._far = 0
+
+    @property
+    def drift(self) -> float:
+        return self._follower.drift
 
     @property
     def offset_ns(self) -> int:
@@ -94,7 +93,7 @@ class SoundClock:
 
     def rest(self) -> None:
         """No device plays: media time follows the host's clock."""
-        self._position, self._behind, self._far, self.drift = None, 0.0, 0, 0.0
+        self._position, self._behind, self._far, self._follower = None, 0.0, 0, Follower()
 
     def block(self, heard_ns: int, frames: int, rate: int, quiet: bool) -> tuple[float, float]:
         """The device wants ``frames`` frames at ``rate`` a second; the first will be heard at ``heard_ns`` on the host's clock.
@@ -111,9 +110,7 @@ class SoundClock:
             self._position, self._behind, self._far, error = wanted, 0.0, 0, 0.0
         seconds = frames / rate
         self._behind += (error - self._behind) * min(1.0, seconds / SMOOTH_SECONDS)
-        if abs(error) * PROPORTIONAL < MAX_SPEED:  # what is being caught up says nothing about the device's speed
-            self.drift = _within(self.drift + INTEGRAL * seconds * error, MAX_DRIFT)
-        speed = 1 + _within(self.drift + PROPORTIONAL * error, MAX_SPEED)
+        speed = 1 + self._follower.speed(error, seconds)
         first = self._position
         self._position += seconds * speed
         return first, speed / rate
@@ -121,7 +118,3 @@ class SoundClock:
     def media_ns(self, now_ns: int) -> int:
         """The media time that is heard at ``now_ns`` on the host's clock; the picture of that time belongs on the screen."""
         return now_ns - self._offset_ns - round(self._behind * NANOSECONDS)
-
-
-def _within(value: float, limit: float) -> float:
-    return min(max(value, -limit), limit)

@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const HEARD_MS = 500; // from the word that a sentence is spoken to its sound
-const KINDS = { a: "American", b: "British" };
+const KINDS = { a: "American", b: "British", e: "Spanish", i: "Italian" };
 
 // say(message) -> Promise of the answer; attempt(work): shows what goes wrong; interrupt(): silence.
 export function setUpSay({ say, attempt, interrupt, complain }) {
