@@ -38,8 +38,9 @@ TIP_COVERS = 0.80
 TONGUE_PARTS = 0.10
 """Gap between the lips, in eye distances, through which the whole tongue comes."""
 
-ROUNDS = (0.04, 0.16)
-"""Gaps between the lips, in eye distances, from which on and at which the lower lip's edge is one arc from corner to corner."""
+ROUNDS, ROUNDS_PUCKERED = (0.07, 0.28), (0.03, 0.12)
+"""Gaps between the lips, in eye distances, from which on and at which the lower lip's edge is one arc from corner to corner; those of
+rounded lips."""
 
 ARC = (2.2, 0.68)
 """Powers of that arc: fuller than a parabola, without the steep ends of an ellipse."""
@@ -52,6 +53,7 @@ HALVES = 0.35
 """The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
 
 _JAW = ARKIT_INDEX["jawOpen"]
+_ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 _SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
 
 
@@ -112,7 +114,9 @@ class Poser:
             points[rig.shape_vertices] += np.float32(right) * self._broad[0] + np.float32(left) * self._broad[1]
             gap = float((points[rig.lips.lower, 1] - points[rig.lips.upper, 1]).max() / self._eye_distance)
         if seal:
-            self._round_lower_lip(points, _smoothstep((gap - ROUNDS[0]) / (ROUNDS[1] - ROUNDS[0])) * (1.0 - max(pose.face.broad)))
+            rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
+            first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
+            self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (

@@ -131,7 +131,7 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
         width[part], tone[part] = widths[number], bright[number]
         inner_corner, outer_corner, power = row[number, 2], row[number, 3], row[number, 4]
         corner = np.where(here < 0, inner_corner, outer_corner) * np.abs(here) ** power
-        end[part] = 0.985 * tall - short[number] - tilt[number] * here - corner
+        end[part] = 0.965 * tall - short[number] - tilt[number] * here - corner
     edge = np.clip((end - y) / tall * h / (1.6 * over) + 0.5, 0, 1)
     reach = np.maximum(end - y, 0)  # from the edge towards the gum
     contact = (1 - np.abs(local)) * width / 2

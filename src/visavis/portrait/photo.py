@@ -31,8 +31,8 @@ SHAPE_KEPT = 0.01
 FACE_SHARE_MOST = 0.62
 """Tight head shots are extended with background until the face is no larger than this."""
 LEAST_ROOM, CHIN_ROOM = 0.34, 0.14
-"""Heights of the face that a photo must show above and below it together, and below it: with less, much of the head would be made up, and the
-photo's lower border comes into sight (`visavis eval robust`: in 39 of 40 motions in place of 14)."""
+"""Heights of the face that a photo must show above and below it together, and below it: with less, much of the head would be made up, and
+the photo's lower border comes into sight (`visavis eval robust`: in 39 of 40 motions in place of 14)."""
 HEADROOM = 0.66
 """Space above the forehead, in heights of the face: hair and some air."""
 
