@@ -289,5 +289,5 @@ def _dim(light: float) -> tuple[float, float, float]:
 
 def _dim_enamel(light: float) -> tuple[float, float, float]:
     """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
-    light *= 0.80 + 0.20 * _smoothstep((light - 0.45) / 0.45)
+    light *= 0.78 + 0.22 * _smoothstep((light - 0.62) / 0.28)
     return light**0.90, light**1.04, light**1.10
