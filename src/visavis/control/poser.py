@@ -18,6 +18,9 @@ CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 
+INSIDE = 0.004
+"""Metres that the lining of the mouth and the shadow of the upper lip lie behind the lips."""
+
 LINING_BEYOND = 0.045
 """How far the lining of the mouth reaches beyond the corners of the lips, in eye distances."""
 
@@ -95,6 +98,9 @@ class Poser:
         # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
         self._tip, self._tongue = np.unique(rig.triangles["tongue_tip"]), np.unique(rig.triangles["tongue_out"])
         self._mouth_width = np.float32(np.linalg.norm(rig.vertices[lips.upper[0], :2] - rig.vertices[lips.upper[-1], :2]))
+        # Rims lie on the lips themselves, or they would come off them when the head turns.
+        deep = np.isin(rig.mouth_lining, np.concatenate([rig.triangles[name].ravel() for name in ("lining", "lip_shade")]))
+        self._inside = np.where(deep, INSIDE, 0.0).astype(np.float32)
         outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
         self._broad = self._broad_smile()
         self._smile_at_rest = self._resting_smile()
@@ -304,7 +310,7 @@ class Poser:
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
         place[:, 0] += self._widen
         place[:, 1] += self._tuck
-        place[:, 2] += np.float32(0.004)
+        place[:, 2] += self._inside
         points[rig.mouth_lining] = place
 
 
