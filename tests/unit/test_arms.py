@@ -163,6 +163,14 @@ def test_arms_change_nothing_far_from_them_and_leave_the_background_behind(portr
     np.testing.assert_array_equal(gesturing[hung], portrait.plate[hung])
 
 
+def test_the_inside_of_a_sleeve_goes_with_the_arm_that_is_lifted_out(portrait: PortraitRig) -> None:
+    """What stays of this photo's white sleeve over a raised arm has no dark in it."""
+    for sleeve in portrait.arms.sleeve.values():
+        kept = sleeve[..., 3] > 128
+        assert kept.sum() > 10_000
+        assert (kept & (sleeve[..., :3].mean(-1) < 90)).sum() < 60
+
+
 def test_arms_come_and_go_without_a_jump(portrait: PortraitRig) -> None:
     """Slowly from rest to a gesture: no picture differs from the one before by much more than the others do. Chunks do not matter."""
     ways = np.linspace(0.0, 0.22, FRAMES)

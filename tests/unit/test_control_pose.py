@@ -1,5 +1,6 @@
 """The control stage on the default portrait: lips that close, limits, breaks in the motion. Needs `visavis assets fetch`."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -90,6 +91,36 @@ def test_the_jaw_opens_the_mouth_evenly(portrait: PortraitRig) -> None:
     assert (np.diff(widest) > 0).all()
     assert 0.33 < widest[-1] < 0.47
     assert np.abs(widest - weights / 0.6 * widest[-1]).max() < 0.05
+
+
+def test_the_lower_lip_of_rounded_lips_hangs_in_one_arc(portrait: PortraitRig) -> None:
+    edge = posed(portrait, motion_of(jawOpen=0.12, mouthPucker=0.75)).vertices[portrait.lips.lower, :2].astype(float) / 32
+    x, y = edge.T
+    dents = [
+        max(np.interp(x[k], x[[i, j]], y[[i, j]]) for i in range(k) for j in range(k + 1, len(x))) - y[k] for k in range(1, len(x) - 1)
+    ]
+    assert max(dents) < 0.005 * portrait.eye_distance  # y grows downwards: nowhere above the straight line between two others
+
+
+def test_a_jaw_that_drops_takes_the_smile_at_rest_off_the_corners(portrait: PortraitRig) -> None:
+    """A face whose photo smiles, made of one that does not: its neutral vertices are those of a smile."""
+    smiles = [ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]]
+    vertices = portrait.vertices.copy()
+    vertices[portrait.shape_vertices] += portrait.shapes[smiles].sum(0)
+    smiling = replace(portrait, vertices=vertices)
+
+    def corners(rig: PortraitRig, **weights: float) -> float:
+        """How far they are above the middle of the upper lip, eye distances."""
+        y = posed(rig, motion_of(**weights)).vertices[rig.lips.upper, 1].astype(float) / 32
+        return float((y[len(y) // 2] - (y[0] + y[-1]) / 2) / rig.eye_distance)
+
+    plain, at_rest = corners(portrait, jawOpen=0.5) - corners(portrait), corners(smiling)
+    assert at_rest > corners(portrait) + 0.03
+    assert corners(smiling, jawOpen=0.5) - at_rest < plain - 0.03
+    on_purpose = corners(smiling, jawOpen=0.5, mouthSmileLeft=1.0, mouthSmileRight=1.0)
+    assert on_purpose > corners(smiling, jawOpen=0.5) + 0.05
+    wide, before = (gap(rig, posed(rig, motion_of(jawOpen=0.5))).max() for rig in (smiling, portrait))
+    assert wide > 0.75 * before  # and opens the mouth all the same
 
 
 def test_lids_meet(portrait: PortraitRig) -> None:

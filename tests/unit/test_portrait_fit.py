@@ -1,8 +1,10 @@
 """Faces are found and fitted; photos without a usable face are refused with what to do. Needs `visavis assets fetch`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import visavis
 from visavis.motion.layout import ARKIT_INDEX, head_rotation_from_euler
 from visavis.portrait.fit import FOCAL, ThinPlate, fit_face, fit_portrait, lip_gap, shown_vertices, solve_bounded
 from visavis.portrait.landmarks import FACE_OVAL, Face, FaceFinder, find_face
-from visavis.portrait.photo import decode_photo, read_photo
+from visavis.portrait.photo import Photo, check_room, decode_photo, read_photo
 from visavis.portrait.rig_asset import RigAsset, load_rig_asset
 from visavis.store import asset_path
 from visavis.types_portrait import LANDMARKS, Camera, FittedPortrait, PortraitError
@@ -179,6 +181,25 @@ def test_faces_that_look_away_are_refused(fitted: FittedPortrait, yaw: float, pi
         assert message in refusal(SeenFaces(face), fitted.image)
     else:
         assert find_face(SeenFaces(face), fitted.image) is face
+
+
+def test_photos_cut_at_forehead_and_chin_are_refused_and_close_ones_are_not(asset: RigAsset, finder: FaceFinder) -> None:
+    people = asset_path("openpeople")
+    with av.open(str(asset_path("talking_clip.mp4"))) as clip:
+        woman = next(frame.to_ndarray(format="rgb24") for number, frame in enumerate(clip.decode(video=0)) if number == 240)
+    # The woman's forehead is at the upper border and her chin near the lower one; she can just be taken.
+    close = [np.asarray(woman, np.uint8)]
+    close += [read_photo(people / name).image for name in ("P004/assets/studio_portrait.jpg", "P005/assets/amateur_selfie.jpg")]
+    for image in close:
+        photo = Photo(image, None, "", "me.jpg")
+        landmarks = find_face(finder, image).landmarks
+        check_room(len(image), landmarks, "me.jpg")
+        top, bottom = landmarks[:, 1].min(), landmarks[:, 1].max()
+        room = int(0.1 * (bottom - top))
+        for first, message in ((max(int(top) - room, 0), "forehead and at the chin"), (0, "chin")):
+            cut = np.ascontiguousarray(image[first : int(bottom) + room])
+            with pytest.raises(PortraitError, match=rf"me\.jpg is cut at the .*{message}"):
+                fit_portrait(replace(photo, image=cut), asset, asset_path("face_landmarker.task"))
 
 
 def test_the_angle_of_a_real_face_has_the_right_sign(finder: FaceFinder) -> None:

@@ -274,6 +274,19 @@ def test_closed_lids_leave_no_outline(portrait: PortraitRig) -> None:
         assert (np.array(dark) < np.array(across) - 20).mean() > 0.8  # but there is a line of lashes
 
 
+def test_the_lashes_beside_the_corner_go_with_the_lid(portrait: PortraitRig) -> None:
+    rest, shut = (picture(portrait, motion_of(eyeBlink=weight)).astype(float).mean(-1) for weight in (0.0, 1.0))
+    seen = portrait.vertices[:, :2] / portrait.vertices[:, 2:] * portrait.focal + portrait.principal
+    for eye in (portrait.right_eye, portrait.left_eye):
+        corner, inner = seen[eye.upper[0]], seen[eye.upper[-1]]
+        out, span = np.sign(corner[0] - inner[0]), abs(float(corner[0] - inner[0]))
+        x = np.sort(np.round(corner[0] + out * np.array([0.04, 0.18]) * span).astype(int))
+        beside = np.s_[round(corner[1] - 0.10 * span) : round(corner[1] + 0.06 * span), x[0] : x[1] + 1]
+        skin = np.median(shut[round(corner[1] - 0.3 * span) : round(corner[1] + 0.3 * span), x[0] : x[1] + 1])
+        assert rest[beside].min() < 0.62 * skin  # this photo has lashes there
+        assert shut[beside].min() > rest[beside].min() + 12
+
+
 def test_vertices_of_another_portrait_are_refused(portrait: PortraitRig) -> None:
     with pytest.raises(ValueError, match="same photo"):
         VideoStage(portrait).draw(np.zeros((10, 3), np.int16), np.zeros(len(SHADING_NAMES), np.float32))

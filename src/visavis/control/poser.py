@@ -18,6 +18,9 @@ CLOSED_LINE = 0.93
 """Where closed lids meet: this far from the open upper edge to the lower one; the lower lid comes up the rest."""
 
 
+INSIDE = 0.004
+"""Metres that the lining of the mouth and the shadow of the upper lip lie behind the lips."""
+
 LINING_BEYOND = 0.045
 """How far the lining of the mouth reaches beyond the corners of the lips, in eye distances."""
 
@@ -38,8 +41,23 @@ TIP_COVERS = 0.80
 TONGUE_PARTS = 0.10
 """Gap between the lips, in eye distances, through which the whole tongue comes."""
 
+ROUNDS, ROUNDS_PUCKERED = (0.07, 0.28), (0.03, 0.12)
+"""Gaps between the lips, in eye distances, from which on and at which the lower lip's edge is one arc from corner to corner; those of
+rounded lips."""
+
+ARC = (2.2, 0.68)
+"""Powers of that arc: fuller than a parabola, without the steep ends of an ellipse."""
+
+SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35
+"""Eye distances by which the corners of a mouth at rest may be above its middle without being a smile; the most of mouthSmile that is taken
+from a face that smiles at rest while its jaw drops; and jawOpen at which all of that is taken."""
+
 HALVES = 0.35
 """The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
+
+_JAW = ARKIT_INDEX["jawOpen"]
+_ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
+_SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Poser:
         teeth = np.unique(rig.triangles["teeth_upper"])
         self._incisors = teeth[len(teeth) * 2 // 3 :]  # the last of three rows of vertices is the edge
         across = np.linspace(-1, 1, len(lips.upper), dtype=np.float32)
-        self._bite_share = 1 - across**4
+        self._bite_share = (1 - np.abs(across) ** np.float32(2.6)).astype(np.float32)
         bound = rig.lining_reach != 0
         self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
@@ -80,8 +98,13 @@ class Poser:
         # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
         self._tip, self._tongue = np.unique(rig.triangles["tongue_tip"]), np.unique(rig.triangles["tongue_out"])
         self._mouth_width = np.float32(np.linalg.norm(rig.vertices[lips.upper[0], :2] - rig.vertices[lips.upper[-1], :2]))
+        # Rims lie on the lips themselves, or they would come off them when the head turns.
+        deep = np.isin(rig.mouth_lining, np.concatenate([rig.triangles[name].ravel() for name in ("lining", "lip_shade")]))
+        self._inside = np.where(deep, INSIDE, 0.0).astype(np.float32)
         outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
         self._broad = self._broad_smile()
+        self._smile_at_rest = self._resting_smile()
+        self._smiles_at_rest = bool(self._smile_at_rest.any())
         self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -90,11 +113,16 @@ class Poser:
         rig = self._rig
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
+        self._drop_smile(points, pose.face)
         gap = self._meet_lips(points, seal)
         if seal and max(pose.face.broad) > 0.0:
             right, left = pose.face.broad
             points[rig.shape_vertices] += np.float32(right) * self._broad[0] + np.float32(left) * self._broad[1]
             gap = float((points[rig.lips.lower, 1] - points[rig.lips.upper, 1]).max() / self._eye_distance)
+        if seal:
+            rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
+            first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
+            self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -149,6 +177,39 @@ class Poser:
         left = across * across * (3 - 2 * across)
         return ((1 - left) * missing).astype(np.float32), (left * missing).astype(np.float32)
 
+    def _resting_smile(self) -> NDArray[np.float32]:
+        """What is to be added to a face that smiles at rest so that its mouth lies straight, float32 (F, 3): so much of mouthSmile taken
+        off as lifts the corners above the middle, which stays where it is."""
+        rig, lips = self._rig, self._rig.lips
+        points = rig.vertices.copy()
+        kernels.add_shapes(points, rig.shape_vertices, rig.shapes, rig.rest_expression - rig.photo_expression)
+        self._meet_lips(points, True)
+        middle = len(lips.upper) // 2
+        place = np.searchsorted(rig.shape_vertices, lips.upper[[0, middle, -1]])
+        change = np.zeros_like(rig.shapes[0])
+        for at, name in ((0, "Right"), (2, "Left")):
+            smile = rig.shapes[ARKIT_INDEX[f"mouthSmile{name}"]]
+            lifted = float(smile[place[1], 1] - smile[place[at], 1])
+            height = float(points[lips.upper[middle], 1] - points[lips.upper[at - (at > 0) * 3], 1])
+            change -= smile * np.float32(min(max(height - SMILING_CORNERS * float(self._eye_distance), 0.0) / max(lifted, 1e-4), UNSMILED))
+        if not change.any():
+            return change
+        points = np.zeros_like(rig.vertices)
+        points[rig.shape_vertices] = change
+        across = np.clip(1 - (2 * lips.column / (len(lips.upper) - 1) - 1) ** 2, 0, 1)
+        for share, edge in ((self._above, lips.upper), (self._under, lips.lower)):
+            points[lips.vertices, 1] -= share[:, 0] * across * points[edge[middle], 1]
+        return points[rig.shape_vertices]
+
+    def _drop_smile(self, points: NDArray[np.float32], face: FacePose) -> None:
+        """A jaw that drops draws the corners of the mouth down, where the face does not smile on purpose."""
+        rig = self._rig
+        opened = _smoothstep(float(face.weights[_JAW] + rig.photo_expression[_JAW] - rig.rest_expression[_JAW]) / JAW_UNSMILES)
+        if opened <= 0.0 or not self._smiles_at_rest:
+            return
+        meant = (face.weights[_SMILES] + rig.photo_expression[_SMILES] - rig.rest_expression[_SMILES]) / (1 - rig.rest_expression[_SMILES])
+        points[rig.shape_vertices] += np.float32(opened * (1.0 - min(max(float(meant.mean()), 0.0), 1.0))) * self._smile_at_rest
+
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
         lips = self._rig.lips
         apart = points[lips.lower] - points[lips.upper]
@@ -163,6 +224,23 @@ class Poser:
         moved = change[self._lip_column] * (1 - fraction) + change[self._lip_column + 1] * fraction
         points[lips.vertices] += lips.share[:, None] * moved
         return float(wanted.max() / self._eye_distance)
+
+    def _round_lower_lip(self, points: NDArray[np.float32], share: float) -> None:
+        """Let the lower lip hang from the corners in one arc, as deep as it is in the middle: shapes that add up dent it beside that."""
+        lips = self._rig.lips
+        lower = points[lips.lower]
+        first, last = lower[0], lower[-1]
+        across = (lower[:, 0] - first[0]) / (last[0] - first[0])
+        line = first[1] + across * (last[1] - first[1])
+        middle = len(lower) // 2
+        depth = lower[middle, 1] - line[middle]
+        if share <= 0.0 or depth <= 0.0:
+            return
+        aside = np.clip(np.abs(2 * across - 1), 0, 1)
+        arc = (1 - aside ** ARC[0]) ** np.float32(ARC[1])
+        down = np.float32(share) * (line + depth / max(arc[middle], np.float32(0.5)) * arc - lower[:, 1])
+        fraction, column = self._lip_fraction, self._lip_column
+        points[lips.vertices, 1] += self._under[:, 0] * (down[column] * (1 - fraction) + down[column + 1] * fraction)
 
     def _bite(self, points: NDArray[np.float32], bite: float) -> float:
         """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""
@@ -232,8 +310,13 @@ class Poser:
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
         place[:, 0] += self._widen
         place[:, 1] += self._tuck
-        place[:, 2] += np.float32(0.004)
+        place[:, 2] += self._inside
         points[rig.mouth_lining] = place
+
+
+def _smoothstep(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tuple[float, float]) -> None:

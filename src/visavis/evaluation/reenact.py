@@ -126,7 +126,7 @@ class Reenactor:
         photo = Photo(image, None, name, name)
         face = find_face(self._finder, image, name)
         frame = choose_frame(image.shape[1], image.shape[0], face.landmarks)
-        rig = build_portrait_rig(fit_portrait(photo, self._asset, self._model), self._asset.mesh)
+        rig = build_portrait_rig(fit_portrait(photo, self._asset, self._model, close=True), self._asset.mesh)
         picture, _ = cut_frame(photo, frame)
         landmarks = frame.to_picture(face.landmarks)
         fitted = fit_face(landmarks, self._asset)

@@ -33,6 +33,8 @@ SCALE = 0.93
 DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 GRAIN = 128
+MOTTLED = 0.014
+"""How much brighter and darker skin is in spots."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.90), (-0.8, 0.78))
@@ -88,7 +90,7 @@ def fit_arms(
             rest = _thickened(rest, asset, thickness)
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             colour = skin_colours(asset, _tone_of(fitted, found, tone, light), tone)
-            colour[:, 3] = np.clip((asset.along - hem + 0.14) / 0.06, 0, 1)
+            colour[:, 3] = np.clip((asset.along - hem + 0.12) / 0.04, 0, 1)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
             colour = skin_colours(asset, tone, tone)
@@ -304,10 +306,10 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 1.01, 1.015]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
-    skin = skin * (1 - blood * (1 - np.array([1.0, 0.945, 0.945])))
+    skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
     nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
     skin = skin * (1 - nail) + nails * nail
@@ -360,7 +362,9 @@ def skin_grain(fitted: FittedPortrait) -> NDArray[np.float32]:
     detail = cv2.GaussianBlur(grey, (0, 0), 0.6) - cv2.GaussianBlur(grey, (0, 0), 2.0)
     strength = min(float(np.median(np.abs(detail[face]))) / mean, 0.02)
     band = np.fft.ifft2(noise * (soft(0.6) - soft(2.0))).real
-    result = band / band.std() * strength
+    # Skin is not of one colour: it is mottled over some millimetres as well.
+    mottled = np.fft.ifft2(noise * (soft(2.5) - soft(7.0))).real
+    result = band / band.std() * strength + mottled / mottled.std() * MOTTLED
     return (1 + result).astype(np.float32)
 
 

@@ -13,18 +13,21 @@ from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_ROWS, Camera, EyeRig, 
 
 LINING_ROWS, LID_ROWS = 7, 9
 
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.16
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.26
 """Where the edges of the incisors and the back of the tongue are below the line of the shut lips, in mouth widths. The upper incisors
 overlap the lower ones."""
 
 LID_SHADOW = 5.5
 """How far the upper lid's shadow falls on the eyeball, in units of 1/22 of the eye's width."""
 
-JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.72, "tongue_tip": 0.83}
+JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.70, "tongue_tip": 0.83}
 """How far each goes down for what the lower lip goes down: an opening lip bares the teeth a little, and the tongue stays high."""
 
 HINGE = 0.22
 """How much less than its middle the end of the lower row goes down."""
+
+WIDEST_AT_REST = 0.80
+"""Mouth widths at rest above so many eye distances are those of a smile, and say nothing about teeth."""
 
 SHADOW = 0.075
 """How far the shadow of the upper lip reaches into an open mouth, in eye distances."""
@@ -34,9 +37,11 @@ SHADE_ROW, SHADE_REACH = np.r_[SHADE_AT[:-1] * 0.75, 1.0], np.r_[SHADE_AT[:-1] *
 EDGE_AT = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.006, -0.013])
 LINE_AT, LINE_ROW = np.array([0.0, 0.5, 1.0]), np.array([-0.01, 0.5, 1.01])
-LINING_CARDS = ("lining", "lip_shade", "lip_edge", "lip_line")
-"""Rows of the upper lip's shadow, of the lower lip's rim and of the line between shut lips: where in the texture, and row and reach of
-``PortraitRig.lining_*``."""
+RIM_AT, RIM_ROW = EDGE_AT, np.array([-1.0, -0.5, 0.0, 0.20, 0.45])
+RIM_REACH = np.array([0.026, 0.013, 0.0, 0.007, 0.014])
+LINING_CARDS = ("lining", "lip_shade", "lip_edge", "lip_line", "lip_rim")
+"""Rows of the upper lip's shadow, of the lower lip's rim, of the line between shut lips and of the upper lip's rim: where in the texture,
+and row and reach of ``PortraitRig.lining_*``."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class EyeParts:
     lash_texture: NDArray[np.uint8]
     shade: Cards
     shade_texture: NDArray[np.uint8]
+    corner: Cards
+    corner_texture: NDArray[np.uint8]
     lid: Cards
     lid_texture: NDArray[np.uint8]
     lid_travel: NDArray[np.float64]
@@ -113,6 +120,23 @@ def eye_cards(
     shade = hanging(np.linspace(0.0, LID_SHADOW, 4), 8, 32)
     lid_colour = image[tuple(np.round(upper[len(upper) // 2] - [0, 2.5 * unit]).astype(int)[::-1])].astype(np.float32)
     eye_width = 22.0 * unit
+    out = np.sign(upper[0, 0] - upper[-1, 0])
+    texels = np.linspace(0, 1, eyes.CORNER_TEXELS)
+    beside, beneath = (low + texels * (high - low) for low, high in (eyes.CORNER_ACROSS, eyes.CORNER_DOWN))
+    around = upper[0] + eye_width * np.stack(np.meshgrid(out * beside, beneath), -1)
+    corner_texture = eyes.corner_texture(image, around)
+    some = np.linspace(0, eyes.CORNER_TEXELS - 1.02, 5)
+    corner_uv = np.stack(np.meshgrid(some, some), -1).reshape(-1, 2)
+    corner_places = upper[0] + (corner_uv / (eyes.CORNER_TEXELS - 1) * [np.ptp(beside), np.ptp(beneath)] + [beside[0], beneath[0]]) * [
+        out * eye_width,
+        eye_width,
+    ]
+    corner_triangles = _grid_triangles(5, 5)
+    corner = Cards(
+        unproject(corner_places, seen.depth_field(corner_places)[:, 0] - 0.0015, camera),
+        corner_uv,
+        corner_triangles if out > 0 else corner_triangles[:, [0, 2, 1]],
+    )
     wide_upper, wide_lower = eyes.beyond_corner(upper, upper), eyes.beyond_corner(lower, upper)
     reach = eyes.lid_reach(upper, brow, wide_upper[:, 0])
     numbers = np.arange(len(wide_upper))[::-1] if flipped else np.arange(len(wide_upper))
@@ -131,6 +155,8 @@ def eye_cards(
         eyes.lash_texture(image, upper, lower),
         shade,
         eyes.shade_texture(lid_colour),
+        corner,
+        corner_texture,
         Cards(unproject(places, z, camera), uv, _grid_triangles(LID_ROWS, len(numbers))),
         eyes.lid_texture(image, wide_upper, wide_lower, reach),
         eyes.lid_travel(above.ravel(), np.tile(reach[numbers], LID_ROWS), eye_width),
@@ -190,6 +216,7 @@ def mouth_cards_of(
     image: NDArray[np.uint8],
     light: mouth.MouthLight,
     lips: tuple[NDArray[np.float64], NDArray[np.float64]],
+    eye_distance: float,
     seen: SeenFace,
     mesh: RigMesh,
     camera: Camera,
@@ -212,8 +239,11 @@ def mouth_cards_of(
         "lip_shade": mouth.lip_shade(light),
         "lip_edge": mouth.lip_edge(image, lips[1], width),
         "lip_line": mouth.lip_line(light),
+        "lip_rim": mouth.lip_rim(image, lips[0], width),
     }
     cards: dict[str, Cards] = {}
+    # A smile in the photo widens the mouth, not the teeth.
+    width = min(width, WIDEST_AT_REST * eye_distance)
 
     def card(name: str, half: float, top: float, bottom: float, arch: float, depth: float, bow: float) -> None:
         """half, top, bottom, arch in mouth widths: ``arch`` is how much higher the ends are than the middle."""
@@ -228,7 +258,7 @@ def mouth_cards_of(
     half = mouth.TOOTH_SPAN / 2
     card("teeth_upper", half, UPPER_EDGE - mouth.UPPER_HEIGHT, UPPER_EDGE, 0.050, 0.007, 0.016)
     card("teeth_lower", half, LOWER_EDGE, LOWER_EDGE + mouth.LOWER_HEIGHT, 0.010, 0.010, 0.016)
-    card("tongue", 0.46, TONGUE_TOP, TONGUE_TOP + 0.50, 0.0, 0.018, 0.006)
+    card("tongue", 0.46, TONGUE_TOP, TONGUE_TOP + 0.60, 0.0, 0.018, 0.006)
     card("tongue_tip", 0.24, LOWER_EDGE + 0.10, LOWER_EDGE + 0.40, 0.0, 0.008, 0.004)
     # Where it lies is up to the poser; it is out of sight here.
     u, v = np.meshgrid(np.linspace(0, 1, TONGUE_COLUMNS), np.linspace(0, 1, TONGUE_ROWS))
@@ -240,7 +270,7 @@ def mouth_cards_of(
     uv = np.stack([np.full((LINING_ROWS, columns), 7.0), np.repeat(v[:, None] * 62.0, columns, 1)], -1)
     behind = unproject(line, np.full(columns, lip_depth + 0.02), camera)
     cards["lining"] = Cards(np.tile(behind, (LINING_ROWS, 1)), uv.reshape(-1, 2), _grid_triangles(LINING_ROWS, columns))
-    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT)):
+    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT), ("lip_rim", RIM_AT)):
         height, across = textures[name].shape[:2]
         across, along = np.meshgrid(np.linspace(0, across - 1.02, columns), at * (height - 1.02))
         uv = np.stack([across, along], -1).reshape(-1, 2)
@@ -269,8 +299,8 @@ def mouth_cards_of(
 
 def lining_rows(columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """column, row and reach (``PortraitRig.lining_*``) of the vertices of LINING_CARDS, in their order."""
-    row = np.concatenate([np.linspace(0, 1, LINING_ROWS) * 1.12 - 0.06, SHADE_ROW, EDGE_ROW, LINE_ROW])
-    reach = np.concatenate([np.zeros(LINING_ROWS), SHADE_REACH, EDGE_REACH, np.zeros(len(LINE_ROW))])
+    row = np.concatenate([np.linspace(0, 1, LINING_ROWS) * 1.12 - 0.06, SHADE_ROW, EDGE_ROW, LINE_ROW, RIM_ROW])
+    reach = np.concatenate([np.zeros(LINING_ROWS), SHADE_REACH, EDGE_REACH, np.zeros(len(LINE_ROW)), RIM_REACH])
     return np.tile(np.arange(columns, dtype=np.float64), len(row)), np.repeat(row, columns), np.repeat(reach, columns)
 
 

@@ -27,6 +27,10 @@ LID_FACING = 0.6
 LASH_HEIGHT = 0.085
 """Up to this many eye widths above its edge the lid is hidden behind its lashes."""
 
+CORNER_TEXELS = 48
+CORNER_ACROSS, CORNER_DOWN = (-0.07, 0.26), (-0.20, 0.12)
+"""Where lashes stand beside the outer corner of the eye: outwards and down from it, in eye widths."""
+
 LID_RIGID, LID_ROOM, LID_CURVE = 0.035, 0.85, 1.5
 """The lid within this many eye widths of its edge moves as one piece; above it the way fades over this share of the room under the brow,
 with this power."""
@@ -241,6 +245,26 @@ def lid_texture(
     alpha = smoothstep(t / 0.45) * smoothstep((1 - s) / 0.16) * smoothstep(1 - beside)
     alpha = alpha * np.where(beside > 0, smoothstep((1 - t) / 0.25), 1.0)
     return np.dstack([clean * bulge[..., None], alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def corner_texture(image: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The skin beside the outer corner of the eye without the lashes that stand before it: RGBA (CORNER_TEXELS, CORNER_TEXELS), clear where
+    the photo shows skin. places: (CORNER_TEXELS, CORNER_TEXELS, 2), where in the photo each texel is, the corner's side first in each row.
+
+    The lid's own lashes sink with it when it shuts; those of the photo would stay behind.
+    """
+    x, y = (np.ascontiguousarray(places[..., axis], np.float32) for axis in (0, 1))
+    seen = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    soft = cv2.GaussianBlur(seen, (0, 0), 1.5, borderType=cv2.BORDER_REPLICATE)
+    # Lashes are darker and narrower than this.
+    width = round(0.62 * CORNER_TEXELS)
+    clean = cv2.morphologyEx(soft, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)))
+    clean = cv2.GaussianBlur(clean, (0, 0), 0.10 * CORNER_TEXELS, borderType=cv2.BORDER_REPLICATE)
+    darker = cv2.dilate((clean - soft).mean(-1), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    hidden = smoothstep((cv2.GaussianBlur(darker, (0, 0), 1.2) - 5) / 14)
+    u, v = np.meshgrid(*[np.linspace(0, 1, CORNER_TEXELS)] * 2)
+    rim = smoothstep((u - 0.08) / 0.16) * smoothstep((1 - u) / 0.35) * smoothstep(v / 0.28) * smoothstep((1 - v) / 0.28)
+    return np.dstack([clean, 255 * hidden * rim]).round().clip(0, 255).astype(np.uint8)
 
 
 def iris_of(landmarks: NDArray[np.float64], numbers: tuple[int, ...]) -> NDArray[np.float64]:

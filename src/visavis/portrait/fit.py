@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
 from visavis.portrait.matte import MATTE_MODEL, cut_out
-from visavis.portrait.photo import Photo, choose_frame, cut_detail, cut_frame
+from visavis.portrait.photo import Photo, check_room, choose_frame, cut_detail, cut_frame
 from visavis.portrait.rig_asset import RigAsset
 from visavis.types_portrait import Camera, FittedPortrait, RigMesh
 
@@ -73,12 +73,22 @@ class FaceFit:
 
 
 def fit_portrait(
-    photo: Photo, asset: RigAsset, landmark_model: Path, matte_model: Path = MATTE_MODEL, progress: Progress = lambda text: None
+    photo: Photo,
+    asset: RigAsset,
+    landmark_model: Path,
+    matte_model: Path = MATTE_MODEL,
+    progress: Progress = lambda text: None,
+    close: bool = False,
 ) -> FittedPortrait:
-    """Everything that is to be known about ``photo``. Raises PortraitError for a photo that cannot be used."""
+    """Everything that is to be known about ``photo``. Raises PortraitError for a photo that cannot be used.
+
+    close: take the photo even where its borders cut the head.
+    """
     progress("looking for the face")
     with FaceFinder(landmark_model) as finder:
         face = find_face(finder, photo.image, photo.name)
+    if not close:
+        check_room(photo.image.shape[0], face.landmarks, photo.name)
     frame = choose_frame(photo.image.shape[1], photo.image.shape[0], face.landmarks)
     image, own_alpha = cut_frame(photo, frame)
     detail, texel_detail = cut_detail(photo, frame)

@@ -27,11 +27,14 @@ from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, smile_o
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 4
+LAYERS_VERSION = 5
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
 """Lips nearer than this many eye distances in the photo are shut in it."""
+
+CORNER_COLUMN = np.zeros(1, np.int64)
+"""The skin beside the outer corner of an eye moves as that corner does."""
 
 STRANDS = 9.0
 """Pixels over which the matte of strands of hair that the sides of the photo cut runs together beyond it."""
@@ -70,7 +73,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         landmarks[[14, 17, 87, 317]].mean(0)[None],
         mouth.white_of_eyes(image, (right_opening, left_opening)),
     )
-    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, light, lips, seen, mesh, camera)
+    mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, light, lips, eye_distance, seen, mesh, camera)
 
     plate = complete_plate(image, fitted.alpha, fitted.plain_background)
     textures = {"person": _person_texture(fitted, plate), **mouth_textures}
@@ -113,6 +116,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
             ("shade", parts.shade, parts.shade_texture, parts.edge_column),
             ("lid", parts.lid, parts.lid_texture, parts.lid_column),
             ("lash", parts.lash, parts.lash_texture, parts.edge_column),
+            ("corner", parts.corner, parts.corner_texture, CORNER_COLUMN),
         ):
             carried = upper[np.resize(column, len(card.points))]
             join(f"{name}_{side}", card, displacement[:, carried])
@@ -139,7 +143,12 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     moves = smile_on_sheet(measured, landmarks, sheet, pixels, outline, face_height)
     smile[: len(pixels), :2] = smooth_on_sheet(moves[None], sheet, pixels, 2.5, rounds=1)[0] * (depth / camera.focal)[:, None]
     for side, parts, upper in (("right", right_parts, sheet.right_upper), ("left", left_parts, sheet.left_upper)):
-        for name, column in (("shade", parts.edge_column), ("lid", parts.lid_column), ("lash", parts.edge_column)):
+        for name, column in (
+            ("shade", parts.edge_column),
+            ("lid", parts.lid_column),
+            ("lash", parts.edge_column),
+            ("corner", CORNER_COLUMN),
+        ):
             strip = starts[f"{name}_{side}"]
             smile[strip] = smile[upper[np.resize(column, len(strip))]]
     teeth = starts["teeth_upper"]

@@ -116,6 +116,8 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     y = ((np.arange(h) + 0.5) / h * tall)[:, None]  # millimetres, 0 at the gum
     across = side * TOOTH_SPAN / 2 * MOUTH_MM
     row = _UPPER_ROW if upper else _LOWER_ROW
+    size, crowd, worn, bright_all = np.random.default_rng(light.seed).normal(size=4).clip(-2, 2)
+    row = row * [1 + 0.035 * size, 1 + 0.25 * crowd, 1 - 0.22 * worn, 1 - 0.22 * worn, 1]
     rng = np.random.default_rng([light.seed, int(upper)])
     width, local, end, tone = (np.empty(w) for _ in range(4))
     for part in (x < 0, x >= 0):
@@ -129,18 +131,20 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
         width[part], tone[part] = widths[number], bright[number]
         inner_corner, outer_corner, power = row[number, 2], row[number, 3], row[number, 4]
         corner = np.where(here < 0, inner_corner, outer_corner) * np.abs(here) ** power
-        end[part] = 0.985 * tall - short[number] - tilt[number] * here - corner
+        end[part] = 0.965 * tall - short[number] - tilt[number] * here - corner
     edge = np.clip((end - y) / tall * h / (1.6 * over) + 0.5, 0, 1)
     reach = np.maximum(end - y, 0)  # from the edge towards the gum
     contact = (1 - np.abs(local)) * width / 2
-    between = (0.20 + 0.16 * np.exp(-reach / 3.0)) * np.exp(-((contact / 0.22) ** 2)) + 0.09 * np.exp(-((contact / 0.8) ** 2))
-    round_tooth = 1 - 0.12 * np.abs(local) ** 2.6 - 0.02 * local
+    between = (0.10 + 0.21 * np.exp(-reach / 2.0)) * np.exp(-((contact / 0.20) ** 2)) + 0.17 * np.exp(-((contact / 0.80) ** 2))
+    round_tooth = 1 - 0.10 * np.abs(local) ** 3 - 0.03 * local
     # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
     depth = np.clip(1 - 0.66 * side**2.6, 0.10, 1)
     translucent = 1 - 0.11 * np.exp(-reach / 0.8)
     bulge = 1 - 0.13 * np.clip(reach / 9.0, 0, 1) ** 2
-    sheen = 0.05 * np.exp(-(((local + 0.2) / 0.4) ** 2)) * np.exp(-(((reach - 3.6) / 1.9) ** 2))
-    shade = translucent * bulge * round_tooth * depth * tone * (1 - between) + sheen * depth
+    # Enamel is wet: a soft streak where it bulges most, and a small bright spot on the teeth in front.
+    sheen = 0.07 * np.exp(-(((local + 0.15) / 0.45) ** 2)) * np.exp(-(((reach - 3.4) / 2.0) ** 2))
+    gloss = 0.16 * np.exp(-(((local + 0.30 - 0.4 * light.aside) / 0.13) ** 2)) * np.exp(-(((reach - 2.7) / 0.9) ** 2)) * (1 - side) ** 0.7
+    shade = translucent * bulge * round_tooth * depth * tone * (1 + 0.025 * bright_all) * (1 - between) + (sheen + gloss) * depth
     if not upper:
         shade = shade * 0.88
     colour = light.tooth[None, None] * shade[..., None]
@@ -162,10 +166,10 @@ def tongue(light: MouthLight) -> NDArray[np.uint8]:
     """The tongue lying in the lower jaw: RGBA (96, 128), its back at the upper end. Matte, with a groove and a soft sheen."""
     y, x = np.mgrid[:96, :128].astype(np.float32)
     x, y = (x - 63.5) / 64, y / 95
-    back = 0.10 + 0.34 * np.abs(x) ** 2.2
+    back = 0.04 + 0.30 * np.abs(x) ** 2.2
     # The back fades into the dark of the throat, the sides into that of the cheeks.
-    solid = smoothstep((y - back) / 0.34) * smoothstep((1 - np.abs(x)) / 0.30)
-    lit = 0.62 + 0.44 * smoothstep((y - back) / 0.60) - 0.20 * x**2
+    solid = smoothstep((y - back) / 0.44) * smoothstep((1 - np.abs(x)) / 0.34)
+    lit = 0.38 + 0.50 * smoothstep((y - back) / 0.70) - 0.18 * x**2
     groove = 1 - 0.13 * np.exp(-((x / 0.10) ** 2)) * smoothstep((y - 0.2) / 0.3)
     colour = light.flesh * (lit * groove)[..., None]
     sheen = sum(np.exp(-(((x - at) / 0.16) ** 2) - ((y - 0.66) / 0.10) ** 2) for at in (-0.34, 0.34))
@@ -223,8 +227,8 @@ def lining(light: MouthLight) -> NDArray[np.uint8]:
     """The wall of the mouth: RGBA (64, 16), row 0 at the upper edge. Palate, the dark of the throat, the floor."""
     y = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     throat = np.exp(-(((y - 0.46) / 0.30) ** 2))
-    wall = light.flesh * np.array([0.32, 0.20, 0.19], np.float32)
-    dark = light.flesh * np.array([0.16, 0.09, 0.085], np.float32)
+    wall = light.flesh * np.array([0.36, 0.22, 0.21], np.float32)
+    dark = light.flesh * np.array([0.20, 0.115, 0.11], np.float32)
     colour = wall * (1 - throat) + dark * throat
     rgba = np.concatenate([np.broadcast_to(colour, (64, 3)), np.full((64, 1), 255, np.float32)], -1)
     return np.repeat(rgba[:, None].round().clip(0, 255).astype(np.uint8), 16, axis=1)
@@ -250,13 +254,8 @@ def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -
     Column from corner to corner; row 0 on the lip, a half at its edge, 1 inside the mouth. edge: (n, 2), where the lower lip begins in the
     photo. unit: mouth width, pixels. Its colour is the photo's, a little below the edge.
     """
-    at = np.linspace(0, len(edge) - 1, SHADE_COLUMNS)
-    index = np.arange(len(edge))
-    x, y = np.interp(at, index, edge[:, 0]).astype(np.float32), np.interp(at, index, edge[:, 1]).astype(np.float32)
+    lip = _lip_beside(image, edge, 0.055 * unit)
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))
-    below = y + np.float32(0.055 * unit) * (1 - u**2)
-    found = cv2.remap(cv2.GaussianBlur(image, (0, 0), 0.8), x[None], below[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    lip = cv2.GaussianBlur(found.astype(np.float32), (0, 0), 3.0, borderType=cv2.BORDER_REPLICATE)
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None, None]
     outer = smoothstep(v / 0.40)
     inner = smoothstep((1 - v) / 0.48)
@@ -264,6 +263,32 @@ def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -
     colour = lip * np.array([0.95, 0.92, 0.92], np.float32) * (1 - wet * np.array([0.40, 0.54, 0.52], np.float32))
     alpha = np.where(v < 0.5, outer, inner) * smoothstep((0.97 - u) / 0.22)[None, :, None]
     return np.dstack([colour, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def lip_rim(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -> NDArray[np.uint8]:
+    """The underside of the upper lip, in its own shadow, with a soft edge before the teeth: RGBA (SHADE_ROWS, SHADE_COLUMNS).
+
+    Column from corner to corner; row 0 on the lip, a half at its edge, 1 inside the mouth. edge: (n, 2), where the upper lip ends in the
+    photo. unit: mouth width, pixels.
+    """
+    lip = _lip_beside(image, edge, -0.040 * unit)
+    u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))
+    v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None, None]
+    under = smoothstep((v - 0.10) / 0.65)
+    colour = lip * (1 - under * np.array([0.46, 0.56, 0.55], np.float32))
+    alpha = np.where(v < 0.5, smoothstep(v / 0.42), smoothstep((1 - v) / 0.50)) * smoothstep((0.99 - u) / 0.16)[None, :, None]
+    return np.dstack([colour, alpha * 255]).round().clip(0, 255).astype(np.uint8)
+
+
+def _lip_beside(image: NDArray[np.uint8], edge: NDArray[np.float64], away: float) -> NDArray[np.float32]:
+    """Colour (1, SHADE_COLUMNS, 3) of the lip ``away`` pixels below its edge (n, 2) in the middle, less towards the corners."""
+    at = np.linspace(0, len(edge) - 1, SHADE_COLUMNS)
+    index = np.arange(len(edge))
+    x, y = np.interp(at, index, edge[:, 0]).astype(np.float32), np.interp(at, index, edge[:, 1]).astype(np.float32)
+    u = np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32)
+    beside = y + np.float32(away) * (1 - u**2)
+    found = cv2.remap(cv2.GaussianBlur(image, (0, 0), 0.8), x[None], beside[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.GaussianBlur(found.astype(np.float32), (0, 0), 3.0, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def lip_line(light: MouthLight) -> NDArray[np.uint8]:

@@ -63,8 +63,8 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
                 + light[k, 6] * (3 * z * z - 1) + light[k, 7] * x * z + light[k, 8] * (x * x - y * y)
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
-            share *= 1.0 + (min(share, 1.0) - 1.0) * (0.12 * k - 0.11)
-            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.42 + 0.06 * k)) + shine, 0.0), 255.0)
+            share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.36 + 0.04 * k)) + shine, 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
 

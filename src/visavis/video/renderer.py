@@ -24,7 +24,7 @@ LEARNT_FOLDS = FOLDS[:2]
 NO_ARMS = np.zeros((0, 3), np.int16)
 NO_TINT = (1.0, 1.0, 1.0)
 
-BARED_LIGHT = 0.32
+BARED_LIGHT = 0.26
 """How much more light the upper teeth get in a broad smile."""
 
 MOST_SAMPLES = 40_000
@@ -200,8 +200,9 @@ class VideoStage:
             _Layer("teeth_lower", "teeth_lower", tint=_dim_enamel(light), within=1),
             _Layer("teeth_upper", "teeth_upper", tint=(lit * red, lit * green, lit * blue), within=1),
             _Layer("tongue_tip", "tongue_tip", tint=_dim(light), within=1),
-            _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.75 * broad), within=1),
+            _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.5 * broad), within=1),
             _Layer("skin_mouth", "person", mark=0),
+            _Layer("lip_rim", "lip_rim", opacity=_smoothstep(gap / 0.05)),
             _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
             _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),
         )
@@ -219,6 +220,7 @@ class VideoStage:
             layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
         layers.append(_Layer(f"skin_{side}", "person", mark=0))
         if closure > 0.0:
+            layers.append(_Layer(f"corner_{side}", f"corner_{side}", opacity=_smoothstep(closure / 0.6)))
             layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=_smoothstep(closure / 0.6)))
             layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
@@ -287,5 +289,5 @@ def _dim(light: float) -> tuple[float, float, float]:
 
 def _dim_enamel(light: float) -> tuple[float, float, float]:
     """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
-    light *= 0.78 + 0.22 * _smoothstep((light - 0.70) / 0.30)
+    light *= 0.78 + 0.22 * _smoothstep((light - 0.62) / 0.28)
     return light**0.90, light**1.04, light**1.10
