@@ -56,32 +56,36 @@ WATCH_CONTENT = """async (square) => {
     video.requestVideoFrameCallback(look);
   };
   video.requestVideoFrameCallback(look);
-  const context = window.measuring = new AudioContext({ sampleRate: 48000 });
-  const code = `registerProcessor("onset", class extends AudioWorkletProcessor {
-    constructor() { super(); this.quiet = 1e9; this.begun = 0; this.last = 0; }
-    process([[samples]]) {
-      if (samples) for (let i = 0; i < samples.length; i++) {
-        const at = (currentFrame + i) / sampleRate;
-        if (Math.abs(samples[i]) > 0.12) {
-          if (this.quiet > 2400) this.begun = at;
-          this.quiet = 0;
-          this.last = at;
-        } else if (++this.quiet === 2400) this.port.postMessage([this.begun, this.last]);
-      }
-      return true;
+  const track = media.peer.getReceivers().find((one) => one.track.kind === "audio").track;
+  const blocks = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
+  let [count, quiet, begun, last] = [0, 1e9, 0, 0];
+  const listen = async () => {
+    const { value, done } = await blocks.read();
+    if (done) return;
+    const samples = new Float32Array(value.numberOfFrames);
+    value.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+    clocks.push([count, value.timestamp / 1000]);
+    window.sample_rate = value.sampleRate;
+    for (const sample of samples) {
+      if (Math.abs(sample) > 0.12) {
+        if (quiet > 2400) begun = count;
+        quiet = 0;
+        last = count;
+      } else if (++quiet === 2400) edges.push([begun, last]);
+      count += 1;
     }
-  });`;
-  await context.audioWorklet.addModule("data:text/javascript," + encodeURIComponent(code));
-  const node = new AudioWorkletNode(context, "onset", { numberOfOutputs: 0 });
-  node.port.onmessage = ({ data }) => edges.push(data);
-  context.createMediaStreamSource(video.srcObject).connect(node);
-  await context.resume();
-  setInterval(() => {
-    const { contextTime, performanceTime } = context.getOutputTimestamp();
-    if (performanceTime) clocks.push([contextTime, performanceTime]);
-  }, 250);
+    value.close();
+    listen();
+  };
+  listen();
 }"""
 
+PLAYED = """async () => {
+  const reports = [...(await visavis.media.peer.getStats()).values()];
+  const { totalPlayoutDelay, totalSamplesCount } = reports.find((one) => one.type === "media-playout");
+  return [totalPlayoutDelay, totalSamplesCount];
+}"""
+"""Seconds by which samples came out of the loudspeaker later than they were asked for, summed up, and how many these were."""
 
 MOUTH_OPEN = "frames_seen.length > 0 && frames_seen.at(-1)[2] > 90 && frames_seen.at(-1)[3] < 128"
 PRESS = """() => {
@@ -240,7 +244,8 @@ def measure_sync(seconds: float, folder: Path) -> dict[str, Any]:
             viewer = Viewer(ros, browser, url)
             viewer.wait_live()
             viewer.page.evaluate(WATCH_CONTENT, SQUARE)
-            ros.spin(3.0)
+            ros.spin(10.0)
+            before = viewer.ask(PLAYED)
             start_ns = -(-time.time_ns() // BURST_PERIOD_NS) * BURST_PERIOD_NS
             times_ns = np.arange(int(seconds * 16_000)) * 62_500
             tone = 12_000 * np.sin(2 * np.pi * 400 * times_ns / 1e9)
@@ -248,8 +253,12 @@ def measure_sync(seconds: float, folder: Path) -> dict[str, Any]:
             ros.speak(bursts, stamp_ns=start_ns, subscribers=2)
             ros.spin(2.0)
             frames, edges, clocks = (viewer.ask(name) for name in ("frames_seen", "edges", "clocks"))
+            delay, samples = np.subtract(viewer.ask(PLAYED), before)
+            held = viewer.ask("visavis.media.sync.held")
     drift, origin = np.polyfit(*np.array(clocks).T, 1)
     residual = np.array(clocks)[:, 1] - (drift * np.array(clocks)[:, 0] + origin)
+    played_ms = 1e3 * delay / samples
+    origin += played_ms
     spans = {"picture": white_spans(frames), "sound": [(drift * one + origin, drift * other + origin) for one, other in edges]}
     intact = {name: whole(found, BURST_NS / 1e6, LENGTH_ERROR_MS[name]) for name, found in spans.items()}
     offsets = pair(intact["picture"], intact["sound"])
@@ -259,6 +268,8 @@ def measure_sync(seconds: float, folder: Path) -> dict[str, Any]:
         "share_within_40_ms": round(float(np.mean(np.abs(offsets) <= 40)), 4) if offsets else None,
         "bursts": int(seconds * 1e9 // BURST_PERIOD_NS),
         "damaged": {name: len(spans[name]) - len(intact[name]) for name in spans},
+        "held_back_ms": dict(zip(("sound", "picture"), held, strict=True)),
+        "loudspeaker_ms": round(played_ms, 1),
         "clock_residual_ms": percentiles(list(residual)),
     }
 

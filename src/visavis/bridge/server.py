@@ -31,6 +31,7 @@ FILES = {
     "app.js": "text/javascript",
     "media.js": "text/javascript",
     "speech.js": "text/javascript",
+    "sync.js": "text/javascript",
     "figures.js": "text/javascript",
     "headset.js": "text/javascript",
     "cutout.js": "text/javascript",

@@ -1,5 +1,7 @@
 // Picture and sound: by WebRTC, or, where that does not connect, as ready pictures and samples on the socket. Either begins anew by itself.
 
+import { Sync } from "./sync.js";
+
 const FIRST_PICTURE_MS = 8000;
 const TRIES_BEFORE_PICTURES = 2;
 const GATHER_MS = 1000;
@@ -50,6 +52,8 @@ export class Media extends EventTarget {
   stop() {
     clearTimeout(this.timer);
     this.cutoutShown = false;
+    this.sync?.stop();
+    this.sync = null;
     this.peer?.close();
     this.peer = null;
     this.pictures.stop();
@@ -93,6 +97,7 @@ export class Media extends EventTarget {
     if (!answer.ok) throw new Error(answer.text);
     await peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
     this.setMode("webrtc");
+    this.sync = new Sync(peer, () => this.stats());
     const first = () => { this.failures = 0; this.firstPictureMs = performance.now() - begun; };
     this.addEventListener("picture", first, { once: true });
   }
@@ -168,6 +173,7 @@ export class Media extends EventTarget {
       frozen: video.freezeCount,
       lost: (video.packetsLost ?? 0) + (audio?.packetsLost ?? 0),
       bytes: video.bytesReceived + (audio?.bytesReceived ?? 0),
+      waited: { seconds: video.jitterBufferTargetDelay ?? 0, frames: video.jitterBufferEmittedCount ?? 0 }, // in all; as it was meant to
       roundTrip: pair?.currentRoundTripTime,
       // When what is seen and what is heard now was made, by the browser's own account.
       offset: video.estimatedPlayoutTimestamp && audio?.estimatedPlayoutTimestamp ? video.estimatedPlayoutTimestamp - audio.estimatedPlayoutTimestamp : null,
