@@ -109,8 +109,8 @@ def _is_standby() -> bool:
 
 
 def _acquaintance() -> Node:
-    """A hidden node that does nothing, by which a stand-by makes itself known to the other processes ahead of time: DDS takes up to a second
-    and a half for that, and some milliseconds for a node in a process that is known."""
+    """A hidden node that does nothing, by which a stand-by makes itself known to the other processes ahead of time: DDS takes up to a
+    second and a half for that, and some milliseconds for a node in a process that is known."""
     return Node("_standby", enable_rosout=False, start_parameter_services=False, use_global_arguments=False)
 
 

@@ -23,11 +23,14 @@ export function correct(ahead, sound, picture, waits) {
 }
 
 export class Sync {
-  // peer: RTCPeerConnection that receives both; look() -> Promise of what Media.stats gives.
-  constructor(peer, look) {
+  // peer: RTCPeerConnection that receives both; look() -> Promise of what Media.stats gives; later() -> ms by which sound is heard later
+  // than the browser believes.
+  constructor(peer, look, later = () => 0) {
     const receiver = (kind) => peer.getReceivers().find(({ track }) => track.kind === kind);
     [this.sound, this.picture] = [receiver("audio"), receiver("video")];
     this.look = look;
+    this.soundLater = later;
+    this.ahead = null;
     this.held = [SOUND_MS, PICTURE_MS];
     this.changes = 0;
     this.seen = [];
@@ -59,10 +62,11 @@ export class Sync {
     this.waited = found.waited;
     const frames = found.waited.frames - before.frames;
     if (this.skip > 0) this.skip -= 1;
-    else if (found.offset !== null && frames > 0) this.seen.push([found.offset, (1000 * (found.waited.seconds - before.seconds)) / frames]);
+    else if (found.offset !== null && frames > 0) this.seen.push([found.offset + this.soundLater(), (1000 * (found.waited.seconds - before.seconds)) / frames]);
     if (this.seen.length <= SAMPLES) return;
     this.seen.shift();
     const [ahead, waits] = [0, 1].map((which) => this.seen.map((one) => one[which]).sort((a, b) => a - b)[SAMPLES >> 1]);
+    this.ahead = ahead;
     if (Math.abs(ahead) <= IN_STEP_MS) return;
     this.held = correct(SHARE * ahead, ...this.held, waits);
     this.changes += 1;
