@@ -114,7 +114,7 @@ class PictureEncoder:
         if self.codec == "vp8":
             context.qmin, context.qmax = 2, 52
             context.options = {
-                "deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "static-thresh": "1",
+                "deadline": "realtime", "cpu-used": "-12", "lag-in-frames": "0", "static-thresh": "300",
                 "minrate": rate, "maxrate": rate, "bufsize": rate, "undershoot-pct": "100", "overshoot-pct": "15",
             }  # fmt: skip
         else:

@@ -6,6 +6,7 @@ const FIRST_PICTURE_MS = 8000;
 const TRIES_BEFORE_PICTURES = 2;
 const GATHER_MS = 1000;
 const LOST_MS = 2500;
+const SEEN_MS = 200;
 const LEAD_S = 0.18;
 const MAX_LEAD_S = 0.8;
 const WEB_AUDIO_MS = 45; // 36 to 56 in Chromium, filmed: what its buffer adds where a headset places the voice in the room
@@ -30,7 +31,8 @@ export class Media extends EventTarget {
     const seen = () => { this.lastPicture = performance.now(); this.dispatchEvent(new Event("picture")); };
     this.pictures.onpicture = seen;
     if ("requestVideoFrameCallback" in HTMLVideoElement.prototype) {
-      const next = () => { seen(); video.requestVideoFrameCallback(next); };
+      // Not each of them: a page that is told of a picture is drawn anew as a whole for it.
+      const next = () => { seen(); setTimeout(() => video.requestVideoFrameCallback(next), SEEN_MS); };
       video.requestVideoFrameCallback(next);
     } else {
       video.addEventListener("timeupdate", seen);
