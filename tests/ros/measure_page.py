@@ -10,11 +10,12 @@ graph: the launch file as it is, which speaks its sentence again and again; one 
     picture less that of sound, as the browser has it. cores: processor time by wall time, of the graph's nodes, the bridge and Chromium.
 sync: pictures carry a square that is white while the media time lies within a burst (three tenths of every 0.8 s; see ``MarkedStage`` of
     doubles.py), and the voice is a loud tone just then. In the page, the frame in which the square changes (expectedDisplayTime of
-    requestVideoFrameCallback) and the sample at which the tone does (an AudioWorklet on the same stream; its clock is put on the page's by
-    a line through all readings of getOutputTimestamp). A burst counts only if both were whole: as long as it must be, each within 25 ms of
-    a picture or a tenth of a second of sound. Then its first edges are the same instant of media time, and nothing else lies within 400 ms
-    of it. What was damaged is counted, not paired. Quantised to a picture (33 ms), whose half is in the median; what the screen and the
-    loudspeaker add is not in it.
+    requestVideoFrameCallback) and the sample at which the tone does: as the loudspeaker asks for it (MediaStreamTrackProcessor; a line
+    through the times of all blocks), later by what the loudspeaker takes (totalPlayoutDelay of getStats). An AudioWorklet will not do: the
+    buffer before Web Audio holds the sound back by 36 to 56 ms, which nobody hears who listens to the page. Checked with Chromium on a
+    virtual display and sound device, of which both outputs were recorded: the picture's time is 5 ms early, the sound's within 2 (medians).
+    A burst counts only if both were whole, as long as it must be. Then its first edges are the same instant of media time, and nothing
+    else lies within 400 ms of it. What was damaged is counted, not paired. What screen and loudspeaker add beyond is not in it.
 interrupt: a second square says how wide the mouth is open, a third whether the motion is idle. While the avatar speaks, the button of
     the page is pressed: until the first picture of the motion that closes the mouth, and until the mouth is open by less than a quarter
     of what it was.
