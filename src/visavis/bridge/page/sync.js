@@ -9,7 +9,8 @@ const SETTLE = 4; // looks that are left out after a change, until the buffers h
 const IN_STEP_MS = 6;
 const SHARE = 0.7; // of what is wanting is made good at once: some of it may go by itself
 const [SOUND_MS, PICTURE_MS] = [100, 80]; // at first, and the sound at least: about what makes them even on a near network
-const MOST_MS = 600;
+const MOST_MS = 250;
+const FAR_MS = 150; // farther apart something else is wrong, and the browser, which has no limits, mends it better alone
 
 // What to hold back instead. ahead: ms by which what is seen was made later than what is heard; sound, picture, and so the answer: the
 // least that each is held back, ms; waits: what the picture really waits. Whatever is held back without need is let go first.
@@ -68,7 +69,7 @@ export class Sync {
     const [ahead, waits] = [0, 1].map((which) => this.seen.map((one) => one[which]).sort((a, b) => a - b)[SAMPLES >> 1]);
     this.ahead = ahead;
     if (Math.abs(ahead) <= IN_STEP_MS) return;
-    this.held = correct(SHARE * ahead, ...this.held, waits);
+    this.held = Math.abs(ahead) > FAR_MS ? [SOUND_MS, 0] : correct(SHARE * ahead, ...this.held, waits);
     this.changes += 1;
     this.hold();
     this.seen = [];
