@@ -1,6 +1,7 @@
 """Nodes as ROS manages them: transitions, failures that say what to do, autostart, signals, death and return."""
 
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from rclpy.parameter import Parameter
-from ros_graph import DOUBLES, Graph, quickest, voice
+from ros_graph import DOUBLES, PATIENCE, Graph, quickest, voice
 from sensor_msgs.msg import Image
 from visavis_msgs.msg import MotionChunk
 
@@ -213,3 +214,24 @@ def test_late_joiners_see_the_present(ros: Graph) -> None:
     now = ros.node.get_clock().now().nanoseconds
     assert now - (late[0].header.stamp.sec * 10**9 + late[0].header.stamp.nanosec) < 10 * 10**9
     assert late[0].header.stamp in [msg.header.stamp for msg in early]
+
+
+def test_a_stand_by_is_known_to_the_others_before_it_is_needed(ros: Graph) -> None:
+    command = [sys.executable, str(DOUBLES), "video_generation", "--ros-args", "-p", "autostart:=true"]
+    env = ros.env | {"VISAVIS_STANDBY": "wait"}
+    for word in ("go\n", ""):
+        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, text=True, start_new_session=True) as process:
+            try:
+                ros.wait(lambda: "_standby" in ros.node.get_node_names(), "the stand-by")
+                assert "video_generation" not in ros.node.get_node_names()
+                assert process.stdin is not None
+                process.stdin.write(word)
+                process.stdin.close()
+                if word:
+                    ros.wait(lambda: ros.state("video_generation") == "active", "the node")
+                    ros.wait(lambda: "_standby" not in ros.node.get_node_names(), "an end of standing by")
+                    process.send_signal(signal.SIGINT)
+                assert process.wait(PATIENCE) == 0, "also where nobody needs it any more"
+            finally:
+                process.kill()
+        ros.wait(lambda: not {"_standby", "video_generation"} & set(ros.node.get_node_names()), "an end")

@@ -38,7 +38,7 @@ class KeptGraph:
         self.spoken: list[AudioChunk] = []
         self.asked: list[Any] = []
         self.keys = 0
-        self.rate = 0
+        self.rates = [0, 0]
         self.watchers = (0, 0, 0)
         self.troubles: list[str] = []
 
@@ -93,8 +93,8 @@ class KeptGraph:
     def want_key(self, cutout: bool) -> None:
         self.keys += 1
 
-    def want_rate(self, bits: int) -> None:
-        self.rate = bits
+    def want_rate(self, cutout: bool, bits: int) -> None:
+        self.rates[cutout] = bits
 
     def trouble(self, key: str, text: str) -> None:
         self.troubles.append(text)
@@ -386,6 +386,7 @@ def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard
                 packet = encoder.encode(picture, 3000 * index, index * 33_333_333, key=index % 30 == 0)
                 assert packet is not None
                 server.send_video(packet, False)
+                server.send_video(packet, True)
                 block = sound.encode(np.full(BLOCK_SAMPLES, 500, np.int16), 960 * index, index * 20_000_000)
                 assert block is not None
                 server.send_audio(block)
@@ -409,11 +410,11 @@ def test_one_encode_is_sent_to_all_by_webrtc_and_a_wish_for_a_key_frame_is_heard
             server.send_state()
 
         end = time.monotonic() + PATIENCE
-        while not 0 < graph.rate < 2_000_000:
+        while not 0 < graph.rates[0] < 2_000_000:
             assert time.monotonic() < end, "packets get lost, and as much is sent"
             asyncio.run_coroutine_threadsafe(reported(100), server._loop).result(PATIENCE)
             await asyncio.sleep(0.2)
-        assert graph.rate >= 300_000
+        assert graph.rates[0] >= 300_000 and graph.rates[1] == 2_000_000, "pictures with opacity go to others"
         feeding.cancel()
         for viewer in viewers:
             await viewer.close()

@@ -112,9 +112,9 @@ class PictureEncoder:
         context.thread_count = 1  # a picture of this size gains nothing from more
         rate = str(self._bit_rate)
         if self.codec == "vp8":
-            context.qmin, context.qmax = 2, 52
+            context.qmin, context.qmax = 4, 52  # finer ones are not seen, and cost bits and time at both ends
             context.options = {
-                "deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "static-thresh": "1",
+                "deadline": "realtime", "cpu-used": "-12", "lag-in-frames": "0", "static-thresh": "300",
                 "minrate": rate, "maxrate": rate, "bufsize": rate, "undershoot-pct": "100", "overshoot-pct": "15",
             }  # fmt: skip
         else:

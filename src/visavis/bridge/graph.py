@@ -92,7 +92,7 @@ class GraphPort(Protocol):
     def want_key(self, cutout: bool) -> None:
         """Somebody needs a key frame of the plain pictures, or of those with opacity."""
 
-    def want_rate(self, bits: int) -> None:
+    def want_rate(self, cutout: bool, bits: int) -> None:
         """The picture may have so many bits a second."""
 
     def trouble(self, key: str, text: str) -> None:

@@ -31,6 +31,7 @@ FILES = {
     "app.js": "text/javascript",
     "media.js": "text/javascript",
     "speech.js": "text/javascript",
+    "sync.js": "text/javascript",
     "figures.js": "text/javascript",
     "headset.js": "text/javascript",
     "cutout.js": "text/javascript",
@@ -106,8 +107,9 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._on_error)
         self._thread = threading.Thread(target=self._loop.run_forever, name="web", daemon=True)
-        self._rate = RateFollower(config.most_bits, config.least_bits)
-        self._sent_bytes, self._rated_at = 0, time.monotonic()
+        # Plain pictures and those with opacity are two streams, and each has viewers of its own.
+        self._rates = [RateFollower(config.most_bits, config.least_bits) for _ in range(2)]
+        self._sent_bytes, self._rated_at = [0, 0], time.monotonic()
         self._runner: web.AppRunner | None = None
         page = resources.files("visavis.bridge") / "page"
         self._files = {name: (page / name).read_bytes() for name in FILES}
@@ -136,7 +138,7 @@ class Server:
 
     def send_video(self, packet: Encoded, cutout: bool) -> None:
         """A picture for those who look on by WebRTC, or for those of them who want opacity."""
-        self._sent_bytes += len(packet.data)
+        self._sent_bytes[cutout] += len(packet.data)
         self._to_all(lambda session: session.offer_video(packet, cutout))
 
     def send_audio(self, packet: Encoded) -> None:
@@ -171,11 +173,11 @@ class Server:
     # What sessions need.
 
     def make_peer(self, on_state: Callable[[str], None], cutout: bool) -> Peer:
-        key = object()
+        key, rate = object(), self._rates[cutout]
 
         def state(state: str) -> None:
             if state in ("closed", "failed"):
-                self._rate.forget(key)
+                rate.forget(key)
             on_state(state)
 
         return Peer(
@@ -183,8 +185,8 @@ class Server:
             self.config.codec,
             lambda: self.graph.want_key(cutout),
             state,
-            lambda bits: self._rate.hear_estimate(key, bits, time.monotonic()),
-            lambda share: self._rate.hear_loss(key, share, time.monotonic()),
+            lambda bits: rate.hear_estimate(key, bits, time.monotonic()),
+            lambda share: rate.hear_loss(key, share, time.monotonic()),
             cutout,
         )
 
@@ -418,8 +420,9 @@ class Server:
         seconds, sent = now - self._rated_at, self._sent_bytes
         if seconds < RATE_SECONDS:
             return
-        self._rated_at, self._sent_bytes = now, 0
-        self.graph.want_rate(self._rate.tick(8 * sent / seconds, now))
+        self._rated_at, self._sent_bytes = now, [0, 0]
+        for cutout, rate in enumerate(self._rates):
+            self.graph.want_rate(bool(cutout), rate.tick(8 * sent[cutout] / seconds, now))
 
     def _send_state(self) -> None:
         self._follow_network()

@@ -2,8 +2,8 @@
 and all brought down together.
 
 For a node without which there is no picture a stand-by is kept: the same program, which has imported everything, most of what a start
-costs, and waits for a line on its standard input (``nodes.process`` keeps the other end of this). When the node dies it goes on in its
-place. ``VISAVIS_STANDBY=0`` in the environment does without.
+costs, is known to the other processes, and waits for a line on its standard input (``nodes.process`` keeps the other end of this). When the
+node dies it goes on in its place. ``VISAVIS_STANDBY=0`` in the environment does without.
 """
 
 import contextlib
@@ -41,8 +41,12 @@ WRONG_USE = 2
 
 STANDBY_VARIABLE = "VISAVIS_STANDBY"
 """In the environment of a stand-by: "wait". In that of the runner: "0" for none."""
-STANDBY_AFTER = 5.0
-"""Seconds after the start of a node at which its stand-by is started, so that it does not take the time of the others' start."""
+STANDBY_AFTER = 1.0
+"""Seconds after the first word of a node at which its stand-by is started, so that it does not take the time of the others' start."""
+STANDBY_AGAIN_AFTER = 0.5
+"""Seconds after a node was started again: the others run, and whatever killed it may do so again."""
+STANDBY_GRACE = 2.0
+"""Seconds that a stand-by which is no longer needed has to give back its shared memory."""
 
 OnLine = Callable[[str, str], None]
 """Called with the name of a process and one line of its output, from the thread that reads that process."""
@@ -204,7 +208,7 @@ class _Supervised:
         self._exit_code: int | None = None
         self._starts = 0
         self._standby: subprocess.Popen[str] | None = None
-        self._standby_since = 0.0
+        self._standby_begins = 0.0
         self.refused = False
         self.last_line = ""
         self._last_signal: signal.Signals | None = None
@@ -245,10 +249,11 @@ class _Supervised:
         finally:
             self._dismiss()
 
-    def _begin(self, standby: bool = False) -> "subprocess.Popen[str]":
-        """Start a process; it ends with the thread that calls this."""
+    def _begin(self, standby_after: float | None = None) -> "subprocess.Popen[str]":
+        """Start a process; it ends with the thread that calls this. standby_after: its stand-by, so many seconds later."""
+        standby = standby_after is not None
         return subprocess.Popen(
-            ["/bin/sh", "-c", f'sleep {STANDBY_AFTER}; exec "$0" "$@"', *self._command] if standby else self._command,
+            ["/bin/sh", "-c", f'sleep {standby_after}; exec "$0" "$@"', *self._command] if standby else self._command,
             env=dict(self.spec.env) | ({STANDBY_VARIABLE: "wait"} if standby else {}),
             stdin=subprocess.PIPE if standby else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -260,10 +265,16 @@ class _Supervised:
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, nothing that could wait for a lock
         )
 
+    def _keep_standby(self, after: float) -> None:
+        """Have a stand-by in so many seconds, where one is wanted and none lives. Called with the lock held."""
+        wanted = self.spec.standby and self._respawn and not self._stopping.is_set()
+        if wanted and (self._standby is None or self._standby.poll() is not None):
+            self._standby, self._standby_begins = self._begin(standby_after=after), time.monotonic() + after
+
     def _standby_waits(self) -> bool:
         """There is a stand-by that lives and has begun."""
         standby = self._standby
-        return standby is not None and standby.poll() is None and time.monotonic() - self._standby_since >= STANDBY_AFTER
+        return standby is not None and standby.poll() is None and time.monotonic() >= self._standby_begins
 
     def _call_standby(self) -> "subprocess.Popen[str] | None":
         """The stand-by, now the node itself; None where none waits."""
@@ -283,6 +294,10 @@ class _Supervised:
         with self._lock:
             standby, self._standby = self._standby, None
         if standby is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(standby.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                standby.wait(STANDBY_GRACE)
             _kill_group(standby.pid)
             standby.wait()
             for pipe in (standby.stdin, standby.stdout):
@@ -298,8 +313,8 @@ class _Supervised:
                 return False
             try:
                 self._process = process = self._call_standby() or self._begin()
-                if self.spec.standby and self._respawn and (self._standby is None or self._standby.poll() is not None):
-                    self._standby, self._standby_since = self._begin(standby=True), time.monotonic()
+                if self._starts:
+                    self._keep_standby(STANDBY_AGAIN_AFTER)
             except OSError as error:
                 self._exit_code = 127
                 self._on_line(RUNNER, f"cannot start {self.spec.name}: {error.strerror}: {self._command[0]}")
@@ -307,6 +322,9 @@ class _Supervised:
             self._starts += 1
         assert process.stdout is not None
         for line in process.stdout:
+            if not self.last_line:
+                with self._lock, contextlib.suppress(OSError):
+                    self._keep_standby(STANDBY_AFTER)
             self.last_line = line.rstrip("\n")
             self._on_line(self.spec.name, self.last_line)
         code = process.wait()

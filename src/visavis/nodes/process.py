@@ -15,6 +15,7 @@ import rclpy
 from rclpy.exceptions import NameValidationException
 from rclpy.experimental import EventsExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 RCLError = rclpy_implementation.RCLError
@@ -59,6 +60,7 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
     stop = threading.Event()
     node: RunnableNode | None = None
     executor: Any = None
+    acquaintance: Node | None = None
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         again = stop.is_set()
@@ -74,10 +76,14 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
     sys.setswitchinterval(0.001)  # worker and callbacks share the interpreter; the default of 5 ms would be felt in a stream of 33 ms
     status = 0
     try:
-        if _is_standby() and not sys.stdin.readline():
-            return status  # nobody needs it any more
         rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+        if _is_standby():
+            acquaintance = _acquaintance()
+            if not sys.stdin.readline():
+                return status  # nobody needs it any more
         node = make_node()
+        if acquaintance is not None:
+            acquaintance.destroy_node()
         # Of rclpy's executors this one has the least jitter; its spin() would not notice signals.
         executor = EventsExecutor()
         executor.add_node(node)
@@ -100,7 +106,9 @@ def run_process(make_node: Callable[[], RunnableNode], arguments: Sequence[str] 
             executor.shutdown()
         if node is not None:
             node.destroy_node()
-        node = executor = None
+        elif acquaintance is not None:
+            acquaintance.destroy_node()
+        node = executor = acquaintance = None
         rclpy.try_shutdown()
     gc.collect()
     return status
@@ -122,6 +130,12 @@ def _drain(executor: Any) -> None:
 def _is_standby() -> bool:
     """Whether this process is to wait, with everything imported, until the one for which it stands by has died (``launcher.processes``)."""
     return os.environ.pop("VISAVIS_STANDBY", "") == "wait"
+
+
+def _acquaintance() -> Node:
+    """A hidden node that does nothing, by which a stand-by makes itself known to the other processes ahead of time: DDS takes up to a
+    second and a half for that, and some milliseconds for a node in a process that is known."""
+    return Node("_standby", enable_rosout=False, start_parameter_services=False, use_global_arguments=False)
 
 
 def end_process(status: int) -> NoReturn:

@@ -139,7 +139,7 @@ class WebBridge(AvatarNode):
         self._keys = (_KeyWish(), _KeyWish())
         self._person: tuple[tuple[float, float], float] | None = None
         self._cut_out = False
-        self._rate_wanted = 0
+        self._rates_wanted = [0, 0]
         self._reports: dict[str, tuple[float, dict[str, Any]]] = {}
         self._steering: dict[str, Any] = {}
         self._asked = False
@@ -212,7 +212,7 @@ class WebBridge(AvatarNode):
             self._encoders.PictureEncoder(config.video_codec, config.bit_rate, config.keyframe_seconds) for _ in self._keys
         ]
         self._sound_encoder = self._encoders.SoundEncoder()
-        self._rate_wanted = self.config.bit_rate
+        self._rates_wanted = [config.bit_rate] * len(self._keys)
         self._inbox.clear()
         self._heard.clear()
         self._reports.clear()
@@ -413,7 +413,7 @@ class WebBridge(AvatarNode):
         wish = self._keys[cutout]
         key = wish.take()
         encoder = self._picture_encoders[cutout]
-        if encoder.follow(self._rate_wanted, self.config.bit_rate):
+        if encoder.follow(self._rates_wanted[cutout], self.config.bit_rate):
             self.health.count("rate_changes")
         packet = encoder.encode(picture, self._media_clock.video_ticks(media_ns), media_ns, key)
         if packet is not None:
@@ -555,8 +555,8 @@ class WebBridge(AvatarNode):
     def want_key(self, cutout: bool) -> None:
         self._keys[cutout].wanted = True
 
-    def want_rate(self, bits: int) -> None:
-        self._rate_wanted = bits
+    def want_rate(self, cutout: bool, bits: int) -> None:
+        self._rates_wanted[cutout] = bits
 
     def trouble(self, key: str, text: str) -> None:
         self.health.count("errors")
