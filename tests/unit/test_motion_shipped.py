@@ -8,10 +8,12 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from visavis.audio.load import load
 from visavis.evaluation.curves import lip_gap
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_ROTATION, check_motion, head_euler_from_rotation, rotation_from_6d
 from visavis.motion.stage import MotionConfig
 from visavis.runtime.motion import load_motion_stage
+from visavis.store import AssetError, asset_path
 from visavis.timing import SAMPLE_RATE
 
 IDLE_SECONDS = 60
@@ -90,3 +92,13 @@ def test_four_network_calls_move_the_head_about_as_much_as_fifty() -> None:
     fifty = spread(sampling_steps=50, guidance=1.0, head_chance=1.0)
     assert spread(head_chance=1.0) < 0.8 * fifty
     assert 0.75 * fifty < spread() < 1.25 * fifty
+
+
+def test_a_recording_that_begins_in_the_midst_of_speech_moves_the_lips_at_once() -> None:
+    """The first LibriVox sentence, whose first vowel sounds a quarter of a second after its beginning."""
+    try:
+        recording = sorted(asset_path("librivox").glob("*.wav"))[0]
+    except AssetError as error:
+        pytest.skip(str(error))
+    gap = lip_gap(run(load(recording)[: 2 * SAMPLE_RATE])[:, FACE])
+    assert gap[:30].max() > 0.1
