@@ -64,7 +64,7 @@ class FaceTraining:
     encoder: exported encoder (.onnx) whose output is the conditioning, or the folder of a model of transformers. copies:
     differently disturbed readings of each utterance.
     noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
-    not drift. past_swapped: share of windows whose past mouth is another window's.
+    not drift. past_swapped: share of windows whose past mouth is another window's, from where it comes home.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
     with the null style.
     misheard_share: share of windows in which a sound may be taken for another (``training.mishear``); how sure the encoder sounds

@@ -26,6 +26,9 @@ from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mishear import Mishearing
 
+MOUTH_SETTLE_FRAMES = 1.5
+"""Frames in which a mouth that is somewhere else comes nearer to where it belongs by a factor of e."""
+
 SPEC_FILE = "face_spec.json"
 ENCODER_SPEC_FILE = "encoder_spec.json"
 """Of a run on an encoder of transformers."""
@@ -147,13 +150,15 @@ def prepare(
     fade = np.exp(-np.arange(motion.shape[1], dtype=np.float32) / (SETTLE_SECONDS * FRAME_RATE))[:, None]
     motion = np.where(spec.slow, motion + away * fade, motion)
     motion[..., : len(spec.shapes)] = np.clip(motion[..., : len(spec.shapes)], 0, 1)
-    past, chunk = motion[:, : spec.past], motion[:, spec.past :]
+    # another window's mouth, shut in the midst of speech or open in silence, and the way from there: a model that never met one goes on
+    # as it finds itself
+    swapped = (generator.random((count, 1, 1)) < config.past_swapped) & mouth
+    past = np.where(swapped, motion[generator.permutation(count), : spec.past], motion[:, : spec.past])
+    way = np.exp(-np.arange(1, spec.chunk + 1, dtype=np.float32) / MOUTH_SETTLE_FRAMES)[:, None] * ~windows.closed[..., None]
+    chunk = motion[:, spec.past :] + (past[:, -1:] - motion[:, spec.past - 1 : spec.past]) * way
     events = events_in(spec, past[:, -1], chunk)
     offset, scale = scaling(spec, past[:, -1])
     seen = past + generator.standard_normal(past.shape, np.float32) * reach * np.where(spec.slow, 0.1, 1) * config.past_noise
-    # another window's mouth, shut in the midst of speech or open in silence: a model that never met one goes on as it finds itself
-    swapped = (generator.random((count, 1, 1)) < config.past_swapped) & mouth
-    seen = np.where(swapped, seen[generator.permutation(count)], seen)
     forgotten = (generator.random((count, 1, 1)) < config.past_dropout) & mouth
     seen = np.where(forgotten, 0, seen).astype(np.float32)
     sound = np.where(generator.random((count, 1, 1)) < config.audio_dropout, 0, windows.sound).astype(np.float32)
