@@ -21,8 +21,8 @@ STROKE_SPEED, STROKE_DROP = 0.30, 0.015
 NOSE = np.array([0.0, 0.05, -0.10])
 """Of a head, from its pivot; what its jitter is measured at."""
 
-MOUTH = np.array([name.startswith(("jaw", "mouth")) for name in ARKIT_NAMES])
-"""Which of the face's weights move the mouth."""
+MOUTH = np.array([name.startswith(("jaw", "mouth")) and not name.startswith("mouthSmile") for name in ARKIT_NAMES])
+"""Which of the face's weights say something; a smile is mood, and may come and go with the seed."""
 
 
 @dataclass(frozen=True)

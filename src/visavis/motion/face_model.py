@@ -25,19 +25,25 @@ from visavis.motion.sampler import sample_ddim
 from visavis.timing import FRAME_RATE
 from visavis.types import Engine
 
-HEAD_VALUES = 6
-"""yaw, pitch, roll (degrees), x, y, z (metres)."""
+HEAD_NAMES = ("yaw", "pitch", "roll", "x", "y", "z")
+HEAD_VALUES = len(HEAD_NAMES)
+"""Degrees and metres."""
 
-SLOW_PREFIXES = ("eyeLook", "brow")
+GAZE_PREFIX = "eyeLook"
+SLOW_PREFIXES = (GAZE_PREFIX, "brow")
 MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
 
 EVENTS = ("blink", "glance")
+BLINK, GLANCE = range(len(EVENTS))
 """What begins rarely and at random. A few diffusion steps find only the mean of rare things (which is: never), so the context network
 gives the chance of each event in the coming chunk, it is drawn, and the denoiser is told the outcome.
 """
 
 BLINK_CLOSING, GLANCE_TURN = 0.25, 0.07
 """Rise of a lid's shape, and change of a gaze shape, within a chunk that count as the event."""
+
+BETWEEN_GLANCES = 0.27
+"""Share of its noise that the gaze gets where it does not glance: eyes rest on a place, and leave it at once."""
 
 SETTLE_SECONDS = 3.0
 """Time constant with which slow channels come home when the model asks for nothing."""
@@ -99,6 +105,11 @@ class FaceSpec:
     def slow(self) -> NDArray[np.bool_]:
         """Which channels are diffused as change: (values,)."""
         return np.array([name.startswith(SLOW_PREFIXES) for name in self.shapes] + [True] * HEAD_VALUES)
+
+    @property
+    def gaze(self) -> NDArray[np.bool_]:
+        """Which channels turn the eyes: (values,)."""
+        return np.array([name.startswith(GAZE_PREFIX) for name in self.shapes] + [False] * HEAD_VALUES)
 
     @property
     def mouth(self) -> NDArray[np.bool_]:
@@ -179,11 +190,14 @@ def generate_chunk(
 ) -> Array:
     """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values) and style (style,).
 
-    noise: (chunk, values), normal. luck: (events,), uniform 0..1; an event happens where it is under the event's chance.
+    noise: (chunk, values), normal; of the gaze's, ``BETWEEN_GLANCES`` is used where it does not glance. luck: (events,), uniform 0..1; an
+    event happens where it is under the event's chance.
     """
     offset, scale = scaling(spec, past[-1])
     memory, chances = _remember(spec, context, sound, past, style)
     happens = (luck < chances).astype(np.float32)
+    if not happens[GLANCE]:
+        noise = np.where(spec.gaze, np.float32(BETWEEN_GLANCES) * noise, noise)
     known = {True: memory}
     if guidance != 1:
         known[False], _ = _remember(spec, context, np.zeros_like(sound), past, style)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from visavis.motion.body_model import BodySpec, BodyState, draw_luck, generate_body, initial_body_state, put_into
 from visavis.motion.body_sound import body_sound
+from visavis.motion.chance import chance_of, draw, first_noise
 from visavis.motion.encoder import FrameEncoder
-from visavis.motion.face_model import EVENTS, FaceSpec, generate_chunk, rest, to_motion
+from visavis.motion.face_model import BLINK, FaceSpec, generate_chunk, rest, to_motion
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
 from visavis.motion.layout import MOTION_DIM
 from visavis.motion.sampler import even_schedule
@@ -19,7 +20,8 @@ from visavis.types import Engine, check_samples
 
 Array = NDArray[np.float32]
 
-BLINK = EVENTS.index("blink")
+MOUTH_EASE = 0.2
+"""Share of the frame before in a frame of the mouth as it is shown: 7 ms, for which its courses join more evenly from chunk to chunk."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class MotionConfig:
     trained; more opens the mouth wider and makes it restless (classifier-free guidance).
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
-    whatever the seed. head_chance: the same for head, gaze and brows, 0..3. Few steps draw these towards their mean; 2 with two steps
-    gives them nearly the spread that fifty steps have with 1. body_chance: on the noise of body and hands, 0..2; which gesture comes
-    when is drawn apart from it.
+    whatever the seed. head_chance: the same for head, gaze and brows, 0..3, where 1 moves them as much as they were taught if there are two
+    sampling steps; more steps spread them wider. body_chance: on the noise of body and hands, 0..2; which gesture comes when is drawn
+    apart from it.
     """
 
     seed: int = 0
@@ -39,7 +41,7 @@ class MotionConfig:
     body_steps: int = 2
     guidance: float = 1.0
     mouth_chance: float = 0.1
-    head_chance: float = 2.0
+    head_chance: float = 1.0
     body_chance: float = 1.0
 
     def __post_init__(self) -> None:
@@ -71,7 +73,8 @@ class MotionState:
 
     samples_seen, frames_heard, frames_given: counts from the start of the utterance. described: frames that the encoder has described, from
     minus its delay on. pending: int16 samples of the unfinished video frame.
-    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. manner: of the chunks to come. body: of body
+    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion as the model made it. noise: (values,), of
+    the latest frame. manner: of the chunks to come. body: of body
     and hands, None without a model of them. ended: the stream was flushed.
     """
 
@@ -84,6 +87,7 @@ class MotionState:
     encoder: Any
     sound: Array
     past: Array
+    noise: Array
     manner: Manner
     body: BodyState | None = None
     ended: bool = False
@@ -119,7 +123,7 @@ class MotionStage:
         self._body = body
         self._schedule = even_schedule(config.sampling_steps)
         self._body_schedule = even_schedule(config.body_steps)
-        self._spread = np.where(face_spec.mouth, config.mouth_chance, np.where(face_spec.slow, config.head_chance, 1)).astype(np.float32)
+        self._chance = chance_of(face_spec, config.mouth_chance, config.head_chance)
 
     @property
     def latency_samples(self) -> int:
@@ -138,6 +142,7 @@ class MotionStage:
             encoder=self._encoder.initial_state(),
             sound=np.zeros((face.window, face.audio), np.float32),
             past=rest(face, face.past),
+            noise=first_noise(face, self._config.seed),
             manner=Manner(),
             body=None if self._body is None else initial_body_state(self._body.spec, self._ahead),
         )
@@ -203,26 +208,25 @@ class MotionStage:
         return state
 
     def _add_chunk(self, state: MotionState, chunks: list[Array]) -> MotionState:
-        chunk = self._next_chunk(state)
+        chunk, noise = self._next_chunk(state)
         # chunk by chunk, so that no vectorised function ever sees another shape
-        motion = to_motion(self._face_spec, chunk)
+        motion = to_motion(self._face_spec, _eased(self._face_spec, state.past[-1:], chunk))
         body = self._next_body(state, motion)
         chunks.append(motion)
         past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
-        return replace(state, past=past, body=body, frames_given=state.frames_given + len(chunk))
+        return replace(state, past=past, noise=noise, body=body, frames_given=state.frames_given + len(chunk))
 
-    def _next_chunk(self, state: MotionState) -> Array:
+    def _next_chunk(self, state: MotionState) -> tuple[Array, Array]:
         spec = self._face_spec
         index = exact_div(state.frames_given, spec.chunk)
-        generator = np.random.Generator(np.random.Philox(key=(self._config.seed, index)))
-        noise = self._spread * generator.standard_normal((spec.chunk, spec.values), np.float32)
-        luck = generator.random(len(EVENTS), np.float32)
+        noise, luck, last = draw(spec, self._chance, self._config.seed, index, state.noise)
         # a blink happens where its luck is under its chance: so luck is what "more often" divides
         luck[BLINK] = luck[BLINK] / state.manner.blinks if state.manner.blinks else 1
         style = np.array(state.manner.style, np.float32)
-        return generate_chunk(
+        chunk = generate_chunk(
             spec, self._context, self._denoiser, state.sound, state.past, style, noise, luck, self._schedule, self._config.guidance
         )
+        return chunk, last
 
     def _next_body(self, state: MotionState, motion: Array) -> BodyState | None:
         """Writes body and hands into the face's chunk of motion (chunk, MOTION_DIM)."""
@@ -235,6 +239,12 @@ class MotionStage:
         chunk, body = generate_body(spec, *networks, state.body, sound, motion, state.manner.gestures, luck, self._body_schedule)
         put_into(motion, chunk)
         return body
+
+
+def _eased(spec: FaceSpec, before: Array, chunk: Array) -> Array:
+    """The model's frames (chunk, values) as they are shown; before: (1, values), the one before them."""
+    late = np.concatenate([before, chunk[:-1]])
+    return np.where(spec.mouth, chunk + np.float32(MOUTH_EASE) * (late - chunk), chunk)
 
 
 def _joined(chunks: list[Array]) -> Array:

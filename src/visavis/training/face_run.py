@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from visavis.evaluation.curves import GAP_WEIGHTS
+from visavis.motion.chance import chance_of, draw, first_noise
 from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
-from visavis.motion.face_model import EVENTS, HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
+from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
 from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
 from visavis.motion.wave_encoder import WaveEncoder
@@ -193,14 +194,13 @@ def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.
 def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound: np.ndarray, seed: int) -> np.ndarray:
     """Frames (n, values) for encoder output (frames, audio), chunk after chunk as the stage does it."""
     padded = np.concatenate([np.zeros((spec.past, spec.audio), np.float32), sound])
-    generator = np.random.default_rng(seed)
+    chance, last = chance_of(spec, 1.0, 1.0), first_noise(spec, seed)
     motion = rest(spec, spec.past)
     for first in range(0, len(sound) - spec.chunk - spec.future + 1, spec.chunk):
-        noise = generator.standard_normal((spec.chunk, spec.values), np.float32)
-        luck = generator.random(len(EVENTS), np.float32)
+        noise, luck, last = draw(spec, chance, seed, first // spec.chunk, last)
         window = padded[first : first + spec.window]
         chunk = generate_chunk(
-            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, luck, even_schedule(4), 1.0
+            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, luck, even_schedule(2), 1.0
         )
         motion = np.concatenate([motion, chunk])
     return motion[spec.past :]
