@@ -20,9 +20,6 @@ from visavis.types import Engine, check_samples
 
 Array = NDArray[np.float32]
 
-MOUTH_EASE = 0.2
-"""Share of the frame before in a frame of the mouth as it is shown: 7 ms, for which its courses join more evenly from chunk to chunk."""
-
 
 @dataclass(frozen=True)
 class MotionConfig:
@@ -73,9 +70,8 @@ class MotionState:
 
     samples_seen, frames_heard, frames_given: counts from the start of the utterance. described: frames that the encoder has described, from
     minus its delay on. pending: int16 samples of the unfinished video frame.
-    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion as the model made it. noise: (values,), of
-    the latest frame. manner: of the chunks to come. body: of body
-    and hands, None without a model of them. ended: the stream was flushed.
+    sound: (window, audio), the latest encoder frames. past: (past, values), the latest motion. noise: (values,), what the latest frame was
+    drawn from. manner: of the chunks to come. body: of body and hands, None without a model of them. ended: the stream was flushed.
     """
 
     samples_seen: int
@@ -210,7 +206,7 @@ class MotionStage:
     def _add_chunk(self, state: MotionState, chunks: list[Array]) -> MotionState:
         chunk, noise = self._next_chunk(state)
         # chunk by chunk, so that no vectorised function ever sees another shape
-        motion = to_motion(self._face_spec, _eased(self._face_spec, state.past[-1:], chunk))
+        motion = to_motion(self._face_spec, chunk)
         body = self._next_body(state, motion)
         chunks.append(motion)
         past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
@@ -239,12 +235,6 @@ class MotionStage:
         chunk, body = generate_body(spec, *networks, state.body, sound, motion, state.manner.gestures, luck, self._body_schedule)
         put_into(motion, chunk)
         return body
-
-
-def _eased(spec: FaceSpec, before: Array, chunk: Array) -> Array:
-    """The model's frames (chunk, values) as they are shown; before: (1, values), the one before them."""
-    late = np.concatenate([before, chunk[:-1]])
-    return np.where(spec.mouth, chunk + np.float32(MOUTH_EASE) * (late - chunk), chunk)
 
 
 def _joined(chunks: list[Array]) -> Array:
