@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from visavis.export.motion import write_json
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_ROTATION
+from visavis.motion.stage import MotionConfig
 from visavis.motion.style_clip import StyleScale, measure_style
 from visavis.motion.styles import STYLE_VALUES, Manner
 from visavis.runtime.motion import STYLE_FACT, load_motion_stage
@@ -39,11 +40,15 @@ def measure_scale(
     held_out = [u for u in read_corpus(corpus, "val", with_motion=True) if HEARD[0] < len(u.samples) / SAMPLE_RATE < HEARD[1]][:items]
     if not held_out:
         raise FileNotFoundError(f"{corpus} has no held-out utterance of {HEARD[0]:g} to {HEARD[1]:g} s: make more with `visavis data`")
-    stage = load_motion_stage(weights, body=False)
+    # Each with a seed of its own: how far a head wanders in a few seconds is chance.
+    stages = [load_motion_stage(weights, MotionConfig(seed), body=False) for seed in range(len(held_out))]
 
     def speak(style: Array) -> tuple[Array, float]:
         manner = Manner(tuple(float(value) for value in style))
-        motions = [stage.step(u.samples, stage.with_manner(stage.initial_state(), manner), final=True)[0] for u in held_out]
+        motions = [
+            stage.step(u.samples, stage.with_manner(stage.initial_state(), manner), final=True)[0]
+            for u, stage in zip(held_out, stages, strict=True)
+        ]
         advance(1)
         measures = np.mean([measure_style(motion[:, FACE], motion[:, HEAD_ROTATION]) for motion in motions], axis=0)
         return measures, float(np.mean([motion[:, MOUTH_FROWN].mean() for motion in motions]))
