@@ -48,6 +48,15 @@ rounded lips."""
 ARC = (2.2, 0.68)
 """Powers of that arc: fuller than a parabola, without the steep ends of an ellipse."""
 
+PURSED, PURSED_WIDE = 0.52, 0.86
+"""Rounded lips shut from the corners inwards, as a purse does: how much of their width stays open where the gap is small, and where it is
+``PURSED_GAP`` eye distances and more."""
+PURSED_GAP = 0.30
+PURSES = 0.75
+"""Sum of mouthPucker and mouthFunnel at which they do so wholly."""
+PURSED_LESS = 0.18
+"""How much of the gap that takes."""
+
 SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35
 """Eye distances by which the corners of a mouth at rest may be above its middle without being a smile; the most of mouthSmile that is taken
 from a face that smiles at rest while its jaw drops; and jawOpen at which all of that is taken."""
@@ -123,6 +132,8 @@ class Poser:
             rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
             first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
             self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
+            if rounded > 0.0:
+                gap = self._purse(points, _smoothstep(rounded / PURSES))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -241,6 +252,24 @@ class Poser:
         down = np.float32(share) * (line + depth / max(arc[middle], np.float32(0.5)) * arc - lower[:, 1])
         fraction, column = self._lip_fraction, self._lip_column
         points[lips.vertices, 1] += self._under[:, 0] * (down[column] * (1 - fraction) + down[column + 1] * fraction)
+
+    def _purse(self, points: NDArray[np.float32], share: float) -> float:
+        """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share: 0..1. Returns the gap in eye
+        distances."""
+        lips = self._rig.lips
+        upper, lower = points[lips.upper], points[lips.lower]
+        apart = lower[:, 1] - upper[:, 1]
+        widest = float(apart.max())
+        if widest <= 0.0:
+            return widest / float(self._eye_distance)
+        across = (upper[:, 0] + lower[:, 0] - upper[0, 0] - upper[-1, 0]) / (upper[-1, 0] - upper[0, 0])
+        narrow = PURSED + (PURSED_WIDE - PURSED) * min(widest / (PURSED_GAP * float(self._eye_distance)), 1.0)
+        open_half = np.float32(1.0 - share * (1.0 - narrow))
+        oval = np.maximum(1 - np.abs(across / open_half) ** ARC[0], 0) ** np.float32(ARC[1])
+        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * share)) * oval - apart)
+        fraction, column = self._lip_fraction, self._lip_column
+        points[lips.vertices, 1] += lips.share * (change[column] * (1 - fraction) + change[column + 1] * fraction)
+        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
 
     def _bite(self, points: NDArray[np.float32], bite: float) -> float:
         """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""

@@ -131,7 +131,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
-    shape_stack = round_lips(shape_stack, sheet, float(vertices[sheet.lips_upper, 2].mean()) / camera.focal)
+    shape_stack = round_lips(shape_stack, sheet, pixels, lips, float(vertices[sheet.lips_upper, 2].mean()) / camera.focal)
     shape_stack = round_opening(shape_stack, sheet, pixels, lips)
     shape_stack = calibrate_jaw(shape_stack, vertices, sheet, eye_distance, camera)
     rest = rest_expression(fitted.expression, lips, eye_distance)
