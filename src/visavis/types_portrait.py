@@ -252,7 +252,7 @@ class PortraitRig:
     plate: uint8 (768, 512, 3) RGB, the background without the person. plate_detail: uint8 (1536, 1024, 3), the same at twice the size, or
     (0, 0, 3) where the photo has no more detail; the texture "person_detail", which is there then, takes the place of "person" where the
     picture is drawn larger.
-    fold_origins: int32 (6, 2), for the textures and triangles "fold_..." in the order of ``portrait.folds.FOLDS``: the texel of the
+    fold_origins: int32 (7, 2), for the textures and triangles "fold_..." in the order of ``portrait.folds.FOLDS``: the texel of the
     person's texture at which each begins; the triangles are the person's.
     head_frame: pixels (left, top, side), a square around head and neck, inside the picture.
     keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.

@@ -220,7 +220,7 @@ def mouth_light(gap: float, motion: NDArray[np.float32], bite: float, tip: float
     that is at the teeth."""
     share = min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - (0.9 - 0.4 * share) * rounded), 0.9 * bite, 0.6 * tip)
+    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - (0.9 - 0.4 * share) * rounded), 0.80 * bite, 0.6 * tip)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float, share: float = 1.0) -> NDArray[np.float32]:

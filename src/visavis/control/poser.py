@@ -28,8 +28,11 @@ GLINT_FOLLOWS = 0.45
 """How far a highlight goes for what the pupil goes: it mirrors in the cornea, whose own centre lies half as far from the eyeball's as the
 pupil does, and the light stays where it is."""
 
-BITE_COVERS, BITE_SHOWS = 0.030, 0.065
-"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
+BITE_COVERS, BITE_SHOWS = 0.004, 0.056
+"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances: the middle
+ones rest on it, those beside them are shorter."""
+BITTEN, BITTEN_ARC = 0.70, 0.75
+"""How much of the mouth's width the lips are apart there, and the power of the arcs between which they are."""
 
 BROAD_SMILE = {"mouthSmile": 0.96, "mouthUpperUp": 0.79, "mouthStretch": 0.15}
 """What MediaPipe sees in the broad smiles that ``PortraitRig.smile`` was measured on: so far the shapes of the rig go by themselves."""
@@ -54,8 +57,8 @@ PURSED, PURSED_WIDE = 0.52, 0.86
 PURSED_GAP = 0.30
 PURSES = 0.75
 """Sum of mouthPucker and mouthFunnel at which they do so wholly."""
-PURSED_LESS = 0.18
-"""How much of the gap that takes."""
+PURSED_LESS = 0.20
+"""How much of a small gap that takes; of one of ``PURSED_GAP`` nothing."""
 
 SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35
 """Eye distances by which the corners of a mouth at rest may be above its middle without being a smile; the most of mouthSmile that is taken
@@ -98,7 +101,7 @@ class Poser:
         teeth = np.unique(rig.triangles["teeth_upper"])
         self._incisors = teeth[len(teeth) * 2 // 3 :]  # the last of three rows of vertices is the edge
         across = np.linspace(-1, 1, len(lips.upper), dtype=np.float32)
-        self._bite_share = (1 - np.abs(across) ** np.float32(2.6)).astype(np.float32)
+        self._bite_arc = (np.maximum(1 - (across / np.float32(BITTEN)) ** 2, 0) ** np.float32(BITTEN_ARC)).astype(np.float32)
         bound = rig.lining_reach != 0
         self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
@@ -263,10 +266,11 @@ class Poser:
         if widest <= 0.0:
             return widest / float(self._eye_distance)
         across = (upper[:, 0] + lower[:, 0] - upper[0, 0] - upper[-1, 0]) / (upper[-1, 0] - upper[0, 0])
-        narrow = PURSED + (PURSED_WIDE - PURSED) * min(widest / (PURSED_GAP * float(self._eye_distance)), 1.0)
+        wide = min(widest / (PURSED_GAP * float(self._eye_distance)), 1.0)
+        narrow = PURSED + (PURSED_WIDE - PURSED) * wide
         open_half = np.float32(1.0 - share * (1.0 - narrow))
         oval = np.maximum(1 - np.abs(across / open_half) ** ARC[0], 0) ** np.float32(ARC[1])
-        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * share)) * oval - apart)
+        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * share * (1.0 - wide))) * oval - apart)
         fraction, column = self._lip_fraction, self._lip_column
         points[lips.vertices, 1] += lips.share * (change[column] * (1 - fraction) + change[column + 1] * fraction)
         return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
@@ -279,10 +283,10 @@ class Poser:
         seen = teeth[:, :2] * (near / teeth[:, 2:])  # where they are seen at the depth of the lips
         order = np.argsort(seen[:, 0])
         edge = np.interp(upper[:, 0], seen[order, 0], seen[order, 1]).astype(np.float32) - np.float32(BITE_COVERS) * self._eye_distance
-        share = np.float32(bite) * self._bite_share
-        shown = np.float32(BITE_SHOWS) * self._eye_distance * self._bite_share
-        down = share * (edge - lower[:, 1])
-        up = share * (edge - shown - upper[:, 1])
+        # Beside that the lower lip goes up to the upper one, and they are shut.
+        arc, share = self._bite_arc, np.float32(bite)
+        down = share * (arc * edge + (1 - arc) * upper[:, 1] - lower[:, 1])
+        up = share * arc * (edge - np.float32(BITE_SHOWS) * self._eye_distance - upper[:, 1])
         fraction, column = self._lip_fraction, self._lip_column
         for strength, change in ((self._above, up), (self._under, down)):
             points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)

@@ -13,7 +13,7 @@ from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_ROWS, Camera, EyeRig, 
 
 LINING_ROWS, LID_ROWS = 7, 9
 
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.26
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.100, 0.035, -0.26
 """Where the edges of the incisors and the back of the tongue are below the line of the shut lips, in mouth widths. The upper incisors
 overlap the lower ones."""
 

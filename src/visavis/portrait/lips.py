@@ -27,6 +27,9 @@ BUNCHED = {"mouthPucker": 0.036, "mouthFunnel": 0.020}
 FULLEST = 0.15
 """Distance from the line between the lips at which that is most: the outer edge of the red."""
 
+ROLLED = 0.075
+"""How much thinner the lower lip gets at mouthRollLower 1, in mouth widths: what rolls in is not seen any more."""
+
 FUNNEL_LIFT = 0.05
 """How far mouthFunnel at 1 may lift the upper lip, in mouth widths."""
 
@@ -62,6 +65,7 @@ def round_lips(
         # Near the lips one even draw takes the place of the mesh's own.
         change = near * (middle - along) - narrowing / 2 * width * metres * drawn_in
         shape[:, :2] += change[:, None] * axis + (BUNCHED[name] * width * metres * fuller)[:, None] * down
+    shapes[ARKIT_INDEX["mouthRollLower"], : len(pixels), :2] -= (ROLLED * width * metres * np.maximum(fuller, 0))[:, None] * down
     funnel = ARKIT_INDEX["mouthFunnel"]
     inner = slice(contours.MOUTH_COLUMNS // 4, -contours.MOUTH_COLUMNS // 4)
     lift = -float(shapes[funnel, sheet.lips_upper[inner], 1].min())
