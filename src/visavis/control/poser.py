@@ -28,7 +28,7 @@ GLINT_FOLLOWS = 0.45
 """How far a highlight goes for what the pupil goes: it mirrors in the cornea, whose own centre lies half as far from the eyeball's as the
 pupil does, and the light stays where it is."""
 
-BITE_COVERS, BITE_SHOWS = 0.004, 0.056
+BITE_COVERS, BITE_SHOWS = 0.012, 0.056
 """In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances: the middle
 ones rest on it, those beside them are shorter."""
 BITTEN, BITTEN_ARC = 0.70, 0.75
@@ -57,7 +57,7 @@ PURSED, PURSED_WIDE = 0.52, 0.86
 PURSED_GAP = 0.30
 PURSES = 0.75
 """Sum of mouthPucker and mouthFunnel at which they do so wholly."""
-PURSED_LESS = 0.20
+PURSED_LESS = 0.05
 """How much of a small gap that takes; of one of ``PURSED_GAP`` nothing."""
 
 SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35

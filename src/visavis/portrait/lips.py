@@ -14,7 +14,7 @@ JAW_OPENING = 0.42
 UPPER_SHARE = 0.4
 """How much of a closing the upper lip does; the lower one, with the jaw under it, does the rest."""
 
-NARROWING = {"mouthPucker": 0.40, "mouthFunnel": 0.17}
+NARROWING = {"mouthPucker": 0.42, "mouthFunnel": 0.17}
 """How much narrower the mouth gets at 1 of each, in mouth widths: the OO of speech, which has .6 of the one and .2 of the other, is 70 to 75
 % of the width at rest, a whistle 60 %."""
 
@@ -32,6 +32,10 @@ ROLLED = 0.075
 
 FUNNEL_LIFT = 0.05
 """How far mouthFunnel at 1 may lift the upper lip, in mouth widths."""
+
+STAYS = 1.5
+"""How much of what the fitted mesh lowers the middle of the upper lip with the jaw is taken back: more than all of it, since lips that part
+widely bare the upper teeth a little."""
 
 _SIX_TENTHS = 0.6
 
@@ -76,8 +80,8 @@ def round_lips(
 def round_opening(
     shapes: NDArray[np.float64], sheet: Sheet, pixels: NDArray[np.float64], lips: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Let jawOpen lower the rim of the lower lip along a round arc: the fitted mesh has too few vertices there and would open to a
-    point."""
+    """Let jawOpen lower the rim of the lower lip along a round arc, where the fitted mesh has too few vertices and would open to a point,
+    and leave the upper lip where it is, which the mesh lowers as well."""
     jaw = ARKIT_INDEX["jawOpen"]
     columns = len(sheet.lips_lower)
     across = np.linspace(-1, 1, columns)
@@ -97,6 +101,12 @@ def round_opening(
     moved = np.stack([np.interp(column, index, change[:, c]) for c in range(3)], -1) * strength[:, None]
     shapes = shapes.copy()
     shapes[jaw, : len(pixels)] += moved
+    middle = sheet.lips_upper[columns // 4 : -columns // 4]
+    over = np.maximum(contours.height_on(lips[0], x) - pixels[:, 1], 0) / (0.30 * width)
+    aside = np.abs(2 * column / (columns - 1) - 1)
+    aside[sheet.lips_upper] = np.abs(across)
+    kept = np.where(sheet.below, 0.0, np.exp(-(over**2)) * (1 - aside**2) ** 2)
+    shapes[jaw, : len(pixels), 1] -= STAYS * max(float(shapes[jaw, middle, 1].min()), 0.0) * kept
     return shapes
 
 
