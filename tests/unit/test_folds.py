@@ -19,6 +19,7 @@ EXPRESSIONS = {
     "eye_left": ("cheekSquint", "eyeSquint"),
     "forehead": ("browInnerUp", "browOuterUp"),
     "frown": ("browDown",),
+    "purse": ("mouthPucker",),
 }
 
 
@@ -50,8 +51,9 @@ def test_an_expression_shades_its_folds_softly(portrait: PortraitRig, fold: str)
     flat[FIRST_FOLD:] = 0
     change = (video.draw(frame.vertices, frame.shading).astype(float) - video.draw(frame.vertices, flat)).mean(-1)
     shade = change[np.abs(change) > 1]
+    lightest = 45 if fold == "purse" else 30  # where lips are rounded the dark line beyond their corners goes
     assert len(shade) > 0.02 * portrait.eye_distance**2, "nothing of it is seen"
-    assert -70 < shade.min() < -6 and shade.max() < 30, "too strong or too weak"
+    assert -70 < shade.min() < -6 and shade.max() < lightest, "too strong or too weak"
     steps = max(np.abs(np.diff(change, axis=axis)).max() for axis in (0, 1))
     assert steps < 25, "a hard line"
     keypoints = dict(zip(portrait.keypoint_names, frame.keypoints, strict=False))

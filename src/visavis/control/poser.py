@@ -29,8 +29,8 @@ GLINT_FOLLOWS = 0.45
 pupil does, and the light stays where it is."""
 
 BITE_COVERS, BITE_SHOWS = 0.012, 0.056
-"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances: the middle
-ones rest on it, those beside them are shorter."""
+"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances: the
+middle ones rest on it, those beside them are shorter."""
 BITTEN, BITTEN_ARC = 0.70, 0.75
 """How much of the mouth's width the lips are apart there, and the power of the arcs between which they are."""
 
@@ -57,8 +57,8 @@ PURSED, PURSED_WIDE = 0.52, 0.86
 PURSED_GAP = 0.30
 PURSES = 0.75
 """Sum of mouthPucker and mouthFunnel at which they do so wholly."""
-PURSED_LESS = 0.05
-"""How much of a small gap that takes; of one of ``PURSED_GAP`` nothing."""
+PURSED_LESS, PURSED_FROM = 0.25, 0.65
+"""How much of a small gap a whistle takes, of one of ``PURSED_GAP`` nothing; and the sum of both from which on it does."""
 
 SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35
 """Eye distances by which the corners of a mouth at rest may be above its middle without being a smile; the most of mouthSmile that is taken
@@ -136,7 +136,7 @@ class Poser:
             first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
             self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
             if rounded > 0.0:
-                gap = self._purse(points, _smoothstep(rounded / PURSES))
+                gap = self._purse(points, _smoothstep(rounded / PURSES), _smoothstep((rounded - PURSED_FROM) / (1 - PURSED_FROM)))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -256,9 +256,9 @@ class Poser:
         fraction, column = self._lip_fraction, self._lip_column
         points[lips.vertices, 1] += self._under[:, 0] * (down[column] * (1 - fraction) + down[column + 1] * fraction)
 
-    def _purse(self, points: NDArray[np.float32], share: float) -> float:
-        """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share: 0..1. Returns the gap in eye
-        distances."""
+    def _purse(self, points: NDArray[np.float32], share: float, tight: float) -> float:
+        """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share, tight: 0..1, how much
+        they do so and how much flatter it gets. Returns the gap in eye distances."""
         lips = self._rig.lips
         upper, lower = points[lips.upper], points[lips.lower]
         apart = lower[:, 1] - upper[:, 1]
@@ -270,7 +270,7 @@ class Poser:
         narrow = PURSED + (PURSED_WIDE - PURSED) * wide
         open_half = np.float32(1.0 - share * (1.0 - narrow))
         oval = np.maximum(1 - np.abs(across / open_half) ** ARC[0], 0) ** np.float32(ARC[1])
-        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * share * (1.0 - wide))) * oval - apart)
+        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * tight * (1.0 - wide))) * oval - apart)
         fraction, column = self._lip_fraction, self._lip_column
         points[lips.vertices, 1] += lips.share * (change[column] * (1 - fraction) + change[column + 1] * fraction)
         return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)

@@ -21,8 +21,8 @@ BITE = (0.10, 0.36)
 B and M, which roll both lips in, it is not."""
 
 ROUNDS_SOON = 0.4
-"""mouthPucker p narrows the mouth like (1 + this) p - this p^2: lips are soon round. The OO of speech, which has .4 to .5, is narrow already,
-and a whistle hardly narrower."""
+"""mouthPucker p narrows the mouth like (1 + this) p - this p^2: lips are soon round. The OO of speech, which has .4 to .5, is narrow
+already, and a whistle hardly narrower."""
 
 PARTED = 0.07
 """jawOpen, less what mouthClose takes back, at which lips are surely meant to be apart."""

@@ -149,7 +149,8 @@ def _without_corners(
 ) -> Fold:
     """The same, with the lines that go on beyond the corners of the mouth covered: of lips drawn together they would be whiskers."""
     height, width = fold.texture.shape[:2]
-    x, y = np.meshgrid(np.arange(width) / scale + fold.origin[0] / scale - margin, np.arange(height) / scale + fold.origin[1] / scale - margin)
+    left, top = fold.origin / scale - margin
+    x, y = np.meshgrid(np.arange(width) / scale + left, np.arange(height) / scale + top)
     texture = fold.texture.astype(np.float32)
     mouth = float(np.linalg.norm(landmarks[_CORNERS[1][1]] - landmarks[_CORNERS[0][1]]))
     for inner, outer in _CORNERS:
@@ -189,7 +190,15 @@ def _skin_of(image: NDArray[np.uint8], landmarks: NDArray[np.float64], eyes: flo
     return skin, FAINT + (DEEP - FAINT) * coarse
 
 
-def _draw(strokes: list[Stroke], image: NDArray[np.uint8], skin: NDArray[np.float32], depth: float, margin: int, scale: int, beside: float = 0.0) -> Fold:
+def _draw(
+    strokes: list[Stroke],
+    image: NDArray[np.uint8],
+    skin: NDArray[np.float32],
+    depth: float,
+    margin: int,
+    scale: int,
+    beside: float = 0.0,
+) -> Fold:
     """beside: pixels that the texture reaches beyond the strokes, if they do not reach further themselves."""
     every = np.concatenate([stroke.points for stroke in strokes])
     most = max(beside, *(3.2 * max(stroke.width, stroke.reach if stroke.bulge or stroke.shade else 0.0) for stroke in strokes))
