@@ -117,6 +117,7 @@ class Poser:
         self._broad = self._broad_smile()
         self._smile_at_rest = self._resting_smile()
         self._smiles_at_rest = bool(self._smile_at_rest.any())
+        self._narrows = bool(rig.narrows.any())
         self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -126,6 +127,8 @@ class Poser:
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         self._drop_smile(points, pose.face)
+        if seal and self._narrows:
+            points[rig.shape_vertices, 0] += np.float32(1.0 - max(pose.face.broad)) * rig.narrows
         gap = self._meet_lips(points, seal)
         if seal and max(pose.face.broad) > 0.0:
             right, left = pose.face.broad

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX
 from visavis.portrait import contours, eyes, mouth
-from visavis.portrait.lips import UPPER_SHARE
+from visavis.portrait.lips import UPPER_SHARE, WIDEST_AT_REST
 from visavis.portrait.seen_face import SeenFace, unproject
 from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_ROWS, Camera, EyeRig, LipSeam, RigMesh
 
@@ -25,9 +25,6 @@ JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.70, "tongue_tip": 0.83}
 
 HINGE = 0.22
 """How much less than its middle the end of the lower row goes down."""
-
-WIDEST_AT_REST = 0.80
-"""Mouth widths at rest above so many eye distances are those of a smile, and say nothing about teeth."""
 
 SHADOW = 0.060
 """How far the shadow of the upper lip reaches into an open mouth, in eye distances."""

@@ -11,6 +11,9 @@ from visavis.types_portrait import Camera, LipSeam
 JAW_OPENING = 0.42
 """Gap between the inner lips, in distances between the pupils, at jawOpen 0.6: what real wide vowels reach."""
 
+WIDEST_AT_REST = 0.80
+"""Mouth widths at rest above so many eye distances are those of a smile, and say nothing about teeth or about how far lips round."""
+
 UPPER_SHARE = 0.4
 """How much of a closing the upper lip does; the lower one, with the jaw under it, does the rest."""
 
@@ -46,9 +49,10 @@ def round_lips(
     pixels: NDArray[np.float64],
     lips: tuple[NDArray[np.float64], NDArray[np.float64]],
     metres: float,
+    eye_distance: float,
 ) -> NDArray[np.float64]:
     """Pucker and funnel as people do them: the corners of the mouth are drawn in and the skin beside them follows, the lips get fuller and
-    come forward without baring the teeth. metres: of a pixel at the lips.
+    come forward without baring the teeth. metres: of a pixel at the lips. eye_distance: pixels.
 
     The fitted mesh draws the corners in too little and the red beside the middle too much, which makes a beak of the upper lip; its lips
     come forward as they should.
@@ -67,12 +71,13 @@ def round_lips(
     drawn_in = np.clip(across, -1, 1) * near
     outer = away / FULLEST
     fuller = np.where(sheet.below, 1.0, -1.0) * np.clip(1 - across**2, 0, 1) ** 0.5 * outer * np.exp(0.5 - 0.5 * outer**2)
+    unsmiled = min(width, WIDEST_AT_REST * eye_distance)
     for name, narrowing in NARROWING.items():
         shape = shapes[ARKIT_INDEX[name], : len(pixels)]
         along = shape[:, :2] @ axis
         middle = float(along[sheet.lips_upper[[0, -1]]].mean())
         # Near the lips one even draw takes the place of the mesh's own.
-        change = near * (middle - along) - narrowing / 2 * width * metres * drawn_in
+        change = near * (middle - along) - narrowing / 2 * unsmiled * metres * drawn_in
         shape[:, :2] += change[:, None] * axis + (BUNCHED[name] * width * metres * fuller)[:, None] * down
     shapes[ARKIT_INDEX["mouthRollLower"], : len(pixels), :2] -= (ROLLED * width * metres * np.maximum(fuller, 0))[:, None] * down
     funnel = ARKIT_INDEX["mouthFunnel"]
