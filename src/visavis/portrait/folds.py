@@ -135,8 +135,8 @@ def _creases(landmarks: NDArray[np.float64]) -> list[Stroke]:
             column = round(50 + 72 * at * (1.0 if number else -1.0))
             aside = round(50 + 78 * at * (1.0 if number else -1.0))
             ends = inner[column], inner[column] + (outer[aside] - inner[column]) * (0.80 if place % 2 else 0.62)
-            line = ends[0] + np.linspace(0.04, 1, 12)[:, None] * (ends[1] - ends[0])
-            strokes.append(Stroke(line, 0.013 * width, (0.30, 0.22, 0.26)[place % 3] * (1 - at**2), fade=(0.12, 0.6)))
+            line = ends[0] + np.linspace(0.10, 1, 12)[:, None] * (ends[1] - ends[0])
+            strokes.append(Stroke(line, 0.013 * width, (0.30, 0.22, 0.26)[place % 3] * (1 - at**2), fade=(0.35, 0.6)))
     full = (edges[2] * 0.55 + edges[3] * 0.45)[30:71]
     strokes.append(Stroke(full, 0.035 * width, -0.20, fade=(0.45, 0.45)))
     beneath = edges[3][26:75] + 0.055 * (edges[3][50] - edges[1][50]) / np.linalg.norm(edges[3][50] - edges[1][50]) * width
