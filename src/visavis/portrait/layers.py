@@ -128,7 +128,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         join(name, mouth_cards[name], mouth_shapes.get(name))
     if float((lips[1][:, 1] - lips[0][:, 1]).max()) <= SHUT_IN_PHOTO * eye_distance:
         triangles["lip_line"] = triangles["lip_line"][:0]  # the photo has its own line, which is better
-    triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
+    triangles["skin_mouth"] = _near(sorted_triangles, pixels, np.concatenate(lips), 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
     metres_per_pixel = float(vertices[sheet.lips_upper, 2].mean()) / camera.focal
