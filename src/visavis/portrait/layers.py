@@ -66,7 +66,6 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     eye_distance = float(np.linalg.norm(landmarks[468] - landmarks[473]))
     right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, landmarks[list(contours.RIGHT_BROW_LOWER)], seen, camera)
     left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, landmarks[list(contours.LEFT_BROW_LOWER)], seen, camera)
-    middle = (lips[0] + lips[1]) / 2
     light = mouth.mouth_light(
         image,
         landmarks[[50, 280, 205, 425, 101, 330]],
