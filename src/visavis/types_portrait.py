@@ -240,6 +240,7 @@ class PortraitRig:
     focal, principal: ``pixel = focal * camera[:2] / camera[2] + principal``.
     shapes: float32 (52, F, 3), camera space, displacement of ``shape_vertices`` (F,) for each ARKit shape at weight 1.
     smile: float32 (F, 3), the same: where a broad smile of a relaxed face has moved them, as measured on people; no depth.
+    narrows: float32 (F,), the same along x only: how much nearer together the corners of a mouth that smiles in the photo are at rest.
     photo_expression, rest_expression: float32 (52,), what the photo shows and what the face returns to.
     head_weight: float32 (V,), how far a vertex follows the head. breath: float32 (V, 3), camera space, metres, how it moves from breathed
     out to breathed in.
@@ -252,7 +253,7 @@ class PortraitRig:
     plate: uint8 (768, 512, 3) RGB, the background without the person. plate_detail: uint8 (1536, 1024, 3), the same at twice the size, or
     (0, 0, 3) where the photo has no more detail; the texture "person_detail", which is there then, takes the place of "person" where the
     picture is drawn larger.
-    fold_origins: int32 (6, 2), for the textures and triangles "fold_..." in the order of ``portrait.folds.FOLDS``: the texel of the
+    fold_origins: int32 (7, 2), for the textures and triangles "fold_..." in the order of ``portrait.folds.FOLDS``: the texel of the
     person's texture at which each begins; the triangles are the person's.
     head_frame: pixels (left, top, side), a square around head and neck, inside the picture.
     keypoint_names (K,), keypoint_vertices: int32 (K, 3), keypoint_weights: float32 (K, 3): named points as mixtures of three vertices.
@@ -266,6 +267,7 @@ class PortraitRig:
     shapes: NDArray[np.float32]
     shape_vertices: NDArray[np.int32]
     smile: NDArray[np.float32]
+    narrows: NDArray[np.float32]
     photo_expression: NDArray[np.float32]
     rest_expression: NDArray[np.float32]
     head_weight: NDArray[np.float32]

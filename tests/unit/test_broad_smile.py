@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from visavis.control.pose import SHADING_NAMES, ControlConfig, ControlStage
 from visavis.control.retarget import broad_smile
 from visavis.motion.layout import ARKIT_INDEX, FACE, neutral_motion
+from visavis.portrait.cache import load_portrait
+from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 from visavis.video.renderer import VideoStage
@@ -76,3 +78,23 @@ def test_a_broad_smile_shows_bright_teeth_in_the_middle_and_at_the_sides(portrai
 def test_half_a_smile_bares_the_teeth_on_its_side_only() -> None:
     right, left = broad_smile(face_of(mouthSmileLeft=0.96, mouthUpperUpLeft=0.8))
     assert right == 0 and left > 0.9
+
+
+def test_a_photo_that_smiles_speaks_with_a_mouth_as_wide_as_others(portrait: PortraitRig) -> None:
+    """And keeps the skin of its lips up to their edges however far apart they are in it."""
+    selfie = load_portrait(asset_path("openpeople") / "P010" / "assets" / "amateur_selfie.jpg")
+
+    def width(rig: PortraitRig, **weights: float) -> float:
+        right, left = posed(rig, **weights).vertices[rig.lips.upper[[0, -1]], 0] / 32
+        return float(left - right) / rig.eye_distance
+
+    places = selfie.vertices[selfie.lips.upper[[0, -1]]]
+    in_photo = float(np.ptp(places[:, 0] / places[:, 2])) * selfie.focal / selfie.eye_distance
+    assert in_photo > 0.92, "it smiles broadly"
+    assert width(selfie) < 0.90 * in_photo
+    assert width(selfie, **BROAD) > 1.15 * width(selfie), "and may smile again"
+    rounded = {"jawOpen": 0.12, "mouthPucker": 0.55, "mouthFunnel": 0.2}
+    assert width(selfie, **rounded) / width(portrait, **rounded) < 1.2
+    edges = np.concatenate([selfie.lips.upper, selfie.lips.lower])
+    around, drawn = (selfie.triangles[name] for name in ("person", "skin_mouth"))
+    assert np.isin(drawn, edges).any(1).sum() == np.isin(around, edges).any(1).sum()

@@ -23,7 +23,7 @@ from visavis.motion.layout import (
     rotation_to_6d,
 )
 from visavis.motion.steering import EMOTIONS, Steering, arrived, steer
-from visavis.types import ControlFrame, MotionChunk
+from visavis.types import VERTEX_DEPTH_M, ControlFrame, MotionChunk
 from visavis.types_portrait import PortraitRig
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0)
@@ -93,13 +93,45 @@ def test_the_jaw_opens_the_mouth_evenly(portrait: PortraitRig) -> None:
     assert np.abs(widest - weights / 0.6 * widest[-1]).max() < 0.05
 
 
+def test_the_upper_lip_stays_up_when_the_jaw_drops(portrait: PortraitRig) -> None:
+    """Or an open mouth would hide the upper teeth."""
+    middle = portrait.lips.upper[len(portrait.lips.upper) // 2]
+    height = [float(posed(portrait, motion_of(jawOpen=weight)).vertices[middle, 1]) / 32 for weight in (0.0, 0.3, 0.6)]
+    assert -0.06 * portrait.eye_distance < height[2] - height[0] < height[1] - height[0] < 0.2
+
+
 def test_the_lower_lip_of_rounded_lips_hangs_in_one_arc(portrait: PortraitRig) -> None:
-    edge = posed(portrait, motion_of(jawOpen=0.12, mouthPucker=0.75)).vertices[portrait.lips.lower, :2].astype(float) / 32
+    frame = posed(portrait, motion_of(jawOpen=0.12, mouthPucker=0.75))
+    apart = gap(portrait, frame) > 0.1 * gap(portrait, frame).max()
+    edge = frame.vertices[portrait.lips.lower[apart], :2].astype(float) / 32
     x, y = edge.T
     dents = [
         max(np.interp(x[k], x[[i, j]], y[[i, j]]) for i in range(k) for j in range(k + 1, len(x))) - y[k] for k in range(1, len(x) - 1)
     ]
     assert max(dents) < 0.005 * portrait.eye_distance  # y grows downwards: nowhere above the straight line between two others
+
+
+def test_rounded_lips_are_narrow_full_and_open_in_their_middle(portrait: PortraitRig) -> None:
+    def corners(**weights: float) -> tuple[ControlFrame, float]:
+        frame = posed(portrait, motion_of(**weights))
+        right, left = frame.vertices[portrait.lips.upper[[0, -1]], 0] / 32
+        return frame, float(left - right)
+
+    rest, width = corners()
+    oo, narrow = corners(jawOpen=0.15, mouthPucker=0.8, mouthFunnel=0.3)  # as clear as it gets
+    spoken = corners(jawOpen=0.10, mouthPucker=0.45, mouthFunnel=0.17)[1]  # as the motion model speaks it
+    weak = corners(jawOpen=0.05, mouthPucker=0.2, mouthFunnel=0.05)[1]
+    assert 0.52 < narrow / width < 0.68
+    assert 0.66 < spoken / width < 0.80
+    assert 0.83 < weak / width < 0.96
+    apart = gap(portrait, oo)
+    assert (apart > 0.3 * apart.max()).mean() < 0.62, "a small opening in the middle of the lips"
+    assert apart[:4].max() < 0.02 * portrait.eye_distance and apart[-4:].max() < 0.02 * portrait.eye_distance, "shut towards the corners"
+    # What gets narrower gets full, and comes forward by at least four millimetres.
+    outer = portrait.keypoint_names.index("outer_lip_9")
+    full = [float(frame.keypoints[outer, 1] - frame.vertices[portrait.lips.lower[16], 1] / 32) for frame in (rest, oo)]
+    assert full[1] / narrow > 1.5 * full[0] / width
+    assert (rest.vertices[portrait.lips.lower[16], 2] - oo.vertices[portrait.lips.lower[16], 2]) * VERTEX_DEPTH_M > 0.004
 
 
 def test_a_jaw_that_drops_takes_the_smile_at_rest_off_the_corners(portrait: PortraitRig) -> None:

@@ -214,6 +214,20 @@ def test_lips_bite_in_f_and_v(portrait: PortraitRig) -> None:
     assert middle[teeth, 0] / middle[teeth, 1] < 0.85 * middle[-1, 0] / middle[-1, 1]  # teeth are less red than the lip
 
 
+def test_f_and_v_show_the_incisors_in_an_arc_and_shut_lips_beside_it(portrait: PortraitRig) -> None:
+    control = ControlStage(portrait, STILL)
+
+    def gap(**weights: float) -> NDArray[np.float64]:
+        frame = control.step(MotionChunk(1, 0, motion_of(**weights)[None]), control.initial_state())[0][0]
+        return (frame.vertices[portrait.lips.lower, 1] - frame.vertices[portrait.lips.upper, 1]) / 32
+
+    bitten = gap(jawOpen=0.14, mouthRollLower=0.46, mouthUpperUp=0.21)  # as the motion model speaks it
+    across = np.linspace(-1, 1, len(bitten))
+    assert bitten[np.abs(across) > 0.8].max() < 0.25 * bitten.max()
+    assert bitten[np.abs(across) < 0.3].min() > 0.8 * bitten.max()
+    assert bitten[np.abs(across) > 0.6].max() < 0.8 * bitten.max(), "an arc, not a band"
+
+
 def test_the_tongue_lies_over_the_lower_lip_when_it_is_out(portrait: PortraitRig) -> None:
     control, video = ControlStage(portrait, STILL), VideoStage(portrait)
 

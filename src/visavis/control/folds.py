@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX
 
-FOLD_NAMES = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown")
+FOLD_NAMES = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown", "purse")
 """The textures and triangles "fold_..." of a portrait, in the order of ``PortraitRig.fold_origins``."""
 
 UNSEEN = 0.12
@@ -18,6 +18,7 @@ _SHARES: Mapping[str, Mapping[str, float]] = {
     "eye": {"cheekSquint": 0.55, "eyeSquint": 0.45, "mouthSmile": 0.25, "eyeBlink": 0.10},
     "forehead": {"browInnerUp": 0.60, "browOuterUp": 0.55},
     "frown": {"browDown": 0.95, "noseSneer": 0.15},
+    "purse": {"mouthPucker": 0.98, "mouthFunnel": 0.80},
 }
 """What makes each fold; names without a side stand for the fold's own side, or for the mean of both."""
 _BROAD = {"smile": 0.45, "eye": 0.35}

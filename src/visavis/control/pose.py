@@ -218,9 +218,10 @@ def mouth_light(gap: float, motion: NDArray[np.float32], bite: float, tip: float
     """How much light reaches teeth and tongue, 0..1: little through a small opening (gap in eye distances), less between rounded lips,
     which stand out, and hardly any through a small round opening; all of it reaches teeth that the lower lip touches, and much a tongue
     that is at the teeth."""
-    share = min(gap / 0.20, 1.0)
+    slit, wide = min(gap / 0.12, 1.0), min(gap / 0.20, 1.0)
     rounded = min(float(motion[FACE][_ROUNDING].sum()), 1.0)
-    return max((0.20 + 0.80 * share * (2 - share)) * (1.0 - (0.9 - 0.4 * share) * rounded), 0.9 * bite, 0.6 * tip)
+    light = (1.0 - 0.82 * (1.0 - slit) ** 1.3) * (1.0 - (0.9 - 0.4 * wide) * rounded)
+    return max(light, 0.88 * bite, 0.6 * tip)
 
 
 def soft_limit(rotation: NDArray[np.float32], limit: float, share: float = 1.0) -> NDArray[np.float32]:

@@ -28,8 +28,11 @@ GLINT_FOLLOWS = 0.45
 """How far a highlight goes for what the pupil goes: it mirrors in the cornea, whose own centre lies half as far from the eyeball's as the
 pupil does, and the light stays where it is."""
 
-BITE_COVERS, BITE_SHOWS = 0.030, 0.065
-"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances."""
+BITE_COVERS, BITE_SHOWS = 0.012, 0.056
+"""In F and V the lower lip covers this much of the upper incisors, and the upper lip leaves this much above it, in eye distances: the
+middle ones rest on it, those beside them are shorter."""
+BITTEN, BITTEN_ARC = 0.70, 0.75
+"""How much of the mouth's width the lips are apart there, and the power of the arcs between which they are."""
 
 BROAD_SMILE = {"mouthSmile": 0.96, "mouthUpperUp": 0.79, "mouthStretch": 0.15}
 """What MediaPipe sees in the broad smiles that ``PortraitRig.smile`` was measured on: so far the shapes of the rig go by themselves."""
@@ -47,6 +50,15 @@ rounded lips."""
 
 ARC = (2.2, 0.68)
 """Powers of that arc: fuller than a parabola, without the steep ends of an ellipse."""
+
+PURSED, PURSED_WIDE = 0.52, 0.86
+"""Rounded lips shut from the corners inwards, as a purse does: how much of their width stays open where the gap is small, and where it is
+``PURSED_GAP`` eye distances and more."""
+PURSED_GAP = 0.30
+PURSES = 0.75
+"""Sum of mouthPucker and mouthFunnel at which they do so wholly."""
+PURSED_LESS, PURSED_FROM = 0.25, 0.65
+"""How much of a small gap a whistle takes, of one of ``PURSED_GAP`` nothing; and the sum of both from which on it does."""
 
 SMILING_CORNERS, UNSMILED, JAW_UNSMILES = 0.02, 0.8, 0.35
 """Eye distances by which the corners of a mouth at rest may be above its middle without being a smile; the most of mouthSmile that is taken
@@ -89,7 +101,7 @@ class Poser:
         teeth = np.unique(rig.triangles["teeth_upper"])
         self._incisors = teeth[len(teeth) * 2 // 3 :]  # the last of three rows of vertices is the edge
         across = np.linspace(-1, 1, len(lips.upper), dtype=np.float32)
-        self._bite_share = (1 - np.abs(across) ** np.float32(2.6)).astype(np.float32)
+        self._bite_arc = (np.maximum(1 - (across / np.float32(BITTEN)) ** 2, 0) ** np.float32(BITTEN_ARC)).astype(np.float32)
         bound = rig.lining_reach != 0
         self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
@@ -105,6 +117,7 @@ class Poser:
         self._broad = self._broad_smile()
         self._smile_at_rest = self._resting_smile()
         self._smiles_at_rest = bool(self._smile_at_rest.any())
+        self._narrows = bool(rig.narrows.any())
         self._widen = np.where(np.isin(rig.mouth_lining, rig.triangles["lining"]), LINING_BEYOND * metres * outwards, 0).astype(np.float32)
 
     def pose(self, pose: Pose, seal: bool = True) -> tuple[NDArray[np.int16], float]:
@@ -114,6 +127,8 @@ class Poser:
         points = rig.vertices.copy()
         kernels.add_shapes(points, rig.shape_vertices, rig.shapes, pose.face.weights)
         self._drop_smile(points, pose.face)
+        if seal and self._narrows:
+            points[rig.shape_vertices, 0] += np.float32(1.0 - max(pose.face.broad)) * rig.narrows
         gap = self._meet_lips(points, seal)
         if seal and max(pose.face.broad) > 0.0:
             right, left = pose.face.broad
@@ -123,6 +138,8 @@ class Poser:
             rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
             first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
             self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
+            if rounded > 0.0:
+                gap = self._purse(points, _smoothstep(rounded / PURSES), _smoothstep((rounded - PURSED_FROM) / (1 - PURSED_FROM)))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -242,6 +259,25 @@ class Poser:
         fraction, column = self._lip_fraction, self._lip_column
         points[lips.vertices, 1] += self._under[:, 0] * (down[column] * (1 - fraction) + down[column + 1] * fraction)
 
+    def _purse(self, points: NDArray[np.float32], share: float, tight: float) -> float:
+        """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share, tight: 0..1, how much
+        they do so and how much flatter it gets. Returns the gap in eye distances."""
+        lips = self._rig.lips
+        upper, lower = points[lips.upper], points[lips.lower]
+        apart = lower[:, 1] - upper[:, 1]
+        widest = float(apart.max())
+        if widest <= 0.0:
+            return widest / float(self._eye_distance)
+        across = (upper[:, 0] + lower[:, 0] - upper[0, 0] - upper[-1, 0]) / (upper[-1, 0] - upper[0, 0])
+        wide = min(widest / (PURSED_GAP * float(self._eye_distance)), 1.0)
+        narrow = PURSED + (PURSED_WIDE - PURSED) * wide
+        open_half = np.float32(1.0 - share * (1.0 - narrow))
+        oval = np.maximum(1 - np.abs(across / open_half) ** ARC[0], 0) ** np.float32(ARC[1])
+        change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * tight * (1.0 - wide))) * oval - apart)
+        fraction, column = self._lip_fraction, self._lip_column
+        points[lips.vertices, 1] += lips.share * (change[column] * (1 - fraction) + change[column + 1] * fraction)
+        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+
     def _bite(self, points: NDArray[np.float32], bite: float) -> float:
         """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""
         lips = self._rig.lips
@@ -250,10 +286,10 @@ class Poser:
         seen = teeth[:, :2] * (near / teeth[:, 2:])  # where they are seen at the depth of the lips
         order = np.argsort(seen[:, 0])
         edge = np.interp(upper[:, 0], seen[order, 0], seen[order, 1]).astype(np.float32) - np.float32(BITE_COVERS) * self._eye_distance
-        share = np.float32(bite) * self._bite_share
-        shown = np.float32(BITE_SHOWS) * self._eye_distance * self._bite_share
-        down = share * (edge - lower[:, 1])
-        up = share * (edge - shown - upper[:, 1])
+        # Beside that the lower lip goes up to the upper one, and they are shut.
+        arc, share = self._bite_arc, np.float32(bite)
+        down = share * (arc * edge + (1 - arc) * upper[:, 1] - lower[:, 1])
+        up = share * arc * (edge - np.float32(BITE_SHOWS) * self._eye_distance - upper[:, 1])
         fraction, column = self._lip_fraction, self._lip_column
         for strength, change in ((self._above, up), (self._under, down)):
             points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)

@@ -16,9 +16,13 @@ LID_FOLLOWS_GAZE = 0.42
 LID_RISES_WITH_GAZE = 0.5
 """Weight of eyeWide at full eyeLookUp."""
 
-BITE = (0.10, 0.42)
+BITE = (0.10, 0.36)
 """mouthRollLower at which the lower lip sets out for the upper teeth and at which it is there, if the upper lip is drawn up as well. In P,
 B and M, which roll both lips in, it is not."""
+
+ROUNDS_SOON = 0.4
+"""mouthPucker p narrows the mouth like (1 + this) p - this p^2: lips are soon round. The OO of speech, which has .4 to .5, is narrow
+already, and a whistle hardly narrower."""
 
 PARTED = 0.07
 """jawOpen, less what mouthClose takes back, at which lips are surely meant to be apart."""
@@ -40,6 +44,7 @@ _JAW, _CLOSE = ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]
 _ROLL, _ROLL_UPPER = ARKIT_INDEX["mouthRollLower"], ARKIT_INDEX["mouthRollUpper"]
 _RAISE = [ARKIT_INDEX["mouthUpperUpLeft"], ARKIT_INDEX["mouthUpperUpRight"]]
 _PRESS = [ARKIT_INDEX["mouthPressLeft"], ARKIT_INDEX["mouthPressRight"]]
+_PUCKER = ARKIT_INDEX["mouthPucker"]
 _ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 _SMILE, _UPPER_UP, _STRETCH = (
     [ARKIT_INDEX[f"{name}{side}"] for side in ("Right", "Left")] for name in ("mouthSmile", "mouthUpperUp", "mouthStretch")
@@ -77,6 +82,7 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
     Motion uses up what a shape has left above its rest weight, so that a face that rests with raised brows does not raise them twice.
     """
     motion = np.clip(face, 0.0, 1.0)
+    motion[_PUCKER] *= 1.0 + ROUNDS_SOON * (1.0 - motion[_PUCKER])
     weights = rest + motion * (1.0 - rest) - photo
     weights[_LIDS_AND_GAZE] = 0.0
     # The tongue is soon where it is seen: little of it is out in any sound.

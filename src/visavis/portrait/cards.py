@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX
 from visavis.portrait import contours, eyes, mouth
-from visavis.portrait.lips import UPPER_SHARE
+from visavis.portrait.lips import UPPER_SHARE, WIDEST_AT_REST
 from visavis.portrait.seen_face import SeenFace, unproject
 from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_ROWS, Camera, EyeRig, LipSeam, RigMesh
 
 LINING_ROWS, LID_ROWS = 7, 9
 
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.115, 0.035, -0.26
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 0.112, 0.035, -0.26
 """Where the edges of the incisors and the back of the tongue are below the line of the shut lips, in mouth widths. The upper incisors
 overlap the lower ones."""
 
@@ -26,10 +26,7 @@ JAW_FOLLOWERS = {"teeth_lower": 0.83, "tongue": 0.70, "tongue_tip": 0.83}
 HINGE = 0.22
 """How much less than its middle the end of the lower row goes down."""
 
-WIDEST_AT_REST = 0.80
-"""Mouth widths at rest above so many eye distances are those of a smile, and say nothing about teeth."""
-
-SHADOW = 0.075
+SHADOW = 0.060
 """How far the shadow of the upper lip reaches into an open mouth, in eye distances."""
 
 SHADE_AT = np.linspace(0, 1, 6)

@@ -1,5 +1,5 @@
 """Folds and furrows that come with expressions, as soft shade and light over the photo's skin: beside nose and mouth in a smile, at the
-corners of the eyes when they narrow, on a forehead with raised brows, between brows that are drawn together.
+corners of the eyes when they narrow, on a forehead with raised brows, between brows that are drawn together, across rounded lips.
 
 A rig moves skin and does not fold it. Where the folds of a face lie is much the same in everybody (after the MediaPipe landmarks that they
 pass); how deep they are follows from how coarse this person's skin is. Hair, brows and beards are left out.
@@ -15,13 +15,14 @@ from scipy.spatial import cKDTree
 from visavis.portrait import contours
 from visavis.portrait.ease import smoothstep
 
-FOLDS = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown")
+FOLDS = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown", "purse")
 """Names of the folds, in the order of the numbers that say how much of each is seen."""
 
 _PUPILS = (468, 473)
 _NOSE_TO_CHIN = {"right": (129, 203, 206, 216, 212), "left": (358, 423, 426, 436, 432)}
 _OUTER_CORNER = {"right": (33, 133), "left": (263, 362)}
 _BENEATH = {"right": (111, 117, 118, 119, 120), "left": (340, 346, 347, 348, 349)}
+_CORNERS = ((78, 61), (308, 291))
 _BROW_TOPS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
 _HAIRLINE, _BETWEEN_BROWS, _ROOT_OF_NOSE = 10, 9, 168
 _CHEEKS, _FOREHEAD = (50, 280, 101, 330, 36, 266), (151, 108, 337, 69, 299)
@@ -34,6 +35,11 @@ SMOOTH_SKIN, COARSE_SKIN = 0.010, 0.045
 """Local contrast of skin (standard deviation over mean, in structures of 1/100 to 1/20 of the eyes' distance) that is very smooth and very
 coarse; folds have ``FAINT`` to ``DEEP`` times their usual depth."""
 FAINT, DEEP = 0.7, 1.25
+
+CREASES = (0.50, -0.37, -0.25, -0.14, -0.03, 0.09, 0.19, 0.31, 0.43)
+"""Where rounded lips crease, from their middle (0) to their corners (0.5): evenly enough to be lips, not so evenly as to be a pleat."""
+UNLINED = 0.80
+"""How much of the dark line that goes on beyond the corners of the mouth is covered with the skin around it while lips are rounded."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,9 @@ def folds_of(image: NDArray[np.uint8], landmarks: NDArray[np.float64], margin: i
     eyes = float(np.linalg.norm(landmarks[_PUPILS[0]] - landmarks[_PUPILS[1]]))
     axis = (landmarks[_PUPILS[1]] - landmarks[_PUPILS[0]]) / eyes
     skin, depth = _skin_of(image, landmarks, eyes)
-    return {name: _draw(strokes, image, skin, depth, margin, scale) for name, strokes in _strokes(landmarks, eyes, axis).items()}
+    folds = {name: _draw(strokes, image, skin, depth, margin, scale) for name, strokes in _strokes(landmarks, eyes, axis).items()}
+    creases = _draw(_creases(landmarks), image, np.ones_like(skin), 1.0, margin, scale, beside=0.25 * eyes)
+    return {**folds, "purse": _without_corners(creases, image, skin, landmarks, margin, scale)}
 
 
 def _strokes(landmarks: NDArray[np.float64], eyes: float, axis: NDArray[np.float64]) -> dict[str, list[Stroke]]:
@@ -114,6 +122,54 @@ def _strokes(landmarks: NDArray[np.float64], eyes: float, axis: NDArray[np.float
     return strokes
 
 
+def _creases(landmarks: NDArray[np.float64]) -> list[Stroke]:
+    """What rounding does to lips: short creases from the inner edge outwards, light where the lower lip stands out, shade beneath it."""
+    edges = [
+        contours.smooth_curve(landmarks[list(numbers)], 101)
+        for numbers in (contours.INNER_LIP_UPPER, contours.OUTER_LIP_UPPER, contours.INNER_LIP_LOWER, contours.OUTER_LIP_LOWER)
+    ]
+    width = float(np.linalg.norm(edges[1][-1] - edges[1][0]))
+    strokes = []
+    for number, (inner, outer) in enumerate((edges[:2], edges[2:])):
+        for place, at in enumerate(CREASES):
+            column = round(50 + 72 * at * (1.0 if number else -1.0))
+            aside = round(50 + 78 * at * (1.0 if number else -1.0))
+            ends = inner[column], inner[column] + (outer[aside] - inner[column]) * (0.80 if place % 2 else 0.62)
+            line = ends[0] + np.linspace(0.10, 1, 12)[:, None] * (ends[1] - ends[0])
+            strokes.append(Stroke(line, 0.013 * width, (0.30, 0.22, 0.26)[place % 3] * (1 - at**2), fade=(0.35, 0.6)))
+    full = (edges[2] * 0.55 + edges[3] * 0.45)[30:71]
+    strokes.append(Stroke(full, 0.035 * width, -0.20, fade=(0.45, 0.45)))
+    beneath = edges[3][26:75] + 0.055 * (edges[3][50] - edges[1][50]) / np.linalg.norm(edges[3][50] - edges[1][50]) * width
+    strokes.append(Stroke(beneath, 0.040 * width, 0.20, fade=(0.4, 0.4)))
+    return strokes
+
+
+def _without_corners(
+    fold: Fold, image: NDArray[np.uint8], skin: NDArray[np.float32], landmarks: NDArray[np.float64], margin: int, scale: int
+) -> Fold:
+    """The same, with the lines that go on beyond the corners of the mouth covered: of lips drawn together they would be whiskers."""
+    height, width = fold.texture.shape[:2]
+    left, top = fold.origin / scale - margin
+    x, y = np.meshgrid(np.arange(width) / scale + left, np.arange(height) / scale + top)
+    texture = fold.texture.astype(np.float32)
+    mouth = float(np.linalg.norm(landmarks[_CORNERS[1][1]] - landmarks[_CORNERS[0][1]]))
+    for inner, outer in _CORNERS:
+        out = (landmarks[outer] - landmarks[inner]) / np.linalg.norm(landmarks[outer] - landmarks[inner])
+        along = ((x - landmarks[inner, 0]) * out[0] + (y - landmarks[inner, 1]) * out[1]) / mouth
+        across = ((y - landmarks[inner, 1]) * out[0] - (x - landmarks[inner, 0]) * out[1]) / mouth
+        share = smoothstep((along + 0.02) / 0.06) * smoothstep((0.26 - along) / 0.10) * smoothstep((0.085 - np.abs(across)) / 0.05)
+        at = x.astype(np.float32), y.astype(np.float32)
+        seen, bare = (cv2.remap(each, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32) for each in (image, skin))
+        known = (1 - share).astype(np.float32) ** 2 + 1e-4
+        reach = 0.035 * mouth * scale
+        around = cv2.GaussianBlur(seen * known[..., None], (0, 0), reach) / cv2.GaussianBlur(known, (0, 0), reach)[..., None]
+        # A beard hides that line by itself.
+        beside = (share > 0.02) & (share < 0.5)
+        cover = (UNLINED * share * smoothstep((bare[beside].mean() - 0.25) / 0.30))[..., None]
+        texture = np.where(cover * 255 > texture[..., 3:], np.dstack([around, cover * 255]), texture)
+    return Fold(texture.round().clip(0, 255).astype(np.uint8), fold.origin)
+
+
 def _skin_of(image: NDArray[np.uint8], landmarks: NDArray[np.float64], eyes: float) -> tuple[NDArray[np.float32], float]:
     """What is skin, float32 (h, w) 0..1, and how deep folds are in it."""
     blurred = cv2.GaussianBlur(image, (0, 0), max(0.012 * eyes, 0.6)).astype(np.float32)
@@ -134,9 +190,18 @@ def _skin_of(image: NDArray[np.uint8], landmarks: NDArray[np.float64], eyes: flo
     return skin, FAINT + (DEEP - FAINT) * coarse
 
 
-def _draw(strokes: list[Stroke], image: NDArray[np.uint8], skin: NDArray[np.float32], depth: float, margin: int, scale: int) -> Fold:
+def _draw(
+    strokes: list[Stroke],
+    image: NDArray[np.uint8],
+    skin: NDArray[np.float32],
+    depth: float,
+    margin: int,
+    scale: int,
+    beside: float = 0.0,
+) -> Fold:
+    """beside: pixels that the texture reaches beyond the strokes, if they do not reach further themselves."""
     every = np.concatenate([stroke.points for stroke in strokes])
-    most = max(3.2 * max(stroke.width, stroke.reach if stroke.bulge or stroke.shade else 0.0) for stroke in strokes)
+    most = max(beside, *(3.2 * max(stroke.width, stroke.reach if stroke.bulge or stroke.shade else 0.0) for stroke in strokes))
     low = np.clip(np.floor(every.min(0) - most).astype(int), 0, np.array(image.shape[1::-1]) - 3)
     high = np.clip(np.ceil(every.max(0) + most).astype(int), low + 2, np.array(image.shape[1::-1]) - 1)
     x, y = np.meshgrid(
@@ -154,9 +219,9 @@ def _draw(strokes: list[Stroke], image: NDArray[np.uint8], skin: NDArray[np.floa
         taper = smoothstep(t / stroke.fade[0]) * smoothstep((1 - t) / stroke.fade[1])
         width = max(stroke.width, NARROWEST)
         line = stroke.depth * (stroke.width / width) ** 0.5 * np.exp(-0.5 * (across / width) ** 2)
-        beside = np.exp(-0.5 * ((np.abs(across) - stroke.reach) / (0.6 * stroke.reach)) ** 2)
+        cheek = np.exp(-0.5 * ((np.abs(across) - stroke.reach) / (0.6 * stroke.reach)) ** 2)
         left = across * np.sign(stroke.bulge or 1.0) > 0
-        signed += taper * (np.where(left, abs(stroke.bulge), -abs(stroke.shade)) * beside - line)
+        signed += taper * (np.where(left, abs(stroke.bulge), -abs(stroke.shade)) * cheek - line)
     at = texels.reshape(*x.shape, 2).astype(np.float32)
     signed = (signed.reshape(x.shape) * depth).clip(-1, 1) * cv2.remap(skin, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
     edge = np.minimum.reduce([x - low[0], high[0] - x, y - low[1], high[1] - y])

@@ -23,11 +23,11 @@ from visavis.portrait.sheet_fields import (
     smooth_on_sheet,
     without_cliffs,
 )
-from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, smile_on_sheet
+from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, narrowed_at_rest, smile_on_sheet
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 5
+LAYERS_VERSION = 6
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
@@ -66,7 +66,6 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     eye_distance = float(np.linalg.norm(landmarks[468] - landmarks[473]))
     right_parts = eye_cards(image, landmarks, right_opening, contours.RIGHT_IRIS, landmarks[list(contours.RIGHT_BROW_LOWER)], seen, camera)
     left_parts = eye_cards(image, landmarks, left_opening, contours.LEFT_IRIS, landmarks[list(contours.LEFT_BROW_LOWER)], seen, camera)
-    middle = (lips[0] + lips[1]) / 2
     light = mouth.mouth_light(
         image,
         landmarks[[50, 280, 205, 425, 101, 330]],
@@ -128,10 +127,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         join(name, mouth_cards[name], mouth_shapes.get(name))
     if float((lips[1][:, 1] - lips[0][:, 1]).max()) <= SHUT_IN_PHOTO * eye_distance:
         triangles["lip_line"] = triangles["lip_line"][:0]  # the photo has its own line, which is better
-    triangles["skin_mouth"] = _near(sorted_triangles, pixels, middle, 9.0)
+    triangles["skin_mouth"] = _near(sorted_triangles, pixels, np.concatenate(lips), 9.0)
 
     vertices, shape_stack = np.concatenate(points), np.concatenate(shapes, axis=1)
-    shape_stack = round_lips(shape_stack, sheet, float(vertices[sheet.lips_upper, 2].mean()) / camera.focal)
+    metres_per_pixel = float(vertices[sheet.lips_upper, 2].mean()) / camera.focal
+    shape_stack = round_lips(shape_stack, sheet, pixels, lips, metres_per_pixel, eye_distance)
     shape_stack = round_opening(shape_stack, sheet, pixels, lips)
     shape_stack = calibrate_jaw(shape_stack, vertices, sheet, eye_distance, camera)
     rest = rest_expression(fitted.expression, lips, eye_distance)
@@ -152,10 +152,13 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
             strip = starts[f"{name}_{side}"]
             smile[strip] = smile[upper[np.resize(column, len(strip))]]
     teeth = starts["teeth_upper"]
-    metres = eye_distance / camera.focal * float(vertices[sheet.lips_upper, 2].mean())
+    metres = eye_distance * metres_per_pixel
     smile[teeth] = bared_teeth(vertices[teeth], metres)
     for name in ("teeth_lower", "tongue", "tongue_tip"):
         smile[starts[name], 1] = chin_lowers(measured) * metres
+    sheet_rest = vertices[: len(pixels)] + np.tensordot(rest - fitted.expression, shape_stack[:, : len(pixels)], 1)
+    narrows = np.zeros(total)
+    narrows[: len(pixels)] = narrowed_at_rest(smile[: len(pixels)], vertices[: len(pixels)], sheet_rest, sheet, metres)
     moved = np.flatnonzero(np.maximum(np.abs(shape_stack).max((0, 2)), np.abs(smile).max(1)) > 2e-5).astype(np.int32)
     lining_column, lining_row, lining_reach = lining_rows(contours.MOUTH_COLUMNS)
     keypoint_names, keypoint_vertices, keypoint_weights = keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
@@ -191,6 +194,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         shapes=np.ascontiguousarray(shape_stack[:, moved], np.float32),
         shape_vertices=moved,
         smile=smile[moved].astype(np.float32),
+        narrows=narrows[moved].astype(np.float32),
         photo_expression=fitted.expression.astype(np.float32),
         rest_expression=rest.astype(np.float32),
         head_weight=np.concatenate(weights).astype(np.float32),

@@ -26,6 +26,12 @@ FADE = 0.10
 INSET = 0.02
 """On the outline of the face the move is read so many heights of the face inside of it."""
 
+WIDE, WIDENED, PARTED = 0.80, 0.70, 0.06
+"""A photo whose lips are apart by the last of these, and whose mouth is wider than the first with the smile relaxed, in eye distances,
+still has the width of that smile: so much of the excess is taken off at rest."""
+WIDENED_REACH = 0.75
+"""Mouth widths from its middle over which that fades."""
+
 _RIGHT_PUPIL, _LEFT_PUPIL, _CHIN = 468, 473, 152
 _STEP = 1e-4
 """Distances between the eyes."""
@@ -79,6 +85,22 @@ def smile_on_sheet(
         result[edge] = contours.smooth_curve(wanted[list(numbers)], contours.MOUTH_COLUMNS)
     result[sheet.lips_upper[[0, -1]]] = wanted[list(contours.INNER_LIP_UPPER)][[0, -1]]
     return result * np.exp(-((np.maximum(signed, 0) / (FADE * face_height)) ** 2))[:, None]
+
+
+def narrowed_at_rest(
+    smile: NDArray[np.float64], photo: NDArray[np.float64], rest: NDArray[np.float64], sheet: Sheet, eye_distance: float
+) -> NDArray[np.float64]:
+    """What is to be added to the x of a face whose photo smiles with parted lips, so that its mouth at rest is not as wide as in that
+    smile: (n,). Shapes take back less of a smile than smiles do. smile: how far a broad smile moves each vertex of the sheet (n, 3); photo,
+    rest: where they are (n, 3); all in metres, like eye_distance."""
+    ends = sheet.lips_upper[[0, -1]]
+    parted = float((photo[sheet.lips_lower, 1] - photo[sheet.lips_upper, 1]).max()) / eye_distance / PARTED
+    width = float(rest[ends[1], 0] - rest[ends[0], 0])
+    away = np.linalg.norm(photo[:, :2] - photo[ends, :2].mean(0), axis=1) / (WIDENED_REACH * width)
+    move = smile[:, 0] * np.exp(-(away**4))
+    widened = float(move[ends[1]] - move[ends[0]])
+    excess = WIDENED * min(max(parted, 0.0), 1.0) * max(width - WIDE * eye_distance, 0.0)
+    return -excess / max(widened, 1e-3) * move
 
 
 def chin_lowers(moves: NDArray[np.float64]) -> float:

@@ -134,6 +134,7 @@ class FaceFrame:
         # Movement counts from the face at rest: a photo that smiles keeps its folds when the smile goes, what lay under them is not known.
         calm = rig.vertices.astype(np.float32)
         calm[rig.shape_vertices] += np.tensordot(rig.rest_expression - rig.photo_expression, rig.shapes, 1).astype(np.float32)
+        calm[rig.shape_vertices, 0] += rig.narrows
         rest_middle = calm[self._rigid].mean(0)
         self._rest_rigid = calm[self._rigid] - rest_middle
         self._rest: Float = np.ascontiguousarray((calm[self._corners] * self._shares).sum(1) - rest_middle, np.float32)

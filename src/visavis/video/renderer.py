@@ -14,7 +14,7 @@ from visavis.video.refine import FaceRefiner, RefineEngines
 from visavis.video.view import FRAMINGS, picture_size, view_of
 
 LID_RIGHT, LID_LEFT, MOUTH_GAP, MOUTH_LIGHT, ARM_RIGHT, ARM_LEFT, BROAD_SMILE = range(7)
-FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown")
+FOLDS = ("fold_smile_right", "fold_smile_left", "fold_eye_right", "fold_eye_left", "fold_forehead", "fold_frown", "fold_purse")
 FIRST_FOLD = BROAD_SMILE + 1
 """Where the stage finds its numbers in ``ControlFrame.shading``."""
 
