@@ -20,6 +20,10 @@ from visavis.types import Engine, check_samples
 
 Array = NDArray[np.float32]
 
+JOIN_EASE = 0.15
+"""How far the mouth's first frame of a chunk is drawn back towards the frame before: later sound has corrected the course there, so that
+mouths would jump a seventh further from chunk to chunk than inside chunks."""
+
 
 @dataclass(frozen=True)
 class MotionConfig:
@@ -205,8 +209,10 @@ class MotionStage:
 
     def _add_chunk(self, state: MotionState, chunks: list[Array]) -> MotionState:
         chunk, noise = self._next_chunk(state)
+        shown = chunk.copy()
+        shown[0] += np.where(self._face_spec.mouth, np.float32(JOIN_EASE) * (state.past[-1] - chunk[0]), 0)
         # chunk by chunk, so that no vectorised function ever sees another shape
-        motion = to_motion(self._face_spec, chunk)
+        motion = to_motion(self._face_spec, shown)
         body = self._next_body(state, motion)
         chunks.append(motion)
         past = np.concatenate([state.past, chunk])[-self._face_spec.past :]
