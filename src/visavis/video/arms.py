@@ -31,6 +31,11 @@ def _quantile(values: NDArray[np.int16], share: float) -> float:
     return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
 
 
+def _words(grain: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """(h, w): the four bytes of a texel as one number."""
+    return np.ascontiguousarray(grain).view("<u4")[..., 0]
+
+
 class ArmDrawer:
     """Draws the arms of one portrait; knows nothing of frames before.
 
@@ -54,7 +59,8 @@ class ArmDrawer:
             upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
         self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
         self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
-        self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
+        self._skin = tuple(_words(arms.skin[side]) for side in SIDES)
+        self._weave = _words(arms.weave)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
         self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
@@ -139,7 +145,7 @@ class ArmDrawer:
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
         upper, rest, cloth = self._parts[side]
-        skin, weave = self._grain
+        skin, weave = self._skin[side], self._weave
         self._part(image, mine, self._part_corners[0], ((upper, skin),), opacity)
         if side in self._sleeve_triangles:
             raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
@@ -163,7 +169,7 @@ class ArmDrawer:
         image: NDArray[np.uint8],
         mine: NDArray[np.int16],
         corners: NDArray[np.int32],
-        parts: tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...],
+        parts: tuple[tuple[NDArray[np.int32], NDArray[np.uint32]], ...],
         opacity: float,
     ) -> None:
         """Triangles, each with its grain, in one depth buffer."""
