@@ -14,19 +14,20 @@ Array = NDArray[np.float64]
 
 FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.90), (-0.8, 0.78))
 """How far a surface looks up, and how much light it gets."""
-ASIDE, MOST_ASIDE = (0.15, 0.17, 0.19), 0.5
-"""By how much what looks to the side is darker where no arm shows it, red to blue; at most."""
+ASIDE, ASIDE_LIMITS, ALIKE = (0.12, 0.14, 0.16), (-0.1, 0.6), 0.04
+"""By how much what looks to the side is darker where no arm shows it, red to blue; at least and at most where one does; and by how much
+channels differ."""
 ACROSS = 13
 """Places across an arm at which its colour is looked at."""
 
 
 def light_towards(light: Array) -> Array:
-    """What light (3, 10) gives a surface that faces the camera and a little up, (3,)."""
+    """What light (3, 11) gives a surface that faces the camera and a little up, (3,)."""
     return np.maximum(shade(np.array([[0.0, -0.17, -0.985]]), light)[0], 0.2)
 
 
-def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequence[HangingArm]) -> tuple[Array, Array]:
-    """The photo's light as in ``ArmRig.light`` (3, 10), and the face's colour (3,) in it where it is even: from the face, and from arms,
+def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequence[HangingArm | None]) -> tuple[Array, Array]:
+    """The photo's light as in ``ArmRig.light`` (2, 3, 11), and the face's colour (3,) in it where it is even: from the face, and from arms,
     which are round."""
     face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
     camera = fitted.camera.to_camera(face)
@@ -48,7 +49,7 @@ def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequen
     colour = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR)[:, 0].astype(np.float64)
     # A face is not of one colour all over: arms and what is taken for granted count by what faces the camera.
     facing = _towards_camera(_fit(n, colour))
-    for found in arms:
+    for found in (found for found in arms if found is not None):
         rounds, seen_there = _around_arm(image, found)
         middle = np.abs(rounds[:, 0]) < 0.3
         n = np.concatenate([n, rounds])
@@ -59,10 +60,9 @@ def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequen
     colour = np.concatenate([colour, np.repeat([share * facing for _, share in FROM_ABOVE], count, 0)])
     solved = _fit(n, colour)
     tone = _towards_camera(solved)
-    light = np.concatenate([(solved / np.maximum(tone, 1.0)).T, np.reshape(ASIDE, (3, 1))], 1)
-    if arms:
-        light[:, 9] = _aside([_around_arm(image, found) for found in arms], light)
-    return light, tone
+    light = (solved / np.maximum(tone, 1.0)).T
+    asides = [np.tile(np.array(ASIDE)[:, None], 2) if found is None else _aside(*_around_arm(image, found), light) for found in arms]
+    return np.stack([np.concatenate([light, aside], 1) for aside in asides]), tone
 
 
 def _fit(normals: Array, colour: Array) -> Array:
@@ -83,22 +83,23 @@ def _towards_camera(solved: Array) -> Array:
     return np.asarray((harmonics(np.array([[0.0, 0.0, -1.0]])) @ solved)[0])
 
 
-def _aside(rounds: Sequence[tuple[Array, Array]], light: Array) -> Array:
-    """How much darker (3,) arms are beside their middle than so smooth a light has it: both sides of all of them alike, since what lies
-    beside an arm changes as it moves."""
-    fitted = []
-    for normals, colour in rounds:
-        ratio = (colour / np.maximum(harmonics(normals) @ light[:, :9].T, 0.1)).reshape(-1, ACROSS, 3)
-        across = np.median(ratio, 0)
-        darker = 1 - across / across[ACROSS // 2 - 2 : ACROSS // 2 + 3].mean(0)
-        bend = np.abs(normals[:ACROSS, 0]) ** 3
-        fitted.append((darker * bend[:, None]).sum(0) / (bend * bend).sum())
-    return np.clip(np.mean(fitted, 0), 0, MOST_ASIDE)
+def _aside(normals: Array, colour: Array, light: Array) -> Array:
+    """By which share of xx (3, 2), left and right of its middle, an arm is darker than so smooth a light (3, 9) has it: on one side is the
+    body, which throws light back."""
+    ratio = (colour / np.maximum(harmonics(normals) @ light.T, 0.1)).reshape(-1, ACROSS, 3)
+    across = np.median(ratio, 0)
+    darker = 1 - across / across[ACROSS // 2 - 2 : ACROSS // 2 + 3].mean(0)
+    x = normals[:ACROSS, 0]
+    sides = [np.where(side, x * x, 0) for side in (x < 0, x > 0)]
+    share = np.stack([(darker * bend[:, None]).sum(0) / (bend * bend).sum() for bend in sides], 1)
+    # Beyond the outline is the background, which colours what is close to it.
+    share = np.clip(share, *(share.mean(0) + np.array([[-ALIKE], [ALIKE]])))
+    return np.clip(share, *ASIDE_LIMITS)
 
 
 def _around_arm(image: NDArray[np.float32], found: HangingArm) -> tuple[Array, Array]:
     """Normals (n, 3) and colours (n, 3) across a hanging arm, as if it were a cylinder."""
-    across = np.linspace(-0.9, 0.9, ACROSS)
+    across = np.linspace(-0.85, 0.85, ACROSS)
     rows = np.arange(len(found.rows) // 8, len(found.rows), 4)
     x = (found.middle[rows, None] + across * found.width[rows, None] / 2).astype(np.float32)
     y = np.broadcast_to(found.rows[rows, None], x.shape).astype(np.float32)
@@ -108,8 +109,9 @@ def _around_arm(image: NDArray[np.float32], found: HangingArm) -> tuple[Array, A
 
 
 def shade(normals: Array, light: Array) -> Array:
-    """What light (3, 10) gives surfaces with unit normals (n, 3), (n, 3)."""
-    return np.asarray(harmonics(normals) @ light[:, :9].T * (1 - np.abs(normals[:, :1]) ** 3 * light[:, 9]))
+    """What light (3, 11) gives surfaces with unit normals (n, 3), (n, 3)."""
+    x = normals[:, :1]
+    return np.asarray(harmonics(normals) @ light[:, :9].T * (1 - x * x * np.where(x < 0, light[:, 9], light[:, 10])))
 
 
 def harmonics(normals: Array) -> Array:

@@ -39,6 +39,9 @@ STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
 """Metres over which one goes over into the other."""
+CALMER, WRIST = (0.3, 0.7), 0.03
+"""How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres of forearm over
+which it becomes that."""
 HEM = 0.015
 """Metres of arm below the sleeve's edge, which is slanted, that are not looked at."""
 LEAST_ROWS = 0.08
@@ -98,7 +101,8 @@ def lift_skin(
 
     middle = _middle_column(np.where(inside, np.abs(across), 9.0), width)
     columns = np.arange(-round(SEEN / (2 * np.pi) * width), round(SEEN / (2 * np.pi) * width) + 1)
-    known = ~np.isnan(middle) & (np.arange(height) < at[asset.hand > 0.02, 1].min())
+    wrist = float(at[asset.hand > 0.02, 1].min())
+    known = ~np.isnan(middle) & (np.arange(height) < wrist)
     rows = np.flatnonzero(known)
     if len(rows) < LEAST_ROWS * pixels:
         return None
@@ -118,7 +122,12 @@ def lift_skin(
 
     even = _level(colour[strip], across[strip], sure[strip], LEVEL * pixels)
     detail = np.clip(1 + (colour[strip] / np.maximum(even, 8) - 1) * sure[strip][..., None], *MOST)
-    return LiftedSkin(as_grain(_around(detail, rows, middle, columns, shape, pixels)), rows.astype(np.float64), tone)
+    texture = _around(detail, rows, middle, columns, shape, pixels)
+    hand = smoothstep((np.arange(height) - wrist) / (WRIST * pixels) + 1)[:, None]
+    # The palm looks to the side of negative angles.
+    palm = smoothstep(0.5 - np.sin(2 * np.pi / width * np.arange(width)))
+    calm = 1 - hand * (CALMER[0] + (CALMER[1] - CALMER[0]) * palm)
+    return LiftedSkin(as_grain(1 + (texture - 1) * calm[..., None]), rows.astype(np.float64), tone)
 
 
 def as_grain(factor: NDArray[np.floating]) -> NDArray[np.uint8]:

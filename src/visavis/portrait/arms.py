@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_light import light_of, light_towards
-from visavis.portrait.arm_skin import as_grain, lift_skin, skin_at, skin_grain, texture_shape
+from visavis.portrait.arm_skin import LiftedSkin, as_grain, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.ease import smoothstep
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
@@ -37,6 +37,12 @@ ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
+PALE = 0.85
+"""Skin darker than this share of white has palms that are paler than it."""
+ALIKE = 0.7
+"""How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
+UNDER_SLEEVE = 0.3
+"""By how much an arm is narrower where its sleeve covers it."""
 SHIFT = 0.035
 """Metres by which a hanging arm may correct where its shoulder is."""
 HALF_WIDTH = (0.110, 0.175)
@@ -59,7 +65,7 @@ def fit_arms(
         guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
         places.append(shoulder_at(fitted.alpha, guess, float(middle), pixels, sign))
         found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign))
-    light, tone = light_of(fitted, mesh, seen, [found for found in found_arms if found is not None])
+    lights, tone = light_of(fitted, mesh, seen, found_arms)
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
     shape = texture_shape(asset, SCALE * pixels)
     shoulders, leans, points, colours = [], [], [], []
@@ -86,21 +92,21 @@ def fit_arms(
             shoulders[row][1] += max(below, 0.0) / pixels
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)
-            rest = _thickened(rest, asset, thickness)
+            rest = _thickened(rest, asset, thickness, hem)
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
-            lifted = lift_skin(fitted, found, asset, placed, at, shape, SCALE * pixels, sign, light)
+            lifted = lift_skin(fitted, found, asset, placed, at, shape, SCALE * pixels, sign, lights[row])
             if lifted is not None:
                 skins[side] = lifted.texture
-            arm_tone = tone if lifted is None else np.clip(lifted.tone_at(at[:, 1]), 0.6 * tone, 1.5 * tone)
-            colour = skin_colours(asset, arm_tone, tone)
+            arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
+            colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
             colour[:, 3] = np.clip((asset.along - hem + 0.12) / 0.04, 0, 1)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
             colour = skin_colours(asset, tone, tone)
             colour[:, 3] = asset.along > BARE_FROM if patch is not None else np.clip((asset.along - 0.9) / 0.2, 0, 1)
         sleeved = np.concatenate(
-            [np.tile(np.zeros(3) if patch is None else patch / light_towards(light), (len(tube.points), 1)), tube.opacity[:, None]], 1
+            [np.tile(np.zeros(3) if patch is None else patch / light_towards(lights[row]), (len(tube.points), 1)), tube.opacity[:, None]], 1
         )
         sleeved[:, :3] *= tube.shade[:, None]
         if patch is None:
@@ -122,7 +128,7 @@ def fit_arms(
         breath=np.stack([breath_at(place) for place in shoulders]).astype(np.float32),
         colour=np.stack(colours).astype(np.float32),
         gloss=np.concatenate([_gloss(asset), np.full(len(tube.points), 0.01, np.float32)]),
-        light=np.ascontiguousarray(light, np.float32),
+        light=np.ascontiguousarray(lights, np.float32),
         upper=int(upper.sum()),
         cloth=len(asset.triangles),
         skin=skins,
@@ -174,12 +180,13 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
     upper = angle(sign * (elbow[0] - place[0]), elbow[1] - place[1]) - angle(*ELBOW_AT_REST[:2])
     lower = angle(sign * slope, 1.0) - angle(*FINGERS_AT_REST[:2])
     ratios = []
+    beside = asset.points - _on_bone(asset.points.astype(np.float64), asset, 1.0)
     for station, y in ((0.6, None), (1.0, elbow[1]), (1.35, elbow[1] + 0.35 * 0.243 * scale), (1.7, elbow[1] + 0.7 * 0.243 * scale)):
         if y is None:
             y = max(place[1] + 0.6 * (elbow[1] - place[1]), found.rows[0] + 0.025 * pixels)
         near = np.abs(found.rows - y) < 0.012 * pixels
         ring = np.abs(asset.along - station) < 0.06
-        ratios.append(float(np.median(found.width[near])) / (np.ptp(asset.points[ring, 0]) * scale) if near.any() else np.nan)
+        ratios.append(float(np.median(found.width[near])) / (np.ptp(beside[ring, 0]) * scale) if near.any() else np.nan)
     ratio = np.array(ratios)
     ratio[np.isnan(ratio)] = np.nanmean(ratio)
     hem = (found.rows[0] - place[1]) / max(elbow[1] - place[1], 1.0)
@@ -224,26 +231,41 @@ def _hanging(rest: Array, asset: ArmAsset, lean: Array, sign: float) -> Array:
     return np.asarray((share * (rest @ upper.T) + (1 - share) * (upper @ elbow + (rest - elbow) @ lower.T)) * (sign, 1, 1))
 
 
-def _thickened(points: Array, asset: ArmAsset, thickness: Array) -> Array:
-    """Points (N, 3) with the distance to their bone scaled; the hand stays as it is."""
+def _thickened(points: Array, asset: ArmAsset, thickness: Array, hem: float) -> Array:
+    """Points (N, 3) with the distance to their bone scaled; the hand stays as it is. Above the ``hem`` of its sleeve the arm is narrower,
+    so that no skin is seen beside it."""
     share = np.interp(asset.along, [0.6, 1.0, 1.35, 1.7, 2.0], [*thickness, 0.5 + 0.5 * thickness[-1]])
+    share = share * (1 - UNDER_SLEEVE * smoothstep((hem - asset.along.astype(np.float64)) / 0.15))
     hand = asset.hand
     share = share * (1 - hand) + hand
-    elbow = asset.heads[1] * SCALE
-    fore = (asset.along > 1)[:, None]
-    axis = np.where(fore, FINGERS_AT_REST, ELBOW_AT_REST / np.linalg.norm(ELBOW_AT_REST))
-    base = np.where(fore, elbow, 0.0)
-    on_bone = base + ((points - base) * axis).sum(1, keepdims=True) * axis
+    on_bone = _on_bone(points, asset, SCALE)
     return np.asarray(on_bone + (points - on_bone) * share[:, None])
 
 
+def _on_bone(points: Array, asset: ArmAsset, scale: float) -> Array:
+    """The nearest places (N, 3) on the bones of upper and lower arm, as long as the asset's times ``scale``."""
+    fore = (asset.along > 1)[:, None]
+    axis = np.where(fore, FINGERS_AT_REST, ELBOW_AT_REST / np.linalg.norm(ELBOW_AT_REST))
+    base = np.where(fore, asset.heads[1] * scale, 0.0)
+    return np.asarray(base + ((points - base) * axis).sum(1, keepdims=True) * axis)
+
+
+def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset) -> Array:
+    """Colours (N, 3) of the skin at vertices in these rows of its texture. Light fades towards the lower edge of many photos; a hand is raised
+    out of there."""
+    tone = lifted.tone_at(rows)
+    bright = tone.mean(1, keepdims=True)
+    share = ALIKE * smoothstep(asset.along.astype(np.float64) - 1)[:, None]
+    return np.asarray(tone * (float(np.median(lifted.tone.mean(1))) / bright) ** share)
+
+
 def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
-    """(N, 4): skin, nails, palm and folds in even light, opaque. Hands take after the face more than forearms do."""
+    """(N, 4): skin, nails, palm and folds in even light, opaque. arm: (N, 3) or (3,). Hands take after the face more than forearms do."""
     nail, palm, blood, shade = (asset.tint[:, TINTS.index(name), None].astype(np.float64) for name in ("nail", "palm", "blood", "shade"))
     hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(0.72 - bright, 0, 0.4) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.4) * np.array([130, 100, 85])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
@@ -260,7 +282,7 @@ def inner_side(asset: ArmAsset) -> Array:
     away = away - (away @ FINGERS_AT_REST)[:, None] * FINGERS_AT_REST
     turned = -away[:, 0] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
     below = (asset.along.astype(np.float64) - 1.05) / 0.35
-    return np.asarray(smoothstep((turned + 0.35) / 1.1) * smoothstep(below) * (1 - asset.hand))
+    return np.asarray(smoothstep((turned - 0.3) / 0.7) * smoothstep(below) * (1 - asset.hand))
 
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:

@@ -51,7 +51,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
         z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
-        edge = abs(x) * x * x
+        edge, beside = x * x, 9 if x < 0.0 else 10
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
@@ -63,7 +63,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
             share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
-            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * light[k, 9]) + shine, 0.0), 255.0)
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * light[k, beside]) + shine, 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
 

@@ -63,7 +63,8 @@ class ArmDrawer:
         self._weave = _words(arms.weave)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
-        self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
+        self._gloss = np.ascontiguousarray(arms.gloss)
+        self._light = tuple(np.ascontiguousarray(light) for light in arms.light)
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         self._lit = np.empty((count, 4), np.float32)
         self._positions = np.empty((count, 2), np.int32)
@@ -139,7 +140,7 @@ class ArmDrawer:
 
     def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
         arm_kernels.light_arm(
-            mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
+            mine, self._triangles[side], self._colour[side], self._gloss, self._light[side], self._focal, *self._principal,
             self._points, self._normals, self._lit,
         )  # fmt: skip
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
@@ -193,7 +194,7 @@ class ArmDrawer:
         body = float(self._arms.shoulders[:, 2].mean()) - 0.10
         apart = max(body - _quantile(mine[::16, 2], NEAR_SHARE) * VERTEX_DEPTH_M, 0.0)
         pixels = self._focal / body
-        light = self._arms.light[1]
+        light = self._arms.light[0, 1]
         grid = np.zeros(self._person.shape, np.float32)
         down = round((0.012 + SHADOW_DROP * apart) * pixels)
         aside = round(-float(np.clip(light[1] / max(float(light[0]), 0.1), -0.5, 0.5)) * 0.5 * apart * pixels)
