@@ -1,8 +1,8 @@
 """The skin of posed arms: what the photo shows of its own hanging arms, less their light, laid around the mesh; else noise like it.
 
 A texture is as wide as an arm is around, and as high as it is long, in pixels of the photo. It holds what the colour of the skin is
-multiplied by, so that tone and light stay with the vertices. The camera sees a third of a hanging arm well: the rest, and the hand, is noise
-with the colours, sizes and directions of what is seen.
+multiplied by, so that tone and light stay with the vertices. The camera sees a third of a hanging arm well: the rest, and the hand, is
+noise with the colours, sizes and directions of what is seen.
 """
 
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
 """Metres over which one goes over into the other."""
-CALMER, WRIST = (0.3, 0.7), 0.03
-"""How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres of forearm over
-which it becomes that."""
+CALMER, WRIST = (0.6, 0.85), 0.03
+"""How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres of forearm
+over which it becomes that."""
 HEM = 0.015
 """Metres of arm below the sleeve's edge, which is slanted, that are not looked at."""
 LEAST_ROWS = 0.08
@@ -84,19 +84,19 @@ def skin_at(asset: ArmAsset, pixels: float) -> Array:
 
 
 def lift_skin(
-    fitted: FittedPortrait, found: HangingArm, asset: ArmAsset, points: Array, at: Array, shape: tuple[int, int], pixels: float, sign: float,
-    light: Array,
+    fitted: FittedPortrait, found: HangingArm, asset: ArmAsset, points: Array, at: Array, pixels: float, sign: float, light: Array
 ) -> LiftedSkin | None:
-    """The skin of the photo's arm ``found``, over which the posed arm lies with its points (N, 3) in camera space. at: as ``skin_at``; light:
-    as in ``ArmRig``. None where too little of the arm is seen."""
-    height, width = shape
+    """The skin of the photo's arm ``found``, over which the posed arm lies with its points (N, 3) in camera space. at: as ``skin_at``;
+    light: (3, 11) as in ``ArmRig``. None where too little of the arm is seen."""
+    shape = height, width = texture_shape(asset, pixels)
     place, normal = _spread(fitted, asset, points, at, shape, sign)
     x, y = place[..., 0], place[..., 1]
     colour = cv2.remap(fitted.image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     person = cv2.remap(cv2.erode(fitted.alpha, np.ones((3, 3), np.uint8)), x, y, cv2.INTER_LINEAR)
     half = np.interp(y, found.rows, found.width) / 2
     across = (x - np.interp(y, found.rows, found.middle)) / half
-    inside = (y > found.rows[0] + HEM * pixels) & (y < min(found.rows[-1], fitted.alpha.shape[0] - 2)) & (normal[..., 2] < -0.2) & (person > 0.97)
+    below_sleeve = (y > found.rows[0] + HEM * pixels) & (y < min(found.rows[-1], fitted.alpha.shape[0] - 2))
+    inside = below_sleeve & (normal[..., 2] < -0.2) & (person > 0.97)
     sure = (np.where(inside, smoothstep((0.92 - np.abs(across)) / 0.1), 0)).astype(np.float32)
 
     middle = _middle_column(np.where(inside, np.abs(across), 9.0), width)
@@ -108,8 +108,8 @@ def lift_skin(
         return None
     rows = np.arange(rows[0], rows[-1] + 1)
     middle = np.interp(rows, np.flatnonzero(known), middle[known])
-    middle = np.round(_smooth(middle, 0.02 * pixels)).astype(int)
-    strip = rows[:, None], (middle[:, None] + columns) % width
+    centre = np.round(_smooth(middle, 0.02 * pixels)).astype(int)
+    strip = rows[:, None], (centre[:, None] + columns) % width
 
     even = np.clip(shade(normal[strip].reshape(-1, 3), light).reshape(*normal[strip].shape[:2], 3), 0.3, 2.0)
     weight = sure[strip] * (np.abs(across[strip]) < 0.5)
@@ -122,7 +122,7 @@ def lift_skin(
 
     even = _level(colour[strip], across[strip], sure[strip], LEVEL * pixels)
     detail = np.clip(1 + (colour[strip] / np.maximum(even, 8) - 1) * sure[strip][..., None], *MOST)
-    texture = _around(detail, rows, middle, columns, shape, pixels)
+    texture = _around(detail, rows, centre, columns, shape, pixels)
     hand = smoothstep((np.arange(height) - wrist) / (WRIST * pixels) + 1)[:, None]
     # The palm looks to the side of negative angles.
     palm = smoothstep(0.5 - np.sin(2 * np.pi / width * np.arange(width)))
@@ -177,7 +177,7 @@ def _level(colour: Array, across: Array, sure: Array, sigma: float) -> Array:
 
 
 def _around(
-    detail: Array, rows: NDArray[np.integer], middle: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int], pixels: float
+    detail: Array, rows: NDArray[np.intp], middle: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int], pixels: float
 ) -> Array:
     """The whole texture (h, w, 3) from what is seen, detail (rows, columns, 3) beside column ``middle`` (rows,)."""
     height, width = shape

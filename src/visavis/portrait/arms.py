@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST
+from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_light import light_of, light_towards
 from visavis.portrait.arm_skin import LiftedSkin, as_grain, lift_skin, skin_at, skin_grain, texture_shape
@@ -37,12 +36,14 @@ ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
-PALE = 0.85
+PALE = 0.92
 """Skin darker than this share of white has palms that are paler than it."""
 ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
 UNDER_SLEEVE = 0.3
 """By how much an arm is narrower where its sleeve covers it."""
+TIP = (0.030, 0.022)
+"""Metres along and across the arm over which the tip of the elbow ends."""
 SHIFT = 0.035
 """Metres by which a hanging arm may correct where its shoulder is."""
 HALF_WIDTH = (0.110, 0.175)
@@ -67,7 +68,6 @@ def fit_arms(
         found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign))
     lights, tone = light_of(fitted, mesh, seen, found_arms)
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
-    shape = texture_shape(asset, SCALE * pixels)
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
@@ -83,7 +83,7 @@ def fit_arms(
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
-        skins[side] = as_grain(np.tile(grain, (1, shape[1] // len(grain))))
+        skins[side] = as_grain(np.tile(grain, (1, texture_shape(asset, SCALE * pixels)[1] // len(grain))))
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
             # The photo's own arms stay where they are: what is posed comes in from below the picture.
@@ -95,12 +95,12 @@ def fit_arms(
             rest = _thickened(rest, asset, thickness, hem)
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
-            lifted = lift_skin(fitted, found, asset, placed, at, shape, SCALE * pixels, sign, lights[row])
+            lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
             if lifted is not None:
                 skins[side] = lifted.texture
             arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
             colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
-            colour[:, 3] = np.clip((asset.along - hem + 0.12) / 0.04, 0, 1)
+            colour[:, 3] = np.clip((asset.along - hem + 0.06) / 0.04, 0, 1)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
             colour = skin_colours(asset, tone, tone)
@@ -138,6 +138,7 @@ def fit_arms(
         bare=bare,
         arm=arm_only,
         sleeve=sleeve,
+        elbow=np.concatenate([_elbow_tip(asset), np.zeros(len(tube.points), np.float32)]),
         hand=0,
         correctives=np.zeros((0, 0), np.float32),
     )
@@ -251,8 +252,8 @@ def _on_bone(points: Array, asset: ArmAsset, scale: float) -> Array:
 
 
 def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset) -> Array:
-    """Colours (N, 3) of the skin at vertices in these rows of its texture. Light fades towards the lower edge of many photos; a hand is raised
-    out of there."""
+    """Colours (N, 3) of the skin at vertices in these rows of its texture. Light fades towards the lower edge of many photos; a hand is
+    raised out of there."""
     tone = lifted.tone_at(rows)
     bright = tone.mean(1, keepdims=True)
     share = ALIKE * smoothstep(asset.along.astype(np.float64) - 1)[:, None]
@@ -265,7 +266,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.4) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.5) * np.array([130, 100, 85])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
@@ -282,7 +283,15 @@ def inner_side(asset: ArmAsset) -> Array:
     away = away - (away @ FINGERS_AT_REST)[:, None] * FINGERS_AT_REST
     turned = -away[:, 0] / np.maximum(np.linalg.norm(away, axis=1), 1e-6)
     below = (asset.along.astype(np.float64) - 1.05) / 0.35
-    return np.asarray(smoothstep((turned - 0.3) / 0.7) * smoothstep(below) * (1 - asset.hand))
+    return np.asarray(smoothstep((turned - 0.1) / 0.8) * smoothstep(below) * (1 - asset.hand))
+
+
+def _elbow_tip(asset: ArmAsset) -> NDArray[np.float32]:
+    """(N,), 0..1: how near skin is to the tip of the elbow, behind the joint."""
+    back = (asset.points - asset.heads[1]) @ -THUMB_AT_REST
+    along = (asset.points - asset.heads[1]) @ FINGERS_AT_REST
+    aside = np.linalg.norm(asset.points - asset.heads[1] - back[:, None] * -THUMB_AT_REST - along[:, None] * FINGERS_AT_REST, axis=1)
+    return np.asarray(np.exp(-((along / TIP[0]) ** 2) - (aside / TIP[1]) ** 2) * smoothstep(back / 0.03), np.float32)
 
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
