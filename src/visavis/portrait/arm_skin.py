@@ -39,9 +39,9 @@ STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
 """Metres over which one goes over into the other."""
-CALMER, WRIST = (0.6, 0.85), 0.03
-"""How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres of forearm
-over which it becomes that."""
+CALMER, WRIST = (0.6, 0.85), 0.06
+"""How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres over
+which it becomes that."""
 HEM = 0.015
 """Metres of arm below the sleeve's edge, which is slanted, that are not looked at."""
 LEAST_ROWS = 0.08
@@ -123,7 +123,7 @@ def lift_skin(
     even = _level(colour[strip], across[strip], sure[strip], LEVEL * pixels)
     detail = np.clip(1 + (colour[strip] / np.maximum(even, 8) - 1) * sure[strip][..., None], *MOST)
     texture = _around(detail, rows, centre, columns, shape, pixels)
-    hand = smoothstep((np.arange(height) - wrist) / (WRIST * pixels) + 1)[:, None]
+    hand = smoothstep((np.arange(height) - wrist) / (WRIST * pixels))[:, None]
     # The palm looks to the side of negative angles.
     palm = smoothstep(0.5 - np.sin(2 * np.pi / width * np.arange(width)))
     calm = 1 - hand * (CALMER[0] + (CALMER[1] - CALMER[0]) * palm)

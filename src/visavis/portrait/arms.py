@@ -36,7 +36,7 @@ ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
-PALE = 0.92
+PALE = 0.88
 """Skin darker than this share of white has palms that are paler than it."""
 ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
@@ -266,7 +266,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.5) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.4) * np.array([130, 100, 85])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
@@ -296,7 +296,7 @@ def _elbow_tip(asset: ArmAsset) -> NDArray[np.float32]:
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
     nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
-    return (0.085 + 0.20 * nail - 0.02 * palm).astype(np.float32)
+    return (0.055 + 0.03 * asset.hand + 0.20 * nail - 0.02 * palm).astype(np.float32)
 
 
 @dataclass(frozen=True)
