@@ -39,7 +39,7 @@ STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
 """Metres over which one goes over into the other."""
-CALMER, WRIST = (0.6, 0.85), 0.06
+CALMER, WRIST = (0.7, 0.9), 0.06
 """How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres over
 which it becomes that."""
 HEM = 0.015

@@ -19,9 +19,9 @@ SHADOW, SHADOW_DROP = 0.34, 0.16
 """How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
 
 
-HEM_ABOVE, BELOW_HEM, FREED = 0.016, 0.03, 3.0
-"""Metres that a sleeve's patch is seen below its hem; no skin is seen above the hem, beside the sleeve, while the elbow is so far (metres)
-below it, and so many times what is lacking is seen where it is not."""
+HEM_ABOVE, BELOW_HEM, FREED = 0.030, 0.03, 3.0
+"""Metres that a sleeve's patch goes on below where its hem, which is slanted, is highest. No skin is seen above that, beside the sleeve,
+while the elbow is so far (metres) below it; of what is lacking to that, so many times as much is seen."""
 NEAR_SHARE = 0.15
 """The arm counts as being where so much of it is nearer."""
 
