@@ -1,6 +1,7 @@
 """Arms and hands on real photos: hands close and point as MANO poses say, an independent tracker sees hands, the photo's own arms make
 room, and nothing else changes. Needs `visavis assets fetch`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, neut
 from visavis.motion.skeleton import joints_of
 from visavis.portrait.arm_asset import ARM_PATH, BONES, load_arm_asset
 from visavis.portrait.cache import load_portrait
+from visavis.portrait_build.arm_refine import refined
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
 from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PortraitRig
@@ -287,3 +289,27 @@ def test_arms_of_another_rig_are_refused(portrait: PortraitRig) -> None:
     frame = posed(portrait, motion_of(GREETING, None))[0]
     with pytest.raises(ValueError, match=r"arms must be .* rows or none"):
         VideoStage(portrait).draw(frame.vertices, frame.shading, frame.arms[:-1])
+
+
+def test_a_finer_mesh_is_closed_where_the_coarse_one_was() -> None:
+    """Every inner edge has two triangles, no triangle is turned over, and the surface stays where it was."""
+    coarse = load_arm_asset()
+    finer = refined(coarse)
+    assert len(finer.triangles) > 1.5 * len(coarse.triangles)
+    assert border(finer.triangles) == border(coarse.triangles)
+    np.testing.assert_array_equal(finer.points[: len(coarse.points)], coarse.points)
+    np.testing.assert_allclose(finer.weights.sum(1), 1, atol=1e-5)
+    sizes = [enclosed(asset.points, asset.triangles) for asset in (coarse, finer)]
+    assert sizes[1] / sizes[0] == pytest.approx(1, abs=0.01)
+
+
+def border(triangles: NDArray[np.int32]) -> set[tuple[int, int]]:
+    """Edges that one triangle only has."""
+    edges = Counter(tuple(sorted((int(t[i]), int(t[(i + 1) % 3])))) for t in triangles for i in range(3))
+    assert max(edges.values()) == 2
+    return {(low, high) for (low, high), count in edges.items() if count == 1}
+
+
+def enclosed(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> float:
+    a, b, c = (points[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    return float((a * np.cross(b, c)).sum() / 6)
