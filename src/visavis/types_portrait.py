@@ -177,6 +177,7 @@ class EyeRig:
 
 
 ARM_REPLACED, ARM_FROM_BELOW, ARM_LEFT_ALONE = range(3)
+GRAIN_ONE = 160
 """What is done about an arm of the photo: it hangs, is lifted out and posed; it cannot be lifted out, and a raised hand comes in from
 below; it does something else and stays as it is."""
 
@@ -191,14 +192,17 @@ class ArmRig:
     (B, 3), where bones turn, order ``portrait.arm_asset.BONES``.
     shoulders: float32 (2, 3), camera space. lean: float32 (2, 2), radians that upper and lower arm of the photo hang away from rest in the
     picture's plane, clockwise as seen. breath: float32 (2, 3), how the shoulders move from breathed out to breathed in.
-    colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (3, 9), what even
-    light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy.
+    colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (2, 3, 11),
+    what even light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy; and
+    by which share of xx it is darker where x is negative, and where it is positive.
     upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
-    sleeves. grain: float32 (2, G, G), fine structure of skin and of cloth, about 1; grain_at: int32 (N, 2), where in it a vertex lies, in
-    1/16 of a cell.
+    sleeves. skin, by side, weave: uint8 (h, w, 4), powers of two: what the fine structure of skin and of cloth multiplies colours by (R, G
+    and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide. grain_at: int32 (N, 2), column and row of it at which a vertex
+    lies, in 1/16.
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
+    elbow: float32 (N,), 0..1, how far a vertex is the tip of the elbow, which stands out when that is bent.
     hand: first of the vertices of a hand that is not the built-in one; correctives: float32 (3 H, 135), metres that the H vertices from
     there on move for each entry of the rotations of MANO's fifteen joints less the identity, or (0, 0).
     """
@@ -217,12 +221,14 @@ class ArmRig:
     light: NDArray[np.float32]
     upper: int
     cloth: int
-    grain: NDArray[np.float32]
+    skin: dict[str, NDArray[np.uint8]]
+    weave: NDArray[np.uint8]
     grain_at: NDArray[np.int32]
     own: NDArray[np.int32]
     bare: dict[str, NDArray[np.uint8]]
     arm: dict[str, NDArray[np.uint8]]
     sleeve: dict[str, NDArray[np.uint8]]
+    elbow: NDArray[np.float32]
     hand: int
     correctives: NDArray[np.float32]
 

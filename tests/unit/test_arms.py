@@ -1,15 +1,18 @@
 """Arms and hands on real photos: hands close and point as MANO poses say, an independent tracker sees hands, the photo's own arms make
 room, and nothing else changes. Needs `visavis assets fetch`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import mediapipe
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.control.arms import ArmPoser
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.data.arms import mirrored, pose_arm
 from visavis.data.gesture_kinds import CODE, KIND_INDEX, KINDS, PLACE, REST, SHAPE, Aim
@@ -18,9 +21,10 @@ from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, neut
 from visavis.motion.skeleton import joints_of
 from visavis.portrait.arm_asset import ARM_PATH, BONES, load_arm_asset
 from visavis.portrait.cache import load_portrait
+from visavis.portrait_build.arm_refine import refined
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
-from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, PortraitRig
+from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PortraitRig
 from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
@@ -138,12 +142,64 @@ def test_an_independent_tracker_sees_the_hands(
 ) -> None:
     rig = request.getfixturevalue(who)
     for name, (right, left) in RAISED.items():
-        if who == "held_out" and name == "waist":
-            continue  # below the lower edge of this photo
+        if who == "held_out" and name in ("waist", "palm_both"):
+            continue  # the lower edge of this photo cuts these hands
         image = picture(rig, motion_of(right, left))
         found = tracker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image))
         scores = [hand[0].score for hand in found.handedness]
         assert scores and max(scores) >= CONFIDENT, f"{name}: {scores}"
+
+
+def test_a_posed_arm_has_the_skin_of_the_photos_own(portrait: PortraitRig) -> None:
+    """Laid where the photo's own arms hang, it has their tone and light, and their creases and grain in the same places."""
+    photo, laid = (drawn_at_rest(portrait, shown).astype(np.float64) for shown in (False, True))
+    assert np.abs(photo - laid).max() > 30, "the posed arms are drawn"
+    for name in ("right", "left"):
+        middle = {"right": 113, "left": 397}[name]
+        upper = np.s_[430:570, middle - 14 : middle + 15]
+        own, new = photo[upper], laid[upper]
+        assert np.abs(own - new).mean() < 9, "levels"
+        for ratio in ((0, 1), (1, 2)):
+            hue, wanted = (float(np.median(each[..., ratio[0]] / each[..., ratio[1]])) for each in (new, own))
+            assert abs(hue / wanted - 1) < 0.03, f"{name}: neither redder nor yellower"
+        fine = [each.mean(-1) - cv2.GaussianBlur(each.mean(-1), (0, 0), 4) for each in (own, new)]
+        alike = np.corrcoef(*(each[10:-10, 6:-6].ravel() for each in fine))[0, 1]
+        assert alike > 0.5, f"{name}: creases where the photo has them, correlation {alike:.2f}"
+        assert 0.5 < fine[1].std() / fine[0].std() < 1.5, "as rough as the photo"
+
+
+def drawn_at_rest(portrait: PortraitRig, shown: bool) -> NDArray[np.uint8]:
+    """Arms at rest: the photo's own, or the posed ones in their place."""
+    with pytest.MonkeyPatch.context() as patch:
+        if shown:
+            patch.setattr(ArmPoser, "_shown", lambda *_: 1.0)
+        return picture(portrait, motion_of(None, None))
+
+
+def test_skin_goes_on_around_the_arm_and_onto_the_hand(portrait: PortraitRig) -> None:
+    """The texture has no seam, and no part of it is empty or much rougher than the others."""
+    arms = portrait.arms
+    for skin in arms.skin.values():
+        factor = skin[..., :3].astype(np.float64) / GRAIN_ONE
+        assert factor.mean((0, 1)) == pytest.approx([1, 1, 1], abs=0.02)
+        across = np.abs(np.diff(factor, axis=1)).mean((0, 2))
+        seam = np.abs(factor[:, 0] - factor[:, -1]).mean()
+        assert seam < 1.5 * np.median(across)
+        used = int(arms.grain_at[: len(load_arm_asset().points), 1].max()) // 16
+        rough = np.array([part.std() for part in np.array_split(factor[:used], 6)])
+        assert rough.min() > 0.004 and rough.max() < 0.08
+    assert not np.array_equal(arms.skin["right"], arms.skin["left"])
+
+
+def test_a_bent_elbow_has_a_tip(portrait: PortraitRig) -> None:
+    """It stands out where the forearm is raised, and nothing moves where the arm hangs."""
+    poser = ArmPoser(portrait.arms, portrait.focal, portrait.principal)
+    straight, bent = (poser._corrected(1, np.broadcast_to(np.eye(3), (15, 3, 3)), bend) for bend in (0.0, 2.2))
+    np.testing.assert_array_equal(straight, portrait.arms.points[1])
+    moved = np.linalg.norm(bent - straight, axis=1)
+    assert moved.max() > 0.015
+    far = np.linalg.norm(straight - portrait.arms.heads[1], axis=1) > 0.09
+    assert moved[far].max() < 0.002
 
 
 def test_at_rest_the_photo_shows_its_own_arms(portrait: PortraitRig) -> None:
@@ -233,3 +289,27 @@ def test_arms_of_another_rig_are_refused(portrait: PortraitRig) -> None:
     frame = posed(portrait, motion_of(GREETING, None))[0]
     with pytest.raises(ValueError, match=r"arms must be .* rows or none"):
         VideoStage(portrait).draw(frame.vertices, frame.shading, frame.arms[:-1])
+
+
+def test_a_finer_mesh_is_closed_where_the_coarse_one_was() -> None:
+    """Every inner edge has two triangles, no triangle is turned over, and the surface stays where it was."""
+    coarse = load_arm_asset()
+    finer = refined(coarse)
+    assert len(finer.triangles) > 1.5 * len(coarse.triangles)
+    assert border(finer.triangles) == border(coarse.triangles)
+    np.testing.assert_array_equal(finer.points[: len(coarse.points)], coarse.points)
+    np.testing.assert_allclose(finer.weights.sum(1), 1, atol=1e-5)
+    sizes = [enclosed(asset.points, asset.triangles) for asset in (coarse, finer)]
+    assert sizes[1] / sizes[0] == pytest.approx(1, abs=0.01)
+
+
+def border(triangles: NDArray[np.int32]) -> set[tuple[int, int]]:
+    """Edges that one triangle only has."""
+    edges = Counter(tuple(sorted((int(t[i]), int(t[(i + 1) % 3])))) for t in triangles for i in range(3))
+    assert max(edges.values()) == 2
+    return {(low, high) for (low, high), count in edges.items() if count == 1}
+
+
+def enclosed(points: NDArray[np.float32], triangles: NDArray[np.int32]) -> float:
+    a, b, c = (points[triangles[:, corner]].astype(np.float64) for corner in range(3))
+    return float((a * np.cross(b, c)).sum() / 6)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from visavis.control.arm_kernel import place_fingers, rotations, skin
 from visavis.motion import skeleton
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
-from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT
+from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, THUMB_AT_REST
 from visavis.types import VERTEX_SUBPIXEL
 from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
 
@@ -43,6 +43,9 @@ RAISED_FROM, RAISED_WHOLE, BELOW = 0.15, 0.27, 0.30
 """Metres: an arm that comes in from below stays this far below until its wrist is raised by the first, and is where it belongs from the
 second on."""
 
+ELBOW_TIP, LEAST_SHARE = 0.018, 0.35
+"""Metres that the tip of an elbow stands out when it is bent as far as it goes; how little of what moves it is taken to be left."""
+
 SLEEVE_IN, SLEEVE_OUT = 0.06, 0.16
 """Radians that an upper arm moves in its sleeve in the picture's plane, towards the body and away from it."""
 
@@ -64,6 +67,7 @@ class ArmPoser:
         self._arms, self._focal, self._principal = arms, focal, principal
         self._heads = np.ascontiguousarray(arms.heads, np.float64)
         self._points = [np.ascontiguousarray(points) for points in arms.points]
+        self._tip = np.ascontiguousarray(arms.elbow[:, None] * -THUMB_AT_REST, np.float32)
         self._hand = slice(arms.hand, arms.hand + len(arms.correctives) // 3)
 
     def pose(self, motion: NDArray[np.float32], torso: Carrier) -> tuple[NDArray[np.int16], tuple[float, float]]:
@@ -89,7 +93,7 @@ class ArmPoser:
             pose = rotations(vectors)
             matrices = self._matrices(row, side, turns, pose, torso)
             skin(
-                self._corrected(row, pose), arms.bones, arms.weights, matrices, self._focal, self._principal[0], self._principal[1],
+                self._corrected(row, pose, _bend(turns, side)), arms.bones, arms.weights, matrices, self._focal, *self._principal,
                 out[row * count : (row + 1) * count],
             )  # fmt: skip
             part = out[row * count : (row + 1) * count]
@@ -126,13 +130,15 @@ class ArmPoser:
         pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3)
         return np.ascontiguousarray(pose * ((1.0, -1.0, -1.0) if side == "right" else (1.0, 1.0, 1.0)))
 
-    def _corrected(self, row: int, pose: Array) -> NDArray[np.float32]:
-        """Points (N, 3) at rest, those of a MANO hand as its correctives have them for the turns (15, 3, 3) of its joints."""
+    def _corrected(self, row: int, pose: Array, bend: float) -> NDArray[np.float32]:
+        """Points (N, 3) at rest: the tip of an elbow that is bent by ``bend`` (radians) further out, and a MANO hand as its correctives
+        have it for the turns (15, 3, 3) of its joints."""
+        # Skin that half follows either bone is drawn in by the mean of the two: what moves it out again is undone by that as well.
+        out = ELBOW_TIP * (1 - np.cos(bend)) / 2 / max(float(np.cos(bend / 2)), LEAST_SHARE)
+        points = self._points[row] + np.float32(out) * self._tip
         correctives = self._arms.correctives
-        if not len(correctives):
-            return self._points[row]
-        points = self._points[row].copy()
-        points[self._hand] += (correctives @ (pose - np.eye(3)).ravel().astype(np.float32)).reshape(-1, 3)
+        if len(correctives):
+            points[self._hand] += (correctives @ (pose - np.eye(3)).ravel().astype(np.float32)).reshape(-1, 3)
         return points
 
     def _matrices(self, row: int, side: str, turns: dict[str, Array], pose: Array, torso: Carrier) -> NDArray[np.float32]:
@@ -182,6 +188,12 @@ def _away(turns: dict[str, Array], side: str) -> float:
     fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
     forearm = turns[f"{side}_upper_arm"] @ turns[f"{side}_lower_arm"] @ fingers
     return float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
+
+
+def _bend(turns: dict[str, Array], side: str) -> float:
+    """Radians by which an elbow is bent."""
+    fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
+    return float(np.arccos(np.clip(fingers @ turns[f"{side}_lower_arm"] @ fingers, -1, 1)))
 
 
 def _ramp(value: float, begin: float, end: float) -> float:

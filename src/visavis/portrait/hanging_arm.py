@@ -18,6 +18,8 @@ HAND_SIDE = 0.04
 """Metres: skin beside face and neck that is larger than a square of this side is a hand or an arm."""
 STRIP = 8
 """Pixels of the body beside an arm that are lifted off with it."""
+OUTLINE = 9
+"""Pixels by which an arm goes on beyond what has the colour of skin, at most."""
 ALIKE = 3.6
 """Standard deviations of the face's colour within which skin is taken for skin."""
 
@@ -81,13 +83,21 @@ def find_hanging_arm(fitted: FittedPortrait, skin: NDArray[np.bool_], place: Arr
     other = cv2.erode((person & ~(cv2.dilate(core.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)).astype(np.uint8), np.ones((5, 5)))
     to_arm = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5)
     to_other = cv2.distanceTransform((other == 0).astype(np.uint8), cv2.DIST_L2, 5)
-    mine = person & (to_arm < 9) & (to_arm < to_other)
+    mine = person & (to_arm < OUTLINE) & (to_arm < to_other)
     mine = cv2.morphologyEx(mine.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    # the core ends where the arm turns away and gets dark: its outline is further out
+    solid = (mine > 0) & (fitted.alpha > 0.5)
+    for i, y in enumerate(rows):
+        run = np.flatnonzero(solid[y, : int(left[i]) + 1][::-1] == 0)
+        left[i] -= min(int(run[0]) - 1 if len(run) else int(left[i]), OUTLINE)
+        run = np.flatnonzero(solid[y, int(right[i]) :] == 0)
+        right[i] += min(int(run[0]) - 1 if len(run) else OUTLINE, OUTLINE)
+    middle, width = (left + right) / 2.0, right - left + 1.0
     # a strip of the body next to the arm has its shadow and its colour
     mine = cv2.dilate(mine, np.ones((1, 2 * STRIP + 1), np.uint8)) * person.astype(np.uint8)
     mask = cv2.GaussianBlur(mine.astype(np.float32), (0, 0), 0.8)
     # towards the background the matte itself is the edge
-    mask = np.where(cv2.dilate(mine, np.ones((7, 7), np.uint8)) * (to_other > 4) * (to_arm < 9) > 0, 1, mask).astype(np.float32)
+    mask = np.where(cv2.dilate(mine, np.ones((7, 7), np.uint8)) * (to_other > 4) * (to_arm < OUTLINE) > 0, 1, mask).astype(np.float32)
     kernel = np.ones(9) / 9
 
     def calm(values: Array) -> Array:

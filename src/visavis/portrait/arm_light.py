@@ -1,0 +1,120 @@
+"""The light of a photo, as arms need it: from the face, and from hanging arms, which are round."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.portrait.hanging_arm import HangingArm
+from visavis.portrait.seen_face import SeenFace
+from visavis.types_portrait import FittedPortrait, RigMesh
+
+Array = NDArray[np.float64]
+
+FROM_ABOVE = ((0.45, 1.05), (0.75, 1.06), (0.97, 1.03), (-0.5, 0.90), (-0.8, 0.78))
+"""How far a surface looks up, and how much light it gets."""
+ASIDE, ASIDE_LIMITS, ALIKE = (0.12, 0.14, 0.16), (-0.1, 0.6), 0.04
+"""By how much what looks to the side is darker where no arm shows it, red to blue; at least and at most where one does; and by how much
+channels differ."""
+ACROSS = 13
+"""Places across an arm at which its colour is looked at."""
+
+
+def light_towards(light: Array) -> Array:
+    """What light (3, 11) gives a surface that faces the camera and a little up, (3,)."""
+    return np.maximum(shade(np.array([[0.0, -0.17, -0.985]]), light)[0], 0.2)
+
+
+def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequence[HangingArm | None]) -> tuple[Array, Array]:
+    """The photo's light as in ``ArmRig.light`` (2, 3, 11), and the face's colour (3,) in it where it is even: from the face, and from arms,
+    which are round."""
+    face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
+    camera = fitted.camera.to_camera(face)
+    triangles = mesh.triangles_of("skin")
+    a, b, c = (camera[triangles[:, corner]] for corner in range(3))
+    flat = np.cross(b - a, c - a)
+    normal = np.zeros_like(camera)
+    for corner in range(3):
+        np.add.at(normal, triangles[:, corner], flat)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    outline = cv2.convexHull(fitted.landmarks[:468].astype(np.float32))
+    inside = np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in seen.points]) > 4
+    chosen = seen.vertices[inside]
+    n = normal[chosen]
+    if np.median(n[:, 2]) > 0:
+        n = -n
+    at = seen.points[inside].astype(np.float32)
+    image = cv2.GaussianBlur(fitted.image, (0, 0), 1.5).astype(np.float32)
+    colour = cv2.remap(image, at[:, :1], at[:, 1:], cv2.INTER_LINEAR)[:, 0].astype(np.float64)
+    # A face is not of one colour all over: arms and what is taken for granted count by what faces the camera.
+    facing = _towards_camera(_fit(n, colour))
+    for found in (found for found in arms if found is not None):
+        rounds, seen_there = _around_arm(image, found)
+        middle = np.abs(rounds[:, 0]) < 0.3
+        n = np.concatenate([n, rounds])
+        colour = np.concatenate([colour, seen_there / np.median(seen_there[middle], 0) * facing])
+    # A face says little of surfaces that look up or down: there light is taken to come from above, as it mostly does.
+    count = max(len(n) // 12, 1)
+    n = np.concatenate([n, np.repeat([[0, -y, -np.sqrt(1 - y * y)] for y, _ in FROM_ABOVE], count, 0)])
+    colour = np.concatenate([colour, np.repeat([share * facing for _, share in FROM_ABOVE], count, 0)])
+    solved = _fit(n, colour)
+    tone = _towards_camera(solved)
+    light = (solved / np.maximum(tone, 1.0)).T
+    asides = [np.tile(np.array(ASIDE)[:, None], 2) if found is None else _aside(*_around_arm(image, found), light) for found in arms]
+    return np.stack([np.concatenate([light, aside], 1) for aside in asides]), tone
+
+
+def _fit(normals: Array, colour: Array) -> Array:
+    """Coefficients (9, 3) of ``harmonics`` for colours (n, 3)."""
+    terms = harmonics(normals)
+    # Higher terms are held back: brows, lips and shine of one face are not light.
+    ridge = np.diag([0.0, *[0.02] * 3, 0.15, 0.15, 0.02, 0.15, 0.02]) * len(terms)
+    weight = np.ones(len(terms))
+    for _ in range(8):
+        weighted = terms * weight[:, None]
+        solved = np.linalg.solve(weighted.T @ terms + ridge * weight.mean(), weighted.T @ colour)
+        away = np.abs(colour - terms @ solved).mean(1)
+        weight = 1 / (1 + (away / max(1.5 * float(np.median(away)), 1.0)) ** 2)
+    return np.asarray(solved)
+
+
+def _towards_camera(solved: Array) -> Array:
+    return np.asarray((harmonics(np.array([[0.0, 0.0, -1.0]])) @ solved)[0])
+
+
+def _aside(normals: Array, colour: Array, light: Array) -> Array:
+    """By which share of xx (3, 2), left and right of its middle, an arm is darker than so smooth a light (3, 9) has it: on one side is the
+    body, which throws light back."""
+    ratio = (colour / np.maximum(harmonics(normals) @ light.T, 0.1)).reshape(-1, ACROSS, 3)
+    across = np.median(ratio, 0)
+    darker = 1 - across / across[ACROSS // 2 - 2 : ACROSS // 2 + 3].mean(0)
+    x = normals[:ACROSS, 0]
+    sides = [np.where(side, x * x, 0) for side in (x < 0, x > 0)]
+    share = np.stack([(darker * bend[:, None]).sum(0) / (bend * bend).sum() for bend in sides], 1)
+    # Beyond the outline is the background, which colours what is close to it.
+    share = np.clip(share, *(share.mean(0) + np.array([[-ALIKE], [ALIKE]])))
+    return np.clip(share, *ASIDE_LIMITS)
+
+
+def _around_arm(image: NDArray[np.float32], found: HangingArm) -> tuple[Array, Array]:
+    """Normals (n, 3) and colours (n, 3) across a hanging arm, as if it were a cylinder."""
+    across = np.linspace(-0.85, 0.85, ACROSS)
+    rows = np.arange(len(found.rows) // 8, len(found.rows), 4)
+    x = (found.middle[rows, None] + across * found.width[rows, None] / 2).astype(np.float32)
+    y = np.broadcast_to(found.rows[rows, None], x.shape).astype(np.float32)
+    colour = cv2.remap(image, x, y, cv2.INTER_LINEAR).reshape(-1, 3).astype(np.float64)
+    sideways = np.tile(across, len(rows))
+    return np.stack([sideways, np.zeros_like(sideways), -np.sqrt(1 - sideways**2)], 1), colour
+
+
+def shade(normals: Array, light: Array) -> Array:
+    """What light (3, 11) gives surfaces with unit normals (n, 3), (n, 3)."""
+    x = normals[:, :1]
+    return np.asarray(harmonics(normals) @ light[:, :9].T * (1 - x * x * np.where(x < 0, light[:, 9], light[:, 10])))
+
+
+def harmonics(normals: Array) -> Array:
+    """(n, 9) terms of ``ArmRig.light`` for unit normals (n, 3)."""
+    x, y, z = normals.T
+    return np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], 1)
