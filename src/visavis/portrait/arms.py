@@ -36,10 +36,8 @@ ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
-PALE = 0.88
+PALE = 0.84
 """Skin darker than this share of white has palms that are paler than it."""
-NEARER = 0.06
-"""By how much hands are brighter than arms: they are raised towards the light."""
 ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
 UNDER_SLEEVE = 0.3
@@ -266,7 +264,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     """(N, 4): skin, nails, palm and folds in even light, opaque. arm: (N, 3) or (3,). Hands take after the face more than forearms do."""
     nail, palm, blood, shade = (asset.tint[:, TINTS.index(name), None].astype(np.float64) for name in ("nail", "palm", "blood", "shade"))
     hand = asset.hand[:, None]
-    skin = (arm * (1 - 0.15 * hand) + face * 0.15 * hand) * (1 + NEARER * hand)
+    skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
     inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.4) * np.array([130, 100, 85])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
