@@ -14,7 +14,7 @@ from visavis.data.teacher import teach
 from visavis.evaluation.style import SPEAKERS, coefficient_likeness, score, speak
 from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion
 from visavis.motion.livelink import read_livelink, write_livelink
-from visavis.motion.stage import MotionStage
+from visavis.motion.stage import MotionConfig, MotionStage
 from visavis.motion.steering import Steering, arrived, steer
 from visavis.motion.style_clip import measure_style
 from visavis.motion.styles import Style
@@ -41,11 +41,16 @@ def taught(name: str, seconds: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", tuple(SPEAKERS))
-def test_the_model_takes_over_the_manner_of_a_clip(name: str, stage: MotionStage) -> None:
+def test_the_model_takes_over_the_manner_of_a_clip(name: str) -> None:
+    """In the mean of five performances: how far a head wanders in nine seconds is chance."""
     scale = load_style_scale()
     samples, wanted = taught(name, 9.0)
-    plain, styled = (score(speak(samples, stage, style), wanted, scale) for style in (None, scale.style_of(wanted)))
-    assert styled.manner < 0.7 * plain.manner
+    stages = [load_motion_stage(config=MotionConfig(seed), body=False) for seed in range(5)]
+    plain, styled = (
+        float(np.mean([score(speak(samples, stage, style), wanted, scale).manner for stage in stages]))
+        for style in (None, scale.style_of(wanted))
+    )
+    assert styled < 0.7 * plain
 
 
 def test_the_manner_changes_within_a_chunk_and_without_a_jump(stage: MotionStage) -> None:
