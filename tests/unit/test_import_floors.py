@@ -21,6 +21,7 @@ FLOORS = {
     "visavis.types_portrait": 0,
     "visavis.timing": 0,
     "visavis.follow": 0,
+    "visavis.ease": 0,
     "visavis.compiled": 0,
     "visavis.store": 0,
     "visavis.motion.layout": 0,

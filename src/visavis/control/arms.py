@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.arm_kernel import place_fingers, rotations, skin
+from visavis.ease import ramp
 from visavis.motion import skeleton
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, THUMB_AT_REST
@@ -104,11 +105,11 @@ class ArmPoser:
         return out, (shown[0], shown[1])
 
     def _shown(self, turns: dict[str, Array], side: str) -> float:
-        return _ramp(_away(turns, side), SHOWN_FROM, SHOWN_WHOLE)
+        return ramp(_away(turns, side), SHOWN_FROM, SHOWN_WHOLE)
 
     def _left(self, turns: dict[str, Array], side: str) -> float:
         """How far a posed arm has gone from where the photo's own hangs to where the motion has it, 0..1."""
-        return _ramp(_away(turns, side), LEAVES_FROM, LEAVES_WHOLE)
+        return ramp(_away(turns, side), LEAVES_FROM, LEAVES_WHOLE)
 
     def _into_picture(self, row: int, elbow: Array, forearm: Array) -> Array:
         """Turn (3, 3) of a left forearm about the vertical, inwards, for a hand that would leave the picture at its side."""
@@ -185,20 +186,18 @@ class ArmPoser:
 
 def _away(turns: dict[str, Array], side: str) -> float:
     """Radians between a forearm and where it hangs at rest."""
-    fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
-    forearm = turns[f"{side}_upper_arm"] @ turns[f"{side}_lower_arm"] @ fingers
-    return float(np.arccos(np.clip(forearm @ fingers, -1, 1)))
+    return _off_rest(turns[f"{side}_upper_arm"] @ turns[f"{side}_lower_arm"], side)
 
 
 def _bend(turns: dict[str, Array], side: str) -> float:
     """Radians by which an elbow is bent."""
+    return _off_rest(turns[f"{side}_lower_arm"], side)
+
+
+def _off_rest(turn: Array, side: str) -> float:
+    """Radians by which a turn (3, 3) takes straight fingers away from where they hang."""
     fingers = FINGERS_AT_REST * (1.0 if side == "left" else -1.0, 1.0, 1.0)
-    return float(np.arccos(np.clip(fingers @ turns[f"{side}_lower_arm"] @ fingers, -1, 1)))
-
-
-def _ramp(value: float, begin: float, end: float) -> float:
-    share = min(max((value - begin) / (end - begin), 0.0), 1.0)
-    return share * share * (3 - 2 * share)
+    return float(np.arccos(np.clip(turn @ fingers @ fingers, -1, 1)))
 
 
 def _soft_excess(value: float, soft: float) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
 from visavis.motion.layout import ARKIT_INDEX
 
 FOLD_NAMES = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown", "purse")
@@ -31,8 +32,7 @@ def folds_in(face: NDArray[np.float32], broad: tuple[float, float]) -> tuple[flo
     folds = []
     for weights, (right, left) in zip(_WEIGHTS, _BROAD_SHARES, strict=True):
         made = float(np.clip(face, 0, 1) @ weights) + right * broad[0] + left * broad[1]
-        share = min(max((made - UNSEEN) / (1 - UNSEEN), 0.0), 1.0)
-        folds.append(share * share * (3 - 2 * share))
+        folds.append(ramp(made, UNSEEN))
     return tuple(folds)
 
 

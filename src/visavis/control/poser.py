@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from visavis.control import kernels
 from visavis.control.retarget import FacePose, retarget_face
 from visavis.control.torso import TorsoPose
+from visavis.ease import ramp, smoothstep
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES, head_rotation_from_euler
 from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_INSIDE, TONGUE_ROWS, EyeRig, PortraitRig
 
@@ -133,13 +134,13 @@ class Poser:
         if seal and max(pose.face.broad) > 0.0:
             right, left = pose.face.broad
             points[rig.shape_vertices] += np.float32(right) * self._broad[0] + np.float32(left) * self._broad[1]
-            gap = float((points[rig.lips.lower, 1] - points[rig.lips.upper, 1]).max() / self._eye_distance)
+            gap = self._gap(points)
         if seal:
             rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
             first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
-            self._round_lower_lip(points, _smoothstep((gap - first) / (last - first)) * (1.0 - max(pose.face.broad)))
+            self._round_lower_lip(points, ramp(gap, first, last) * (1.0 - max(pose.face.broad)))
             if rounded > 0.0:
-                gap = self._purse(points, _smoothstep(rounded / PURSES), _smoothstep((rounded - PURSED_FROM) / (1 - PURSED_FROM)))
+                gap = self._purse(points, ramp(rounded / PURSES), ramp(rounded, PURSED_FROM))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
         for eye, closure, gaze in (
@@ -190,8 +191,7 @@ class Poser:
         missing[:, 2] = 0
         mouth = rig.vertices[rig.lips.upper[[0, -1]], 0]
         across = (rig.vertices[rig.shape_vertices, 0] - mouth.mean()) / (2 * HALVES * abs(float(mouth[1] - mouth[0]))) + 0.5
-        across = np.clip(across, 0, 1)[:, None]
-        left = across * across * (3 - 2 * across)
+        left = smoothstep(across)[:, None]
         return ((1 - left) * missing).astype(np.float32), (left * missing).astype(np.float32)
 
     def _resting_smile(self) -> NDArray[np.float32]:
@@ -221,7 +221,7 @@ class Poser:
     def _drop_smile(self, points: NDArray[np.float32], face: FacePose) -> None:
         """A jaw that drops draws the corners of the mouth down, where the face does not smile on purpose."""
         rig = self._rig
-        opened = _smoothstep(float(face.weights[_JAW] + rig.photo_expression[_JAW] - rig.rest_expression[_JAW]) / JAW_UNSMILES)
+        opened = ramp(float(face.weights[_JAW] + rig.photo_expression[_JAW] - rig.rest_expression[_JAW]) / JAW_UNSMILES)
         if opened <= 0.0 or not self._smiles_at_rest:
             return
         meant = (face.weights[_SMILES] + rig.photo_expression[_SMILES] - rig.rest_expression[_SMILES]) / (1 - rig.rest_expression[_SMILES])
@@ -229,18 +229,26 @@ class Poser:
 
     def _meet_lips(self, points: NDArray[np.float32], seal: bool) -> float:
         lips = self._rig.lips
-        apart = points[lips.lower] - points[lips.upper]
         if not seal:
-            return float(apart[:, 1].max() / self._eye_distance)
+            return self._gap(points)
+        apart = points[lips.lower] - points[lips.upper]
         wanted = np.maximum(apart[:, 1] - lips.rest_gap, 0)
         wanted = wanted * wanted / (wanted + self._sticking)
         # Shut lips meet in all directions, or a slit would open where one edge slides along the other.
         change = -apart * np.maximum(1 - wanted / (4 * self._sticking), 0)[:, None]
         change[:, 1] = wanted - apart[:, 1]
-        fraction = self._lip_fraction[:, None]
-        moved = change[self._lip_column] * (1 - fraction) + change[self._lip_column + 1] * fraction
-        points[lips.vertices] += lips.share[:, None] * moved
+        points[lips.vertices] += lips.share[:, None] * self._by_column(change)
         return float(wanted.max() / self._eye_distance)
+
+    def _gap(self, points: NDArray[np.float32]) -> float:
+        """Eye distances between the lips where they are furthest apart."""
+        lips = self._rig.lips
+        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+
+    def _by_column(self, change: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is said of the lips' columns, (columns,) or (columns, 3), for each vertex that goes with them."""
+        fraction = self._lip_fraction if change.ndim == 1 else self._lip_fraction[:, None]
+        return change[self._lip_column] * (1 - fraction) + change[self._lip_column + 1] * fraction
 
     def _round_lower_lip(self, points: NDArray[np.float32], share: float) -> None:
         """Let the lower lip hang from the corners in one arc, as deep as it is in the middle: shapes that add up dent it beside that."""
@@ -256,8 +264,7 @@ class Poser:
         aside = np.clip(np.abs(2 * across - 1), 0, 1)
         arc = (1 - aside ** ARC[0]) ** np.float32(ARC[1])
         down = np.float32(share) * (line + depth / max(arc[middle], np.float32(0.5)) * arc - lower[:, 1])
-        fraction, column = self._lip_fraction, self._lip_column
-        points[lips.vertices, 1] += self._under[:, 0] * (down[column] * (1 - fraction) + down[column + 1] * fraction)
+        points[lips.vertices, 1] += self._under[:, 0] * self._by_column(down)
 
     def _purse(self, points: NDArray[np.float32], share: float, tight: float) -> float:
         """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share, tight: 0..1, how much
@@ -274,9 +281,8 @@ class Poser:
         open_half = np.float32(1.0 - share * (1.0 - narrow))
         oval = np.maximum(1 - np.abs(across / open_half) ** ARC[0], 0) ** np.float32(ARC[1])
         change = np.float32(share) * (np.float32(widest * (1.0 - PURSED_LESS * tight * (1.0 - wide))) * oval - apart)
-        fraction, column = self._lip_fraction, self._lip_column
-        points[lips.vertices, 1] += lips.share * (change[column] * (1 - fraction) + change[column + 1] * fraction)
-        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+        points[lips.vertices, 1] += lips.share * self._by_column(change)
+        return self._gap(points)
 
     def _bite(self, points: NDArray[np.float32], bite: float) -> float:
         """Bring the lower lip to the upper teeth and let them be seen above it. Returns the gap in eye distances."""
@@ -290,10 +296,9 @@ class Poser:
         arc, share = self._bite_arc, np.float32(bite)
         down = share * (arc * edge + (1 - arc) * upper[:, 1] - lower[:, 1])
         up = share * arc * (edge - np.float32(BITE_SHOWS) * self._eye_distance - upper[:, 1])
-        fraction, column = self._lip_fraction, self._lip_column
         for strength, change in ((self._above, up), (self._under, down)):
-            points[lips.vertices, 1] += strength[:, 0] * (change[column] * (1 - fraction) + change[column + 1] * fraction)
-        return float((points[lips.lower, 1] - points[lips.upper, 1]).max() / self._eye_distance)
+            points[lips.vertices, 1] += strength[:, 0] * self._by_column(change)
+        return self._gap(points)
 
     def _raise_tip(self, points: NDArray[np.float32], share: float) -> None:
         """Bring the tip of the tongue before the edge of the upper teeth."""
@@ -315,7 +320,7 @@ class Poser:
         middle = len(lower) // 2
         v = np.linspace(0, 1, TONGUE_ROWS, dtype=np.float32)[:, None]
         u = np.linspace(-1, 1, TONGUE_COLUMNS, dtype=np.float32)[None]
-        share = np.float32(out * out * (3 - 2 * out))
+        share = np.float32(ramp(out))
         over = np.clip((v - TONGUE_INSIDE) / (1 - TONGUE_INSIDE), 0, 1)  # beyond the lip's edge
         x = lower[middle, 0] + u * (1 - 0.16 * over * over) * self._mouth_width * np.float32(TONGUE_WIDTH) * (0.75 + 0.25 * share)
         # It lies on the lip in its middle and bridges what the lip's edge rises towards the corners.
@@ -348,11 +353,6 @@ class Poser:
         place[:, 1] += self._tuck
         place[:, 2] += self._inside
         points[rig.mouth_lining] = place
-
-
-def _smoothstep(x: float) -> float:
-    x = min(max(x, 0.0), 1.0)
-    return x * x * (3 - 2 * x)
 
 
 def _move_eye(points: NDArray[np.float32], eye: EyeRig, closure: float, gaze: tuple[float, float]) -> None:

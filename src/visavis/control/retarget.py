@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
 from visavis.motion.layout import ARKIT_INDEX
 
 GAZE_DEGREES = (28.0, 20.0, 24.0)
@@ -98,7 +99,7 @@ def retarget_face(face: NDArray[np.float32], photo: NDArray[np.float32], rest: N
         closure.append(sunk + (1.0 - sunk) * float(motion[_BLINK[side]]))
     broad = broad_smile(motion)
     weights[_JAW] -= min(SMILING_JAW, float(motion[_JAW])) * sum(broad) / 2 * (1.0 - rest[_JAW])
-    tongue = _ramp(float(motion[_TONGUE]), TONGUE_RISES), _ramp(float(motion[_TONGUE]), TONGUE_HANGS)
+    tongue = ramp(float(motion[_TONGUE]), *TONGUE_RISES), ramp(float(motion[_TONGUE]), *TONGUE_HANGS)
     return FacePose(weights.astype(np.float32), (closure[0], closure[1]), (gaze[0], gaze[1]), bite_of(motion), broad, tongue)
 
 
@@ -113,23 +114,17 @@ def bite_of(face: NDArray[np.float32]) -> float:
 
 def broad_smile(face: NDArray[np.float32]) -> tuple[float, float]:
     """How far the right and the left side smile broadly, 0..1: lips parted over the upper teeth, cheeks lifted. face: (52,), 0..1."""
-    pressed = _ramp(float(face[_PRESS].mean()), PRESSED)
-    rolled = _ramp(min(float(face[_ROLL]), float(face[_ROLL_UPPER])), ROLLED)
+    pressed = ramp(float(face[_PRESS].mean()), *PRESSED)
+    rolled = ramp(min(float(face[_ROLL]), float(face[_ROLL_UPPER])), *ROLLED)
     jaw = float(face[_JAW])
     close = float(face[_CLOSE])
-    shut = _ramp(close, CLOSED) * (1 - _ramp(jaw - close, (0.0, PARTED)))
+    shut = ramp(close, *CLOSED) * (1 - ramp(jaw - close, 0.0, PARTED))
     lets = (1 - pressed) * (1 - rolled) * (1 - shut) * (1 - min(float(face[_ROUND].sum()), 1.0)) * (1 - bite_of(face))
     if lets <= 0.0:
         return 0.0, 0.0
-    opened = JAW_SHARE * _ramp(jaw - 0.8 * close, JAW_BARES)
+    opened = JAW_SHARE * ramp(jaw - 0.8 * close, *JAW_BARES)
     sides = []
     for smile, raised, stretched in zip(face[_SMILE], face[_UPPER_UP], face[_STRETCH], strict=True):
-        bared = max(_ramp(float(raised) + 0.5 * float(stretched), LIP_BARES), opened, ALONE_SHARE * _ramp(float(smile), BARES_ALONE))
-        sides.append(lets * bared * _ramp(float(smile), SMILE_PARTS))
+        bared = max(ramp(float(raised) + 0.5 * float(stretched), *LIP_BARES), opened, ALONE_SHARE * ramp(float(smile), *BARES_ALONE))
+        sides.append(lets * bared * ramp(float(smile), *SMILE_PARTS))
     return sides[0], sides[1]
-
-
-def _ramp(value: float, between: tuple[float, float]) -> float:
-    """0 up to the first of ``between``, 1 from the second on, smooth."""
-    share = min(max((value - between[0]) / (between[1] - between[0]), 0.0), 1.0)
-    return share * share * (3 - 2 * share)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.hanging_arm import HangingArm
+from visavis.portrait.normals import vertex_normals
 from visavis.portrait.seen_face import SeenFace
 from visavis.types_portrait import FittedPortrait, RigMesh
 
@@ -31,13 +32,7 @@ def light_of(fitted: FittedPortrait, mesh: RigMesh, seen: SeenFace, arms: Sequen
     which are round."""
     face = fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)
     camera = fitted.camera.to_camera(face)
-    triangles = mesh.triangles_of("skin")
-    a, b, c = (camera[triangles[:, corner]] for corner in range(3))
-    flat = np.cross(b - a, c - a)
-    normal = np.zeros_like(camera)
-    for corner in range(3):
-        np.add.at(normal, triangles[:, corner], flat)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    normal = vertex_normals(camera, mesh.triangles_of("skin"))
     outline = cv2.convexHull(fitted.landmarks[:468].astype(np.float32))
     inside = np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in seen.points]) > 4
     chosen = seen.vertices[inside]

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 
+from visavis.ease import smoothstep
 from visavis.motion.skeleton import THUMB_AT_REST
 from visavis.portrait.arm_asset import BONES, ArmAsset
 from visavis.portrait.arm_light import shade
-from visavis.portrait.ease import smoothstep
 from visavis.portrait.hanging_arm import HangingArm
 from visavis.portrait.normals import vertex_normals
 from visavis.types_portrait import GRAIN_ONE, FittedPortrait

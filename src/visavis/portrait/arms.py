@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_light import light_of, light_towards
 from visavis.portrait.arm_skin import LiftedSkin, as_grain, lift_skin, skin_at, skin_grain, texture_shape
-from visavis.portrait.ease import smoothstep
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace

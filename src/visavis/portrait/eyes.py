@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import smoothstep
 from visavis.portrait import contours
-from visavis.portrait.ease import smoothstep
 
 SCALE = 4
 """Texels a pixel of the photo in the eye textures."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from visavis.ease import smoothstep
 from visavis.portrait import contours
-from visavis.portrait.ease import smoothstep
 
 FOLDS = ("smile_right", "smile_left", "eye_right", "eye_left", "forehead", "frown", "purse")
 """Names of the folds, in the order of the numbers that say how much of each is seen."""

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.ease import smoothstep
+from visavis.ease import smoothstep
 
 TEXELS = 256
 """Width of the tooth textures; they span TOOTH_SPAN mouth widths."""

@@ -34,11 +34,6 @@ def _quantile(values: NDArray[np.int16], share: float) -> float:
     return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
 
 
-def _words(grain: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """(h, w): the four bytes of a texel as one number."""
-    return np.ascontiguousarray(grain).view("<u4")[..., 0]
-
-
 class ArmDrawer:
     """Draws the arms of one portrait; knows nothing of frames before.
 
@@ -62,8 +57,8 @@ class ArmDrawer:
             upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
         self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
         self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
-        self._skin = tuple(_words(arms.skin[side]) for side in SIDES)
-        self._weave = _words(arms.weave)
+        self._skin = tuple(raster.as_texture(arms.skin[side]) for side in SIDES)
+        self._weave = raster.as_texture(arms.weave)
         self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
         self._gloss = np.ascontiguousarray(arms.gloss)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
 from visavis.types import ControlFrame, VideoFrame
 from visavis.types_portrait import PortraitRig
 from visavis.video import raster
@@ -202,9 +203,9 @@ class VideoStage:
             _Layer("tongue_tip", "tongue_tip", tint=_dim(light), within=1),
             _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.5 * broad), within=1),
             _Layer("skin_mouth", "person", mark=0),
-            _Layer("lip_rim", "lip_rim", opacity=_smoothstep(gap / 0.05)),
-            _Layer("lip_edge", "lip_edge", opacity=_smoothstep(gap / 0.06)),
-            _Layer("lip_line", "lip_line", opacity=1.0 - _smoothstep(gap / 0.03)),
+            _Layer("lip_rim", "lip_rim", opacity=ramp(gap / 0.05)),
+            _Layer("lip_edge", "lip_edge", opacity=ramp(gap / 0.06)),
+            _Layer("lip_line", "lip_line", opacity=1.0 - ramp(gap / 0.03)),
         )
         edge = self._mouth_edge
         if np.ptp(vertices[self._tongue_out, 1]) > 0:
@@ -213,15 +214,15 @@ class VideoStage:
         self._region(image, vertices, edge, layers)
 
     def _eye(self, image: NDArray[np.uint8], vertices: NDArray[np.int32], side: str, edge: NDArray[np.int32], closure: float) -> None:
-        shown = _smoothstep(closure / 0.35)
+        shown = ramp(closure / 0.35)
         layers = [_Layer(f"opening_{side}", "person"), _Layer(f"eyeball_{side}", f"eyeball_{side}", within=1)]
         layers.append(_Layer(f"glint_{side}", f"glint_{side}", within=1))
         if closure > 0.0:
             layers.append(_Layer(f"shade_{side}", f"shade_{side}", within=1, opacity=shown))
         layers.append(_Layer(f"skin_{side}", "person", mark=0))
         if closure > 0.0:
-            layers.append(_Layer(f"corner_{side}", f"corner_{side}", opacity=_smoothstep(closure / 0.6)))
-            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=_smoothstep(closure / 0.6)))
+            layers.append(_Layer(f"corner_{side}", f"corner_{side}", opacity=ramp(closure / 0.6)))
+            layers.append(_Layer(f"lid_{side}", f"lid_{side}", opacity=ramp(closure / 0.6)))
             layers.append(_Layer(f"lash_{side}", f"lash_{side}", opacity=shown))
         self._region(image, vertices, edge, tuple(layers))
 
@@ -277,11 +278,6 @@ class _Layer:
     within: int = -1
 
 
-def _smoothstep(x: float) -> float:
-    x = min(max(x, 0.0), 1.0)
-    return x * x * (3 - 2 * x)
-
-
 def _dim(light: float) -> tuple[float, float, float]:
     """Light 0..1 inside the mouth as factors of red, green and blue: the less there is, the more of it has come through flesh."""
     return light**0.9, light**1.12, light**1.18
@@ -289,5 +285,5 @@ def _dim(light: float) -> tuple[float, float, float]:
 
 def _dim_enamel(light: float) -> tuple[float, float, float]:
     """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
-    light *= 0.78 + 0.22 * _smoothstep((light - 0.62) / 0.28)
+    light *= 0.78 + 0.22 * ramp((light - 0.62) / 0.28)
     return light**0.90, light**1.04, light**1.10
