@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from visavis.audio.errors import SpeakerLostError
 from visavis.audio.speaker import Fill
+from visavis.benchmark.stand_in import FrameByFrame
 from visavis.control.pose import SHADING_NAMES
-from visavis.motion.layout import neutral_motion
-from visavis.motion.styles import Manner
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlNodeConfig, ControlRender
 from visavis.nodes.livelink import LiveLink
@@ -38,7 +37,6 @@ from visavis.nodes.web_bridge import WebBridge
 from visavis.say.text import sentences
 from visavis.say.voice import Piece
 from visavis.screen.window import DisplayError, Window, WindowConfig
-from visavis.timing import complete_frames_in, frame_to_sample, frames_in
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 
 VERTICES = 2000
@@ -53,47 +51,21 @@ WIDE_GAP = 0.3
 """Eye distances."""
 
 
-@dataclass(frozen=True)
-class LoudnessState:
-    samples: NDArray[np.int16]
-    heard: int = 0
-    given: int = 0
-
-
-class LoudnessStage:
+class LoudnessStage(FrameByFrame):
     """Motion whose first value is the loudness of the frame, and whose second grows with every frame since the state was new."""
 
-    latency_samples = frame_to_sample(HOP_FRAMES + LOOK_AHEAD_FRAMES)
-
     def __init__(self, seed: int = 0, fail_at_loudness: float = 2.0) -> None:
+        super().__init__(HOP_FRAMES, LOOK_AHEAD_FRAMES)
         self.seed = seed
         self.fail_at_loudness = fail_at_loudness
 
-    def initial_state(self) -> LoudnessState:
-        return LoudnessState(np.zeros(0, np.int16))
-
-    def step(self, samples: NDArray[np.int16], state: LoudnessState, final: bool = False) -> tuple[NDArray[np.float32], LoudnessState]:
-        heard = state.heard + len(samples)
-        kept = np.concatenate([state.samples, samples])
-        first = frame_to_sample(state.given)
-        ready = complete_frames_in(heard) - LOOK_AHEAD_FRAMES
-        count = frames_in(heard) - state.given if final else max(0, (ready - state.given) // HOP_FRAMES * HOP_FRAMES)
-        motion = neutral_motion(count)
-        for index in range(count):
-            begin, end = (frame_to_sample(state.given + index + more) - first for more in (0, 1))
-            part = kept[begin:end].astype(np.float32)
+    def fill(self, motion: NDArray[np.float32], sounds: list[NDArray[np.int16]], first: int) -> None:
+        for index, sound in enumerate(sounds):
+            part = sound.astype(np.float32)
             motion[index, 0] = np.sqrt(np.mean(part**2)) / 32768 if len(part) else 0
-            motion[index, 1] = (state.given + index + self.seed) % 1000 / 1000
+            motion[index, 1] = (first + index + self.seed) % 1000 / 1000
         if (motion[:, 0] > self.fail_at_loudness).any():
             raise ArithmeticError("too loud for this stage")
-        given = state.given + count
-        return motion, LoudnessState(kept[frame_to_sample(given) - first :], heard, given)
-
-    def with_manner(self, state: LoudnessState, manner: Manner) -> LoudnessState:
-        return state
-
-    def take_up(self, state: LoudnessState, before: LoudnessState) -> LoudnessState:
-        return state
 
 
 def load_motion(config: MotionNodeConfig) -> LoudnessStage:

@@ -14,7 +14,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,15 @@ from rclpy.signals import SignalHandlerOptions
 
 from visavis.benchmark.graph import isolated_domain
 from visavis.benchmark.simulation import SimulatedMicrophone, SimulatedSpeaker, World, in_simulation
+from visavis.benchmark.stand_in import FrameByFrame
 from visavis.control.pose import ControlConfig, ControlStage
-from visavis.motion.layout import FACE, neutral_motion
-from visavis.motion.styles import Manner
+from visavis.motion.layout import FACE
 from visavis.nodes.audio_capture import AudioCapture
 from visavis.nodes.control_render import ControlRender
 from visavis.nodes.motion_diffusion import MotionDiffusion
 from visavis.nodes.screen import Screen
 from visavis.nodes.video_generation import Drawing, VideoGeneration
-from visavis.timing import FRAME_RATE, NANOSECONDS, complete_frames_in, frame_to_sample, frames_in
+from visavis.timing import FRAME_RATE, NANOSECONDS
 from visavis.types import IDLE_UTTERANCE, ControlFrame, VideoFrame
 
 BEGUN_NS = 1_800_000_000 * NANOSECONDS
@@ -277,42 +277,18 @@ class _Run:
         )
 
 
-@dataclass(frozen=True)
-class _MarkState:
-    kept: NDArray[np.int16]
-    heard: int = 0
-    given: int = 0
-
-
-class _MotionOfMarks:
+class _MotionOfMarks(FrameByFrame):
     """In place of the networks: each frame's jaw says what the frame's first sample says."""
 
-    latency_samples = frame_to_sample(HOP_FRAMES + LOOK_AHEAD_FRAMES)
-
     def __init__(self, spend: Callable[[], None]) -> None:
+        super().__init__(HOP_FRAMES, LOOK_AHEAD_FRAMES)
         self._spend = spend
 
-    def initial_state(self) -> _MarkState:
-        return _MarkState(np.zeros(0, np.int16))
-
-    def step(self, samples: NDArray[np.int16], state: _MarkState, final: bool = False) -> tuple[NDArray[np.float32], _MarkState]:
-        heard, kept = state.heard + len(samples), np.concatenate([state.kept, samples])
-        first = frame_to_sample(state.given)
-        ready = complete_frames_in(heard) - LOOK_AHEAD_FRAMES
-        count = frames_in(heard) - state.given if final else max(0, (ready - state.given) // HOP_FRAMES * HOP_FRAMES)
-        motion = neutral_motion(count)
-        for index in range(count):
-            motion[index, FACE.start] = kept[frame_to_sample(state.given + index) - first] / 65536 + 0.5
-        if count:
+    def fill(self, motion: NDArray[np.float32], sounds: list[NDArray[np.int16]], first: int) -> None:
+        for values, sound in zip(motion, sounds, strict=True):
+            values[FACE.start] = sound[0] / 65536 + 0.5
+        if len(motion):
             self._spend()
-        given = state.given + count
-        return motion, replace(state, kept=kept[frame_to_sample(given) - first :], heard=heard, given=given)
-
-    def with_manner(self, state: _MarkState, manner: Manner) -> _MarkState:
-        return state
-
-    def take_up(self, state: _MarkState, before: _MarkState) -> _MarkState:
-        return state
 
 
 class _Unposed(ControlStage):
