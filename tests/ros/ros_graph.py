@@ -26,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 DOUBLES = Path(__file__).parent / "doubles.py"
 PATIENCE = 90.0
 """Seconds that a test waits for something that takes one second on an idle machine."""
+GRACE = 5.0
+"""Seconds that a process gets to end by itself at the end of a test."""
+GRACE_OF_MUTEXES = 3.0
+"""Seconds until Fast DDS has given up a mutex that a killed process held: it looks after one second, and waits for one."""
 TRIES = 4
 """How often a test may try to see something happen in time: a machine that stands still for a second in one of them does not in all."""
 
@@ -146,9 +150,19 @@ class Graph:
             assert values.get("errors", "0") == "0", f"{name}: {message}"
 
     def close(self) -> None:
-        for process in self.processes:
-            if process.process.poll() is None:
-                process.kill()
+        """End the processes, then the listener. A process that SIGKILL ends while it writes leaves a mutex of the listener's shared memory
+        locked; after a second Fast DDS notices and maps that memory anew, and who closes the listener at that moment crashes. So they are
+        asked to end first, and where one was killed, that second is waited for."""
+        running = [process.process for process in self.processes if process.process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        end = time.monotonic() + GRACE
+        while any(process.poll() is None for process in running) and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.02)
+        for each in self.processes:
+            each.kill()
+        if any(each.process.returncode == -signal.SIGKILL for each in self.processes):
+            self.spin(GRACE_OF_MUTEXES)
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self.context)
