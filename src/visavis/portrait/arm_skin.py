@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
 
 from visavis.ease import smoothstep
-from visavis.motion.skeleton import THUMB_AT_REST
+from visavis.motion.skeleton import BACK_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import BONES, ArmAsset
 from visavis.portrait.arm_light import shade
 from visavis.portrait.hanging_arm import HangingArm
@@ -25,7 +25,9 @@ Array = NDArray[np.float64]
 RADIUS = 0.042
 """Metres: how thick an arm is for which a texel is as wide as it is high."""
 WIDEST, LONGEST = 512, 1024
-"""Texels at most."""
+"""Texels at most, as many as the photo has pixels."""
+TEXELS = 2
+"""Texels of the finished texture along each side of such a one: lines of a palm are thinner than a pixel."""
 SEEN = np.radians(50.0)
 """How far to either side of its middle the photo's arm is looked at."""
 BENDS, LEVEL = 4, 0.016
@@ -33,13 +35,15 @@ BENDS, LEVEL = 4, 0.016
 it is fitted."""
 TONE = 0.012
 """Metres along the arm (standard deviation) over which its tone is averaged."""
+ALL_HAND = 0.9
+"""From this share of the hand in what moves it on skin is the hand's."""
 MOST = (0.75, 1.25)
 """What skin is multiplied by at the least and at most."""
 STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
 """Metres over which one goes over into the other."""
-CALMER, WRIST = (0.7, 0.9), 0.06
+CALMER, WRIST = (0.2, 0.4), 0.06
 """How much weaker the forearm's texture is on the back of the hand and on its palm, which has neither hair nor spots; metres over
 which it becomes that."""
 HEM = 0.015
@@ -53,10 +57,10 @@ MOTTLED = 0.014
 
 @dataclass(frozen=True)
 class LiftedSkin:
-    """texture: uint8 (h, w, 4) as in ``ArmRig.skin``. rows: (n,) of it in which the arm is seen, tone: (n, 3), the colour of its skin in
+    """texture: float (h, w, 3), what colours are multiplied by. rows: (n,) of it in which the arm is seen, tone: (n, 3), the colour of its skin in
     even light there."""
 
-    texture: NDArray[np.uint8]
+    texture: Array
     rows: Array
     tone: Array
 
@@ -73,12 +77,15 @@ def texture_shape(asset: ArmAsset, pixels: float) -> tuple[int, int]:
 
 
 def skin_at(asset: ArmAsset, pixels: float) -> Array:
-    """(N, 2), column and row of the texture at which vertices lie: around the arm, on the two sides of the hand beside its thumb; and along
+    """(N, 2), column and row of the texture at which vertices lie: around the arm, on back or palm of the hand beside its thumb; and along
     it."""
     width = texture_shape(asset, pixels)[1]
+    # Clockwise on the screen is away from the camera where y points down.
+    back = -vertex_normals(asset.points.astype(np.float64), asset.triangles) @ BACK_AT_REST
+    palm = np.where(asset.hand > ALL_HAND, back, asset.around) < 0
     aside = (asset.points - asset.heads[BONES.index("hand")]).astype(np.float64) @ THUMB_AT_REST
     on_arm = asset.around * width / (2 * np.pi)
-    on_hand = np.where(asset.around < 0, -1, 1) * (width / 4 - aside * pixels)
+    on_hand = np.where(palm, -1, 1) * (width / 4 - aside * pixels)
     row = (asset.points[:, 1].astype(np.float64) - float(asset.points[:, 1].min())) * pixels
     return np.stack([on_arm + (on_hand - on_arm) * asset.hand, row], 1)
 
@@ -127,7 +134,15 @@ def lift_skin(
     # The palm looks to the side of negative angles.
     palm = smoothstep(0.5 - np.sin(2 * np.pi / width * np.arange(width)))
     calm = 1 - hand * (CALMER[0] + (CALMER[1] - CALMER[0]) * palm)
-    return LiftedSkin(as_grain(1 + (texture - 1) * calm[..., None]), rows.astype(np.float64), tone)
+    return LiftedSkin(1 + (texture - 1) * calm[..., None], rows.astype(np.float64), tone)
+
+
+def detailed(texture: NDArray[np.floating], detail: Array) -> NDArray[np.uint8]:
+    """``ArmRig.skin`` of a texture (h, w) or (h, w, 3) and of what is drawn on it with ``TEXELS`` as many texels, (H, W, 3)."""
+    three = texture if texture.ndim == 3 else np.repeat(texture[..., None], 3, -1)
+    wide = cv2.copyMakeBorder(three.astype(np.float32), 4, 4, 4, 4, cv2.BORDER_WRAP)
+    fine = cv2.resize(wide, None, fx=TEXELS, fy=TEXELS, interpolation=cv2.INTER_CUBIC)[4 * TEXELS : -4 * TEXELS, 4 * TEXELS : -4 * TEXELS]
+    return as_grain(fine * detail)
 
 
 def as_grain(factor: NDArray[np.floating]) -> NDArray[np.uint8]:

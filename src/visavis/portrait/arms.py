@@ -9,7 +9,8 @@ from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_light import light_of, light_towards
-from visavis.portrait.arm_skin import LiftedSkin, as_grain, lift_skin, skin_at, skin_grain, texture_shape
+from visavis.portrait.arm_skin import TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
+from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
@@ -68,6 +69,8 @@ def fit_arms(
         found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign))
     lights, tone = light_of(fitted, mesh, seen, found_arms)
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
+    height, width = texture_shape(asset, SCALE * pixels)
+    detail = hand_detail(asset, (TEXELS * height, TEXELS * width), TEXELS * SCALE * pixels, float(tone.mean()) / 255)
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
@@ -83,7 +86,7 @@ def fit_arms(
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
-        skins[side] = as_grain(np.tile(grain, (1, texture_shape(asset, SCALE * pixels)[1] // len(grain))))
+        skins[side] = detailed(np.tile(grain, (height // len(grain), width // len(grain))), detail)
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
             # The photo's own arms stay where they are: what is posed comes in from below the picture.
@@ -97,7 +100,7 @@ def fit_arms(
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
             lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
             if lifted is not None:
-                skins[side] = lifted.texture
+                skins[side] = detailed(lifted.texture, detail)
             arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
             colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
             colour[:, 3] = np.clip((asset.along - hem + 0.06) / 0.04, 0, 1)
@@ -133,7 +136,7 @@ def fit_arms(
         cloth=len(asset.triangles),
         skin=skins,
         weave=as_grain(cloth),
-        grain_at=np.concatenate([np.round(at * 16), tube.grain_at]).astype(np.int32),
+        grain_at=np.concatenate([np.round(at * (16 * TEXELS)), tube.grain_at]).astype(np.int32),
         own=own,
         bare=bare,
         arm=arm_only,

@@ -12,18 +12,15 @@ SAMPLING = 2
 
 
 @njit(
-    "void(int16[:,::1], int32[:,::1], float32[:,::1], float32[::1], float32[:,::1], float64, float64, float64, float32[:,::1], "
-    "float32[:,::1], float32[:,::1])",
+    "void(int16[:,::1], int32[:,::1], float64, float64, float64, float32[:,::1], float32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
 )
-def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, normals, lit):  # type: ignore[no-untyped-def]
-    """lit (N, 4): RGB 0..255 and opacity of vertices (N, 3 int16, as in ControlFrame.arms) of a mesh that winds clockwise on the screen.
-
-    points, normals: float32 (N, 3), workspace: camera space.
-    """
+def place_arm(vertices, triangles, focal, x0, y0, points, normals):  # type: ignore[no-untyped-def]
+    """points, normals: float32 (N, 3), camera space (metres) and of length 1, of vertices (N, 3 int16, as in ControlFrame.arms) of a mesh
+    that winds clockwise on the screen."""
     count = vertices.shape[0]
     for i in range(count):
         z = vertices[i, 2] * VERTEX_DEPTH_M
@@ -40,6 +37,68 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
             normals[v, 0] -= nx
             normals[v, 1] -= ny
             normals[v, 2] -= nz
+    for i in range(count):
+        x, y, z = normals[i, 0], normals[i, 1], normals[i, 2]
+        length = np.sqrt(x * x + y * y + z * z) + 1e-20
+        normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
+
+
+@njit(
+    "void(float32[:,::1], float32[:,::1], int32[::1], int32[::1], float32[::1], float32[::1], float64, float32[:,::1], float32[::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def shade_arm(points, normals, members, begins, radii, towards, strength, balls, free):  # type: ignore[no-untyped-def]
+    """free (N,): how much of its light reaches a surface at points (N, 3) with normals (N, 3) past the balls of ``arm_shade.Balls``.
+
+    towards: (3,), of length 1, where most light comes from. balls: float32 (B, 3), workspace. Surfaces that look away keep their light.
+    """
+    count = radii.shape[0]
+    for b in range(count):
+        x, y, z = np.float32(0), np.float32(0), np.float32(0)
+        for m in range(begins[b], begins[b + 1]):
+            x += points[members[m], 0]
+            y += points[members[m], 1]
+            z += points[members[m], 2]
+        share = np.float32(1.0) / np.float32(begins[b + 1] - begins[b])
+        balls[b, 0], balls[b, 1], balls[b, 2] = x * share, y * share, z * share
+    lx, ly, lz = towards[0], towards[1], towards[2]
+    one, most, force = np.float32(1.0), np.float32(0.9), np.float32(strength)
+    for i in range(points.shape[0]):
+        free[i] = one
+        nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
+        if nz > np.float32(0.3):
+            continue
+        px, py, pz = points[i, 0], points[i, 1], points[i, 2]
+        left = one
+        for b in range(count):
+            dx, dy, dz = balls[b, 0] - px, balls[b, 1] - py, balls[b, 2] - pz
+            ahead = dx * nx + dy * ny + dz * nz
+            if ahead <= np.float32(0.0):
+                continue
+            square = dx * dx + dy * dy + dz * dz
+            radius = radii[b]
+            if square > np.float32(64.0) * radius * radius:
+                continue
+            distance = max(np.sqrt(square), np.float32(1e-6))
+            covers = min(radius * radius / square, one) * ahead / distance
+            lit = max(dx * lx + dy * ly + dz * lz, np.float32(0.0)) / distance
+            left *= one - min(force * covers * (one + lit * lit), most)
+        free[i] = left
+
+
+@njit(
+    "void(float32[:,::1], float32[::1], float32[:,::1], float32[::1], float32[:,::1], float32[:,::1])",
+    cache=True,
+    nogil=True,
+    boundscheck=False,
+    error_model="numpy",
+)
+def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-untyped-def]
+    """lit (N, 4): RGB 0..255 and opacity of vertices with normals (N, 3), which so much of their light reaches, free (N,)."""
+    count = normals.shape[0]
     # The light comes from where its linear part grows; its highlight lies half way to the viewer.
     lx, ly, lz = light[1, 1], light[1, 2], light[1, 3]
     length = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-9
@@ -63,12 +122,13 @@ def light_arm(vertices, triangles, colour, gloss, light, focal, x0, y0, points, 
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
             share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
-            lit[i, k] = min(max(colour[i, k] * max(share, 0.12) * (1.0 - edge * light[k, beside]) + shine, 0.0), 255.0)
+            share = max(share, 0.12) * (1.0 - edge * light[k, beside]) * (1.0 - (1.0 - free[i]) * (0.84 + 0.1 * k))
+            lit[i, k] = min(max(colour[i, k] * share + shine * free[i], 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
 
 @njit(
-    "void(uint32[:,:,::1], uint8[:,::1], float32[:,:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "void(uint32[:,:,::1], uint8[:,::1], float32[:,:,::1], int32[:,::1], int16[:,::1], int32[:,::1], float32[:,::1], int32[:,:,::1], "
     "uint32[:,::1], uint8[:,:,::1], int64, int64, int32[:,::1])",
     cache=True,
     nogil=True,
@@ -83,8 +143,8 @@ def draw_arm(  # type: ignore[no-untyped-def]
     samples: uint32 (h, w, 2), ``SAMPLING`` along each side of a pixel: bytes R, G, B and opacity, then the depth; ``depth`` is the same
     memory as float32. touched: uint8 (h, w), set to 1 where something is drawn; samples hold nothing where it is 0.
     positions: int32 (N, 2) in 1/32 sample. grain: uint32 (h, w), powers of two, what colours are multiplied by, R, G and B from the
-    lowest byte on in 1/``GRAIN_ONE``, repeated; grain_at: int32 (N, 2), column and row of it at which each vertex lies, in 1/16, by the
-    shorter way around. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
+    lowest byte on in 1/``GRAIN_ONE``, repeated; grain_at: int32 (T, 3, 2), column and row of it at which each corner lies, in 1/16, by
+    the shorter way around. picture: uint8 (h, w, 3 or 4), what is seen through what is not opaque; its pixel
     (x0, y0) is where the samples begin. spans: int32 (h, 2), widened to the first and last sample of each row that is drawn.
     """
     height, width = touched.shape
@@ -120,10 +180,10 @@ def draw_arm(  # type: ignore[no-untyped-def]
         wa, wb, wc = np.float32(g0x) * inverse, np.float32(g1x) * inverse, np.float32(g2x) * inverse
         za, zb, zc = np.float32(vertices[a, 2]), np.float32(vertices[b, 2]), np.float32(vertices[c, 2])
         dz = wa * za + wb * zb + wc * zc
-        ua, ub, uc = np.float32(grain_at[a, 0]), np.float32(grain_at[b, 0]), np.float32(grain_at[c, 0])
+        ua, ub, uc = np.float32(grain_at[t, 0, 0]), np.float32(grain_at[t, 1, 0]), np.float32(grain_at[t, 2, 0])
         ub -= turn * np.rint((ub - ua) / turn)
         uc -= turn * np.rint((uc - ua) / turn)
-        va, vb, vc = np.float32(grain_at[a, 1]), np.float32(grain_at[b, 1]), np.float32(grain_at[c, 1])
+        va, vb, vc = np.float32(grain_at[t, 0, 1]), np.float32(grain_at[t, 1, 1]), np.float32(grain_at[t, 2, 1])
         du = wa * ua + wb * ub + wc * uc
         dv = wa * va + wb * vb + wc * vc
         ra, rb, rc = one * lit[a, 0], one * lit[b, 0], one * lit[c, 0]

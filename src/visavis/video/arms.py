@@ -4,10 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.arm_asset import BONES
+from visavis.portrait.arm_skin import ALL_HAND
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
-from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitRig
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
+from visavis.video.arm_shade import balls_of
 from visavis.video.ground import halved, person_texture
 from visavis.video.view import View
 
@@ -22,6 +25,10 @@ SHADOW, SHADOW_DROP = 0.34, 0.16
 HEM_ABOVE, BELOW_HEM, FREED = 0.030, 0.03, 3.0
 """Metres that a sleeve's patch goes on below where its hem, which is slanted, is highest. No skin is seen above that, beside the sleeve,
 while the elbow is so far (metres) below it; of what is lacking to that, so many times as much is seen."""
+COVERED = 0.45
+"""How much of its light a surface loses where a part of the arm covers all that it looks at."""
+ABOVE = np.array([0.0, -0.5, -0.7])
+"""Added to where a photo's light comes from, as far as face and arms show it: light mostly comes from above and before a person."""
 NEAR_SHARE = 0.15
 """The arm counts as being where so much of it is nearer."""
 
@@ -32,6 +39,31 @@ def _quantile(values: NDArray[np.int16], share: float) -> float:
     low = int(place)
     ordered = np.partition(values, (low, low + 1))
     return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
+
+
+Part = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint32]]
+"""Triangles (T, 3), where their corners lie in a texture (T, 3, 2), and the texture."""
+
+
+def _on_texture(arms: ArmRig) -> NDArray[np.int32]:
+    """Where the corners of triangles lie in their texture, (T, 3, 2), in 1/16. Back and palm of a hand lie in it back to back: a triangle
+    that goes over the edge is laid on the side of most of its corners."""
+    at = arms.grain_at[arms.triangles]
+    turn = 16 * next(iter(arms.skin.values())).shape[1]
+    hand = (arms.weights * (arms.bones >= BONES.index("hand"))).sum(1)[arms.triangles].min(1) > ALL_HAND
+    hand[arms.cloth :] = False
+    column = (at[..., 0] + turn // 2) % turn - turn // 2
+    side = np.where(column < 0, -1, 1)
+    most = np.where(side.sum(1) < 0, -1, 1)
+    at[..., 0] = np.where(hand[:, None], np.where(side == most[:, None], column, -column), at[..., 0])
+    return np.asarray(at, np.int32)
+
+
+def _brightest(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where most light (3, 11) comes from, (3,), of length 1, in camera axes: at least a little from above."""
+    way = light[1, 1:4].astype(np.float64)
+    way = 2 * way / max(float(light[1, 0]), 0.1) + ABOVE
+    return np.asarray(way / np.linalg.norm(way), np.float32)
 
 
 class ArmDrawer:
@@ -56,15 +88,21 @@ class ArmDrawer:
         for _ in range(2):
             upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
         self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
+        corners = _on_texture(arms)
+        self._grain_at = tuple(
+            tuple(np.ascontiguousarray(at[chosen]) for chosen in (upper, rest, cloth)) for at in (corners[:, ::-1], corners)
+        )
         self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
         self._skin = tuple(raster.as_texture(arms.skin[side]) for side in SIDES)
         self._weave = raster.as_texture(arms.weave)
-        self._grain_at = np.ascontiguousarray(arms.grain_at)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
         self._gloss = np.ascontiguousarray(arms.gloss)
         self._light = tuple(np.ascontiguousarray(light) for light in arms.light)
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
-        self._lit = np.empty((count, 4), np.float32)
+        self._lit, self._free = np.empty((count, 4), np.float32), np.empty(count, np.float32)
+        self._balls = tuple(balls_of(arms, side) for side in (0, 1))
+        self._middles = tuple(np.empty((len(balls.radii), 3), np.float32) for balls in self._balls)
+        self._towards = tuple(_brightest(light) for light in arms.light)
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
         self._seen = np.empty((count, 3), np.int32)
@@ -159,15 +197,16 @@ class ArmDrawer:
                 self._side(image, halves[side], sheet, side, min(2.0 * shown[side], 1.0))
 
     def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
-        arm_kernels.light_arm(
-            mine, self._triangles[side], self._colour[side], self._gloss, self._light[side], self._focal, *self._principal,
-            self._points, self._normals, self._lit,
+        arm_kernels.place_arm(mine, self._triangles[side], self._focal, *self._principal, self._points, self._normals)
+        balls, towards = self._balls[side], self._towards[side]
+        arm_kernels.shade_arm(
+            self._points, self._normals, balls.members, balls.begins, balls.radii, towards, COVERED, self._middles[side], self._free,
         )  # fmt: skip
+        arm_kernels.light_arm(self._normals, self._free, self._colour[side], self._gloss, self._light[side], self._lit)
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
-        upper, rest, cloth = self._parts[side]
-        skin, weave = self._skin[side], self._weave
-        self._part(image, mine, self._part_corners[0], ((upper, skin),), opacity, self._top(mine, sheet, side))
+        upper, rest, cloth = zip(self._parts[side], self._grain_at[side], (self._skin[side], self._skin[side], self._weave), strict=True)
+        self._part(image, mine, self._part_corners[0], (upper,), opacity, self._top(mine, sheet, side))
         if side in self._sleeve_triangles:
             raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
@@ -183,18 +222,18 @@ class ArmDrawer:
                 raster.NO_TINT,
                 256,
             )
-        self._part(image, mine, self._part_corners[1], ((cloth, weave), (rest, skin)), opacity)
+        self._part(image, mine, self._part_corners[1], (cloth, rest), opacity)
 
     def _part(
         self,
         image: NDArray[np.uint8],
         mine: NDArray[np.int16],
         corners: NDArray[np.int32],
-        parts: tuple[tuple[NDArray[np.int32], NDArray[np.uint32]], ...],
+        parts: tuple["Part", ...],
         opacity: float,
         top: int = 0,
     ) -> None:
-        """Triangles, each with its grain, in one depth buffer; nothing above row ``top``."""
+        """Parts in one depth buffer; nothing above row ``top``."""
         x0, y0, x1, y1 = raster.box_around(self._seen, corners, 1, 2, *image.shape[:2])
         y0 = max(y0, top)
         if x1 <= x0 or y1 <= y0:
@@ -206,9 +245,9 @@ class ArmDrawer:
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
         raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
-        for triangles, grain in parts:
+        for triangles, grain_at, grain in parts:
             arm_kernels.draw_arm(
-                samples, touched, depth, self._positions, mine, triangles, self._lit, self._grain_at, grain, image, x0, y0, spans,
+                samples, touched, depth, self._positions, mine, triangles, self._lit, grain_at, grain, image, x0, y0, spans,
             )  # fmt: skip
         arm_kernels.resolve_arm(samples, touched, spans, x0, y0, opacity, image)
 
