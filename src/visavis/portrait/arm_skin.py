@@ -50,6 +50,8 @@ HEM = 0.015
 """Metres of arm below the sleeve's edge, which is slanted, that are not looked at."""
 LEAST_ROWS = 0.08
 """Metres of arm that must be seen well."""
+SHARPER = 1.5
+"""By how much the finest grain, below a pixel of the photo, is made stronger: being laid on the arm and drawn takes half of it away."""
 GRAIN = 128
 MOTTLED = 0.014
 """How much brighter and darker skin is in spots, where no arm shows it."""
@@ -142,6 +144,7 @@ def detailed(texture: NDArray[np.floating], detail: Array) -> NDArray[np.uint8]:
     three = texture if texture.ndim == 3 else np.repeat(texture[..., None], 3, -1)
     wide = cv2.copyMakeBorder(three.astype(np.float32), 4, 4, 4, 4, cv2.BORDER_WRAP)
     fine = cv2.resize(wide, None, fx=TEXELS, fy=TEXELS, interpolation=cv2.INTER_CUBIC)[4 * TEXELS : -4 * TEXELS, 4 * TEXELS : -4 * TEXELS]
+    fine = fine + SHARPER * (fine - cv2.GaussianBlur(fine, (0, 0), TEXELS))
     return as_grain(fine * detail)
 
 

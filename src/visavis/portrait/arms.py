@@ -35,7 +35,7 @@ DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
-INNER = 0.6
+INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
 """Skin darker than this share of white has palms that are paler than it."""
@@ -269,12 +269,12 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     hand = asset.hand[:, None]
     skin = arm * (1 - 0.15 * hand) + face * 0.15 * hand
     bright = float(face.mean()) / 255
-    inside = skin * np.array([1.02, 1.02, 1.05]) + np.clip(PALE - bright, 0, 0.4) * np.array([130, 100, 85])
+    inside = skin * np.array([1.02, 1.01, 1.06]) + np.clip(PALE - bright, 0, 0.5) * np.array([122, 104, 106])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
-    nails = skin * np.array([1.05, 1.0, 1.0]) + np.array([14, 8, 10])
+    nails = skin * 0.72 + np.array([70, 52, 52])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 

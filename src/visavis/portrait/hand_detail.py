@@ -136,7 +136,7 @@ def _colours(chart: _Chart, joints: dict[str, Array], dark: float) -> list[tuple
     pale = chart.near(PALM, (0.060, -0.004), (0.026, 0.018))
     mottled = cv2.GaussianBlur(np.random.default_rng(7).normal(size=palm.shape), (0, 0), 0.0028 * chart.pixels)
     fields = [
-        (0.060 * red, BLOOD),
+        (0.045 * red, BLOOD),
         (-0.030 * pale, np.ones(3)),
         (0.022 * mottled / mottled.std() * palm, BLOOD),
     ]
@@ -155,14 +155,14 @@ def _colours(chart: _Chart, joints: dict[str, Array], dark: float) -> list[tuple
     for a, b in ((index, middle), (middle, ring), (ring, pinky)):
         between = 0.5 * (a[0] + b[0])
         valleys.append((BACK, [tuple(between * [0.45, 0.5]), tuple(between * [0.75, 0.8]), tuple(between * [1.02, 1.0])]))
-    fields += [(-0.045 * chart.drawn(tendons, 0.0045), np.ones(3)), (0.085 * chart.drawn(valleys, 0.008), np.array([0.85, 1.0, 1.0]))]
+    fields += [(-0.06 * chart.drawn(tendons, 0.0040), np.ones(3)), (0.11 * chart.drawn(valleys, 0.008), np.array([0.85, 1.0, 1.0]))]
     veins = [
         (BACK, [(0.090, -0.030), (0.068, -0.024), (0.046, -0.022), (0.026, -0.012), (0.000, -0.010), (-0.02, -0.006)]),
         (BACK, [(0.092, -0.010), (0.072, -0.013), (0.054, -0.018), (0.040, -0.021)]),
         (BACK, [(0.094, 0.013), (0.074, 0.009), (0.052, 0.013), (0.030, 0.018), (0.004, 0.016), (-0.02, 0.018)]),
         (BACK, [(0.070, 0.009), (0.055, 0.000), (0.044, -0.010), (0.030, -0.014)]),
     ]
-    return [*fields, (0.085 * (1 - 0.5 * dark) * chart.drawn(veins, 0.0030), VEIN)]
+    return [*fields, (0.12 * (1 - 0.5 * dark) * chart.drawn(veins, 0.0026), VEIN)]
 
 
 def _creases(chart: _Chart, joints: dict[str, Array], dark: float) -> list[tuple[Array, Array]]:

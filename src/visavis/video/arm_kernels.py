@@ -7,6 +7,8 @@ from visavis.compiled import njit
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import GRAIN_ONE
 
+RIM = 0.38
+"""How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
 SAMPLING = 2
 """Samples along each side of a pixel."""
 
@@ -111,6 +113,9 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
         edge, beside = x * x, 9 if x < 0.0 else 10
+        # What is seen from the side looks at what is beside and behind a person, where it is darker, least so above.
+        rim = 1.0 + z
+        rim = 1.0 - RIM * rim * rim * (1.0 + 0.6 * y)
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
@@ -122,7 +127,7 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
             share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
-            share = max(share, 0.12) * (1.0 - edge * light[k, beside]) * (1.0 - (1.0 - free[i]) * (0.84 + 0.1 * k))
+            share = max(share, 0.12) * rim * (1.0 - edge * light[k, beside]) * (1.0 - (1.0 - free[i]) * (0.84 + 0.1 * k))
             lit[i, k] = min(max(colour[i, k] * share + shine * free[i], 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 
