@@ -273,7 +273,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
-    skin = skin * (1 - shade * np.array([0.14, 0.19, 0.21]))
+    skin = skin * (1 - shade * np.array([0.07, 0.10, 0.11]))
     nails = skin * 0.72 + np.array([70, 52, 52])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)

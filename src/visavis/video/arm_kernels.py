@@ -7,7 +7,7 @@ from visavis.compiled import njit
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import GRAIN_ONE
 
-RIM = 0.38
+RIM = 0.34
 """How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
 SAMPLING = 2
 """Samples along each side of a pixel."""

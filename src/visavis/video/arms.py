@@ -29,6 +29,8 @@ COVERED = 0.45
 """How much of its light a surface loses where a part of the arm covers all that it looks at."""
 ABOVE = np.array([0.0, -0.5, -0.7])
 """Added to where a photo's light comes from, as far as face and arms show it: light mostly comes from above and before a person."""
+CLEAR_OF_HEM, NEAR_ELBOW = 0.25, 0.75
+"""Shares of the upper arm: so far beyond where its skin begins, and at least so far down, it lies over its sleeve, not under it."""
 NEAR_SHARE = 0.15
 """The arm counts as being where so much of it is nearer."""
 
@@ -59,6 +61,15 @@ def _on_texture(arms: ArmRig) -> NDArray[np.int32]:
     return np.asarray(at, np.int32)
 
 
+def _near_elbow(arms: ArmRig, side: int) -> NDArray[np.bool_]:
+    """(N,), which points of an upper arm are so far below the hem of its sleeve that this never lies over them."""
+    elbow = arms.heads[1].astype(np.float64)
+    along = arms.points[side] @ elbow / (elbow @ elbow)
+    bare = arms.colour[side, :, 3] > 0.5
+    hem = float(along[bare].min(initial=1.0))
+    return np.asarray(along > max(hem + CLEAR_OF_HEM, NEAR_ELBOW))
+
+
 def _brightest(light: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where most light (3, 11) comes from, (3,), of length 1, in camera axes: at least a little from above."""
     way = light[1, 1:4].astype(np.float64)
@@ -84,15 +95,25 @@ class ArmDrawer:
         self._triangles = (mirrored, np.ascontiguousarray(arms.triangles))
         every = np.arange(len(arms.triangles))
         upper, rest, cloth = np.split(every, (arms.upper, arms.cloth))
-        # The upper arm goes on a little under what is drawn over it: two soft edges side by side would let the background through.
-        for _ in range(2):
-            upper = np.union1d(upper, rest[np.isin(arms.triangles[rest], arms.triangles[upper]).any(1)])
-        self._parts = tuple(tuple(np.ascontiguousarray(t[chosen]) for chosen in (upper, rest, cloth)) for t in self._triangles)
+        self._upper_corners = np.unique(arms.triangles[upper])
+        parts, part_corners = [], []
+        for side in (0, 1):
+            near = _near_elbow(arms, side)[arms.triangles[upper]].all(1) if arms.own[side, 2] else np.zeros(len(upper), bool)
+            below, above = np.concatenate([upper[near], rest]), upper[~near]
+            # The upper arm goes on a little under what is drawn over it: two soft edges side by side would let the background through.
+            for _ in range(2):
+                above = np.union1d(above, below[np.isin(arms.triangles[below], arms.triangles[above]).any(1)])
+            parts.append((above, below, cloth))
+            part_corners.append([np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (above, np.concatenate([below, cloth]))])
+        self._part_corners = part_corners
+        self._parts = tuple(
+            tuple(np.ascontiguousarray(triangles[chosen]) for chosen in part)
+            for triangles, part in zip(self._triangles, parts, strict=True)
+        )
         corners = _on_texture(arms)
         self._grain_at = tuple(
-            tuple(np.ascontiguousarray(at[chosen]) for chosen in (upper, rest, cloth)) for at in (corners[:, ::-1], corners)
+            tuple(np.ascontiguousarray(at[chosen]) for chosen in part) for at, part in zip((corners[:, ::-1], corners), parts, strict=True)
         )
-        self._part_corners = tuple(np.unique(arms.triangles[chosen]).astype(np.int32) for chosen in (upper, np.s_[arms.upper :]))
         self._skin = tuple(raster.as_texture(arms.skin[side]) for side in SIDES)
         self._weave = raster.as_texture(arms.weave)
         self._colour = tuple(np.ascontiguousarray(colour) for colour in arms.colour)
@@ -182,7 +203,7 @@ class ArmDrawer:
         vertex, below = self._hems[side]
         view = self._view
         hem = sheet[vertex, 1] / VERTEX_SUBPIXEL + below * view.scale
-        elbow = (mine[self._part_corners[0], 1].max() / VERTEX_SUBPIXEL - view.top) * view.scale
+        elbow = (mine[self._upper_corners, 1].max() / VERTEX_SUBPIXEL - view.top) * view.scale
         metre = self._focal / float(self._arms.shoulders[side, 2]) * view.scale
         return round(hem - FREED * max(BELOW_HEM * metre - (elbow - hem), 0.0))
 
@@ -206,7 +227,7 @@ class ArmDrawer:
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
         upper, rest, cloth = zip(self._parts[side], self._grain_at[side], (self._skin[side], self._skin[side], self._weave), strict=True)
-        self._part(image, mine, self._part_corners[0], (upper,), opacity, self._top(mine, sheet, side))
+        self._part(image, mine, self._part_corners[side][0], (upper,), opacity, self._top(mine, sheet, side))
         if side in self._sleeve_triangles:
             raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
             raster.draw_triangles(
@@ -222,7 +243,7 @@ class ArmDrawer:
                 raster.NO_TINT,
                 256,
             )
-        self._part(image, mine, self._part_corners[1], (cloth, rest), opacity)
+        self._part(image, mine, self._part_corners[side][1], (cloth, rest), opacity)
 
     def _part(
         self,
