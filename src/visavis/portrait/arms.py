@@ -43,6 +43,8 @@ ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
 UNDER_SLEEVE = 0.3
 """By how much an arm is narrower where its sleeve covers it."""
+UNDER_HEM = (0.45, 0.014)
+"""How much light a sleeve takes from the skin right below it, and within how many metres the most of that is over."""
 TIP = (0.030, 0.022)
 """Metres along and across the arm over which the tip of the elbow ends."""
 SHIFT = 0.035
@@ -70,6 +72,7 @@ def fit_arms(
     lights, tone = light_of(fitted, mesh, seen, found_arms)
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
     height, width = texture_shape(asset, SCALE * pixels)
+    plain = np.tile(grain, (height // len(grain), width // len(grain)))
     detail = hand_detail(asset, (TEXELS * height, TEXELS * width), TEXELS * SCALE * pixels, float(tone.mean()) / 255)
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
@@ -86,7 +89,7 @@ def fit_arms(
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
-        skins[side] = detailed(np.tile(grain, (height // len(grain), width // len(grain))), detail)
+        skins[side] = detailed(plain, detail)
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
             # The photo's own arms stay where they are: what is posed comes in from below the picture.
@@ -99,8 +102,7 @@ def fit_arms(
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
             lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
-            if lifted is not None:
-                skins[side] = detailed(lifted.texture, detail)
+            skins[side] = detailed(plain if lifted is None else lifted.texture, detail * _below_hem(asset, hem, len(detail), pixels))
             arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
             colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
             colour[:, 3] = np.clip((asset.along - hem + 0.06) / 0.04, 0, 1)
@@ -252,6 +254,14 @@ def _on_bone(points: Array, asset: ArmAsset, scale: float) -> Array:
     axis = np.where(fore, FINGERS_AT_REST, ELBOW_AT_REST / np.linalg.norm(ELBOW_AT_REST))
     base = np.where(fore, asset.heads[1] * scale, 0.0)
     return np.asarray(base + ((points - base) * axis).sum(1, keepdims=True) * axis)
+
+
+def _below_hem(asset: ArmAsset, hem: float, rows: int, pixels: float) -> Array:
+    """Factors (rows, 1, 3) of a texture: the shadow of a sleeve on the arm that comes out of it at ``hem`` (``ArmAsset.along``)."""
+    top = float(asset.points[:, 1].min())
+    away = (np.arange(rows) + 0.5) / (TEXELS * pixels) / SCALE + top - hem * float(asset.heads[1][1])
+    shade = UNDER_HEM[0] * np.where(away > 0, np.exp(-np.maximum(away, 0) / UNDER_HEM[1]), 1.0)
+    return np.asarray(1 - shade[:, None, None] * [0.8, 1.0, 1.05])
 
 
 def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset) -> Array:
