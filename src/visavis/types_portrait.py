@@ -183,6 +183,16 @@ below; it does something else and stays as it is."""
 
 
 @dataclass(frozen=True)
+class ArmBalls:
+    """An arm as balls, which stand in each other's light. members: int32 (M,), vertices whose mean is the middle of a ball, one ball after
+    the other; begins: int32 (B + 1,), where each begins. radii: float32 (B,), metres."""
+
+    members: NDArray[np.int32]
+    begins: NDArray[np.int32]
+    radii: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class ArmRig:
     """Arms and hands of a person. Row 0 is the person's right side, row 1 the left one; both are kept as left arms and mirrored in x.
 
@@ -197,12 +207,13 @@ class ArmRig:
     by which share of xx it is darker where x is negative, and where it is positive.
     upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
     sleeves. skin, by side, weave: uint8 (h, w, 4), powers of two: what the fine structure of skin and of cloth multiplies colours by (R, G
-    and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide. grain_at: int32 (N, 2), column and row of it at which a vertex
+    and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide, back and palm of the hand lie in its two halves. grain_at: int32 (N, 2), column and row of it at which a vertex
     lies, in 1/16.
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
-    elbow: float32 (N,), 0..1, how far a vertex is the tip of the elbow, which stands out when that is bent.
+    elbow: float32 (N,), 0..1, how far a vertex is the tip of the elbow, which stands out when that is bent. balls: what of an arm stands
+    in its light.
     hand: first of the vertices of a hand that is not the built-in one; correctives: float32 (3 H, 135), metres that the H vertices from
     there on move for each entry of the rotations of MANO's fifteen joints less the identity, or (0, 0).
     """
@@ -229,6 +240,7 @@ class ArmRig:
     arm: dict[str, NDArray[np.uint8]]
     sleeve: dict[str, NDArray[np.uint8]]
     elbow: NDArray[np.float32]
+    balls: ArmBalls
     hand: int
     correctives: NDArray[np.float32]
 

@@ -50,7 +50,7 @@ HEM = 0.015
 """Metres of arm below the sleeve's edge, which is slanted, that are not looked at."""
 LEAST_ROWS = 0.08
 """Metres of arm that must be seen well."""
-SHARPER = 1.5
+SHARPER = 1.25
 """By how much the finest grain, below a pixel of the photo, is made stronger: being laid on the arm and drawn takes half of it away."""
 GRAIN = 128
 MOTTLED = 0.014

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
+from visavis.portrait.arm_balls import balls_of
 from visavis.portrait.arm_light import light_of, light_towards
-from visavis.portrait.arm_skin import TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
+from visavis.portrait.arm_skin import HEM, TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
@@ -43,7 +44,7 @@ ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
 UNDER_SLEEVE = 0.3
 """By how much an arm is narrower where its sleeve covers it."""
-UNDER_HEM = (0.45, 0.014)
+UNDER_HEM = (0.50, 0.009)
 """How much light a sleeve takes from the skin right below it, and within how many metres the most of that is over."""
 TIP = (0.030, 0.022)
 """Metres along and across the arm over which the tip of the elbow ends."""
@@ -144,6 +145,7 @@ def fit_arms(
         arm=arm_only,
         sleeve=sleeve,
         elbow=np.concatenate([_elbow_tip(asset), np.zeros(len(tube.points), np.float32)]),
+        balls=balls_of(np.mean(points, 0), np.arange(len(asset.points)), asset.bones, asset.weights, asset.heads * SCALE),
         hand=0,
         correctives=np.zeros((0, 0), np.float32),
     )
@@ -260,7 +262,8 @@ def _below_hem(asset: ArmAsset, hem: float, rows: int, pixels: float) -> Array:
     """Factors (rows, 1, 3) of a texture: the shadow of a sleeve on the arm that comes out of it at ``hem`` (``ArmAsset.along``)."""
     top = float(asset.points[:, 1].min())
     away = (np.arange(rows) + 0.5) / (TEXELS * pixels) / SCALE + top - hem * float(asset.heads[1][1])
-    shade = UNDER_HEM[0] * np.where(away > 0, np.exp(-np.maximum(away, 0) / UNDER_HEM[1]), 1.0)
+    away = np.maximum(away, 0) + np.maximum(-away - HEM, 0)
+    shade = UNDER_HEM[0] * np.exp(-((away / UNDER_HEM[1]) ** 2))
     return np.asarray(1 - shade[:, None, None] * [0.8, 1.0, 1.05])
 
 

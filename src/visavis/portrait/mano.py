@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from visavis.motion.skeleton import HAND_LEFT
 from visavis.portrait.arm_asset import BONES, INFLUENCES
+from visavis.portrait.arm_balls import balls_of
 from visavis.portrait.mano_file import ManoHand, read_mano
 from visavis.portrait.normals import vertex_normals
 from visavis.types_portrait import ArmRig, PortraitRig
@@ -84,24 +85,36 @@ def replace_hands(arms: ArmRig, hand: ManoHand) -> ArmRig:
         return np.moveaxis(np.concatenate([values[kept], mixed, values[tube]]), 0, axis)
 
     is_upper = kept_triangles < arms.upper
+    all_bones = np.concatenate([arms.bones[kept], bones, arms.bones[tube]])
+    all_weights = np.concatenate([arms.weights[kept], weights, arms.weights[tube]]).astype(np.float32)
+    grain_at = carried(arms.grain_at)
+    grain_at[len(kept) : len(kept) + len(new), 0] = _columns(arms, like, share)
     return replace(
         arms,
         points=np.stack(points).astype(np.float32),
         triangles=np.concatenate(
             [renumber[arms.triangles[kept_triangles]], triangles + len(kept), renumber[arms.triangles[arms.cloth :]]]
         ).astype(np.int32),
-        bones=np.concatenate([arms.bones[kept], bones, arms.bones[tube]]),
-        weights=np.concatenate([arms.weights[kept], weights, arms.weights[tube]]).astype(np.float32),
+        bones=all_bones,
+        weights=all_weights,
         heads=heads.astype(np.float32),
         colour=carried(arms.colour, 1).astype(np.float32),
         gloss=carried(arms.gloss).astype(np.float32),
-        grain_at=np.round(carried(arms.grain_at)).astype(np.int32),
+        grain_at=np.round(grain_at).astype(np.int32),
         elbow=carried(arms.elbow).astype(np.float32),
+        balls=balls_of(np.mean(points, 0), np.arange(len(kept) + len(new)), all_bones, all_weights, heads),
         upper=int(is_upper.sum()),
         cloth=len(kept_triangles) + len(triangles),
         hand=len(kept),
         correctives=_correctives(hand, scale),
     )
+
+
+def _columns(arms: ArmRig, like: NDArray[np.intp], share: Array) -> Array:
+    """Columns (V,) of the skin's texture, in 1/16, for new points: on the half, back or palm, on which the most alike built-in point is."""
+    turn = 16 * next(iter(arms.skin.values())).shape[1]
+    column = (arms.grain_at[:, 0] + turn // 2) % turn - turn // 2
+    return np.asarray(np.where(column[like[:, 0]] < 0, -1, 1) * (np.abs(column)[like] * share).sum(1))
 
 
 class _Ring:

@@ -7,7 +7,7 @@ from visavis.compiled import njit
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import GRAIN_ONE
 
-RIM = 0.34
+RIM = 0.48
 """How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
 SAMPLING = 2
 """Samples along each side of a pixel."""
@@ -53,7 +53,7 @@ def place_arm(vertices, triangles, focal, x0, y0, points, normals):  # type: ign
     error_model="numpy",
 )
 def shade_arm(points, normals, members, begins, radii, towards, strength, balls, free):  # type: ignore[no-untyped-def]
-    """free (N,): how much of its light reaches a surface at points (N, 3) with normals (N, 3) past the balls of ``arm_shade.Balls``.
+    """free (N,): how much of its light reaches a surface at points (N, 3) with normals (N, 3) past the balls of ``ArmBalls``.
 
     towards: (3,), of length 1, where most light comes from. balls: float32 (B, 3), workspace. Surfaces that look away keep their light.
     """
@@ -115,7 +115,7 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
         edge, beside = x * x, 9 if x < 0.0 else 10
         # What is seen from the side looks at what is beside and behind a person, where it is darker; above and below the photo's light knows it.
         rim = 1.0 + z
-        rim = 1.0 - RIM * rim * rim * (1.0 - 0.6 * abs(y))
+        rim = 1.0 - RIM * rim * rim * rim * (1.0 - 0.6 * abs(y))
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine

@@ -4,13 +4,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.arm_asset import BONES
-from visavis.portrait.arm_skin import ALL_HAND
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
-from visavis.video.arm_shade import balls_of
 from visavis.video.ground import halved, person_texture
 from visavis.video.view import View
 
@@ -31,6 +28,8 @@ ABOVE = np.array([0.0, -0.5, -0.7])
 """Added to where a photo's light comes from, as far as face and arms show it: light mostly comes from above and before a person."""
 CLEAR_OF_HEM, NEAR_ELBOW = 0.25, 0.75
 """Shares of the upper arm: so far beyond where its skin begins, and at least so far down, it lies over its sleeve, not under it."""
+WIDEST_TRIANGLE = 1 / 8
+"""No triangle of an arm goes so far around it, as a share of the whole way."""
 NEAR_SHARE = 0.15
 """The arm counts as being where so much of it is nearer."""
 
@@ -48,16 +47,17 @@ Part = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint32]]
 
 
 def _on_texture(arms: ArmRig) -> NDArray[np.int32]:
-    """Where the corners of triangles lie in their texture, (T, 3, 2), in 1/16. Back and palm of a hand lie in it back to back: a triangle
-    that goes over the edge is laid on the side of most of its corners."""
+    """Where the corners of triangles lie in their texture, (T, 3, 2), in 1/16. Back and palm of a hand lie in it side by side, mirror
+    images about its first column: a triangle that goes over the edge between them is laid on the side of most of its corners."""
     at = arms.grain_at[arms.triangles]
     turn = 16 * next(iter(arms.skin.values())).shape[1]
-    hand = (arms.weights * (arms.bones >= BONES.index("hand"))).sum(1)[arms.triangles].min(1) > ALL_HAND
-    hand[arms.cloth :] = False
     column = (at[..., 0] + turn // 2) % turn - turn // 2
+    apart = np.abs((column - column[:, :1] + turn // 2) % turn - turn // 2).max(1)
+    over = apart > WIDEST_TRIANGLE * turn
+    over[arms.cloth :] = False
     side = np.where(column < 0, -1, 1)
     most = np.where(side.sum(1) < 0, -1, 1)
-    at[..., 0] = np.where(hand[:, None], np.where(side == most[:, None], column, -column), at[..., 0])
+    at[..., 0] = np.where(over[:, None] & (side != most[:, None]), -column, at[..., 0])
     return np.asarray(at, np.int32)
 
 
@@ -121,8 +121,7 @@ class ArmDrawer:
         self._light = tuple(np.ascontiguousarray(light) for light in arms.light)
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         self._lit, self._free = np.empty((count, 4), np.float32), np.empty(count, np.float32)
-        self._balls = tuple(balls_of(arms, side) for side in (0, 1))
-        self._middles = tuple(np.empty((len(balls.radii), 3), np.float32) for balls in self._balls)
+        self._middles = np.empty((len(arms.balls.radii), 3), np.float32)
         self._towards = tuple(_brightest(light) for light in arms.light)
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
@@ -219,9 +218,9 @@ class ArmDrawer:
 
     def _side(self, image: NDArray[np.uint8], mine: NDArray[np.int16], sheet: NDArray[np.int32], side: int, opacity: float) -> None:
         arm_kernels.place_arm(mine, self._triangles[side], self._focal, *self._principal, self._points, self._normals)
-        balls, towards = self._balls[side], self._towards[side]
+        balls, towards = self._arms.balls, self._towards[side]
         arm_kernels.shade_arm(
-            self._points, self._normals, balls.members, balls.begins, balls.radii, towards, COVERED, self._middles[side], self._free,
+            self._points, self._normals, balls.members, balls.begins, balls.radii, towards, COVERED, self._middles, self._free,
         )  # fmt: skip
         arm_kernels.light_arm(self._normals, self._free, self._colour[side], self._gloss, self._light[side], self._lit)
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)

@@ -1,17 +1,11 @@
-"""What of a posed arm stands in the light of the rest of it: fingers beside fingers, the palm under them, the forearm behind the hand.
-
-An arm is taken for balls along its bones and in its palm. A ball takes from a surface the light of the part of the sky that it covers
-(ambient occlusion by spheres), the more the nearer it is to where most light comes from. Balls follow the vertices around them, so that
-hands of any mesh have them.
-"""
-
-from dataclasses import dataclass
+"""An arm as balls along its bones and in its palm: what stands in the light of the rest of it, fingers before the palm and beside each
+other, the hand before the forearm. Balls follow the vertices around them, so that hands of any mesh have them."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.arm_asset import BONES, TWIST_BONES
-from visavis.types_portrait import ArmRig
+from visavis.types_portrait import ArmBalls
 
 Array = NDArray[np.float64]
 
@@ -24,24 +18,16 @@ LIES_WITH = 0.5
 """A vertex counts to a bone from this share of its weight on."""
 
 
-@dataclass(frozen=True)
-class Balls:
-    """members: int32 (M,), vertices whose mean is the middle of a ball, one ball after the other; begins: int32 (B + 1,), where each
-    begins. radii: float32 (B,), metres."""
-
-    members: NDArray[np.int32]
-    begins: NDArray[np.int32]
-    radii: NDArray[np.float32]
-
-
-def balls_of(arms: ArmRig, side: int) -> Balls:
-    """The balls of one side's arm; its sleeve has none."""
-    skin = np.unique(arms.triangles[: arms.cloth])
-    points = arms.points[side, skin].astype(np.float64)
-    heads = arms.heads.astype(np.float64)
+def balls_of(
+    all_points: NDArray[np.floating], skin: NDArray[np.integer], bones: NDArray[np.uint8], shares: NDArray[np.floating], heads: Array
+) -> ArmBalls:
+    """The balls of an arm whose skin has the vertices of these numbers. all_points, bones, shares, heads: as points, bones, weights and
+    heads of ``ArmRig``, points of one side."""
+    points = all_points[skin].astype(np.float64)
+    heads = heads.astype(np.float64)
     weights = np.zeros((len(skin), len(BONES)))
-    for column in range(arms.bones.shape[1]):
-        np.add.at(weights, (np.arange(len(skin)), arms.bones[skin, column]), arms.weights[skin, column])
+    for column in range(bones.shape[1]):
+        np.add.at(weights, (np.arange(len(skin)), bones[skin, column]), shares[skin, column])
     groups: list[tuple[NDArray[np.bool_], float]] = []
 
     def along(mine: NDArray[np.bool_], begin: Array, end: Array, count: int) -> None:
@@ -69,7 +55,7 @@ def balls_of(arms: ArmRig, side: int) -> Balls:
                 end = begin + way * max(float(((points[mine] - begin) @ way).max(initial=0.0)), 0.01)
             along(mine, begin, end, FINGER_BALLS)
     _palm(points, weights[:, HAND] > LIES_WITH, heads, groups)
-    return Balls(
+    return ArmBalls(
         members=np.concatenate([skin[chosen] for chosen, _ in groups]).astype(np.int32),
         begins=np.cumsum([0, *(int(chosen.sum()) for chosen, _ in groups)]).astype(np.int32),
         radii=np.array([radius for _, radius in groups], np.float32),
