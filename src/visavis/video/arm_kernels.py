@@ -71,7 +71,7 @@ def shade_arm(points, normals, members, begins, radii, towards, strength, balls,
     for i in range(points.shape[0]):
         free[i] = one
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
-        if nz > np.float32(0.3):
+        if nz > np.float32(0.5):
             continue
         px, py, pz = points[i, 0], points[i, 1], points[i, 2]
         left = one
