@@ -207,8 +207,8 @@ class ArmRig:
     by which share of xx it is darker where x is negative, and where it is positive.
     upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
     sleeves. skin, by side, weave: uint8 (h, w, 4), powers of two: what the fine structure of skin and of cloth multiplies colours by (R, G
-    and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide, back and palm of the hand lie in its two halves. grain_at: int32 (N, 2), column and row of it at which a vertex
-    lies, in 1/16.
+    and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide, back and palm of the hand lie in its first and second half.
+    grain_at: int32 (N, 2), column and row of it at which a vertex lies, in 1/16.
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.

@@ -3,6 +3,7 @@ room, and nothing else changes. Needs `visavis assets fetch`."""
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from visavis.control.arms import ArmPoser
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.data.arms import mirrored, pose_arm
 from visavis.data.gesture_kinds import CODE, KIND_INDEX, KINDS, PLACE, REST, SHAPE, Aim
+from visavis.evaluation import poses
 from visavis.motion.hands import to_mano
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, neutral_motion, rotation_to_6d
 from visavis.motion.skeleton import joints_of
-from visavis.portrait.arm_asset import ARM_PATH, BONES, load_arm_asset
+from visavis.portrait.arm_asset import ARM_PATH, BONES, TINTS, load_arm_asset
+from visavis.portrait.arms import skin_colours
 from visavis.portrait.cache import load_portrait
 from visavis.portrait_build.arm_refine import refined
 from visavis.store import asset_path
@@ -189,6 +192,90 @@ def test_skin_goes_on_around_the_arm_and_onto_the_hand(portrait: PortraitRig) ->
         rough = np.array([part.std() for part in np.array_split(factor[:used], 6)])
         assert rough.min() > 0.004 and rough.max() < 0.08
     assert not np.array_equal(arms.skin["right"], arms.skin["left"])
+
+
+def test_fingers_and_palm_of_a_fist_stand_in_their_own_light(portrait: PortraitRig) -> None:
+    """It is darker between fingers and under them; an arm that nothing of it lies before keeps its light, and none gets more."""
+    arms = portrait.arms
+    no_balls = replace(arms.balls, radii=np.zeros_like(arms.balls.radii))
+    unshaded = replace(portrait, arms=replace(arms, balls=no_balls))
+    fist = motion_of(KINDS[KIND_INDEX["count_one"]].right, None)
+    shaded, even = (picture(each, fist).astype(np.float64).mean(-1) for each in (portrait, unshaded))
+    hand = picture_box(portrait, posed(portrait, fist)[0], 0, load_arm_asset().hand > 0.9)
+    change = shaded - even
+    assert change.max() <= 1.0
+    assert (change[hand] < -0.15 * even[hand]).mean() > 0.1
+    greeting = motion_of(GREETING, None)
+    shaded, even = (picture(each, greeting).astype(np.float64).mean(-1) for each in (portrait, unshaded))
+    fore = load_arm_asset().along
+    bare = picture_box(portrait, posed(portrait, greeting)[0], 0, (fore > 1.3) & (fore < 1.7))
+    assert np.abs(shaded[bare] / even[bare] - 1).mean() < 0.02
+
+
+def picture_box(portrait: PortraitRig, frame: ControlFrame, side: int, chosen: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns around these vertices of an arm."""
+    count = portrait.arms.points.shape[1]
+    seen = frame.arms[side * count : side * count + len(chosen)][chosen, :2] // 32
+    (left, top), (right, bottom) = seen.min(0), seen.max(0)
+    return np.s_[top:bottom, left:right]
+
+
+def test_a_raised_palm_has_creases_across_its_fingers(portrait: PortraitRig) -> None:
+    """Along the middle finger of a hand that is shown there is a dark line at its root and at either joint."""
+    frame = posed(portrait, motion_of(GREETING, None))[0]
+    grey = picture(portrait, motion_of(GREETING, None)).astype(np.float64).mean(-1)
+    places = bones_of(portrait, frame, 0)
+    root, tip = (places[f"middle_{bone}"][:2] / places[f"middle_{bone}"][2] * portrait.focal + portrait.principal for bone in (0, 2))
+    along = root + np.linspace(-0.2, 1, 120)[:, None] * (tip - root)
+    across = np.array([1.0, 0.0])
+    strip = [cv2.remap(grey, *(along + off * across).astype(np.float32).T[..., None], cv2.INTER_LINEAR)[:, 0] for off in (-2, 0, 2)]
+    seen = np.mean(strip, 0)
+    dip = seen / cv2.GaussianBlur(seen[None], (0, 0), 10)[0] - 1
+    creases = [i for i in range(2, 118) if dip[i] < -0.03 and dip[i] == dip[max(i - 6, 0) : i + 7].min()]
+    assert len(creases) >= 3, dip.round(2)
+
+
+def test_palms_are_paler_than_backs_and_most_so_in_dark_skin() -> None:
+    asset = load_arm_asset()
+    plain = asset.tint[:, [TINTS.index("nail"), TINTS.index("blood"), TINTS.index("shade")]].max(1) < 0.05
+    share = asset.tint[:, TINTS.index("palm")]
+    palm, back = plain & (share > 0.95), plain & (share < 0.05) & (asset.hand > 0.95)
+    paler = []
+    for tone in ([224.0, 178.0, 150.0], [178.0, 126.0, 92.0], [104.0, 68.0, 48.0]):
+        colours = skin_colours(asset, np.array(tone), np.array(tone))[:, :3]
+        inside, outside = colours[palm].mean(0), colours[back].mean(0)
+        assert inside[2] / inside[0] > outside[2] / outside[0], "less yellow"
+        paler.append(inside.mean() / outside.mean())
+    assert 1.02 < paler[0] < paler[1] < paler[2]
+
+
+def test_a_raised_forearm_is_as_grainy_as_the_photo(portrait: PortraitRig) -> None:
+    """Below the scale of folds, where smooth skin looks like wax."""
+    frame = posed(portrait, motion_of(GREETING, None))[0]
+    image = picture(portrait, motion_of(GREETING, None))
+    fore = bones_of(portrait, frame, 0)["fore_1"]
+    x, y = (fore[:2] / fore[2] * portrait.focal + portrait.principal).astype(int)
+    raised, own = grain_of(image[y - 20 : y + 20, x - 8 : x + 9]), grain_of(image[430:570, 385:410])
+    assert 0.6 < raised / own < 1.4
+
+
+def grain_of(image: NDArray[np.uint8]) -> float:
+    grey = image.astype(np.float64).mean(-1)
+    smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
+    return float(np.median(np.abs(grey / smooth - 1)[3:-3, 3:-3]))
+
+
+def test_an_elbow_that_is_raised_to_its_sleeve_is_whole() -> None:
+    """A short sleeve does not lie over it."""
+    rig = load_portrait(asset_path("openpeople") / "P005" / "assets" / "studio_posture.jpg")
+    motion = poses.motion_of(poses.POSES["hand before the face"])
+    image = picture(rig, motion).astype(int)
+    asset = load_arm_asset()
+    elbow = posed(rig, motion)[0].arms[: len(asset.points)][(asset.along > 0.85) & (asset.along < 1.2), :2] / 32
+    inside = cv2.fillConvexPoly(np.zeros(image.shape[:2], np.uint8), cv2.convexHull(elbow.astype(np.int32)), 1)
+    inside = cv2.erode(inside, np.ones((7, 7), np.uint8)) > 0
+    assert inside.sum() > 2000
+    assert (image[..., 0] - image[..., 2])[inside].min() > 12, "skin, neither shirt nor wall"
 
 
 def test_a_bent_elbow_has_a_tip(portrait: PortraitRig) -> None:

@@ -19,12 +19,16 @@ LIES_WITH = 0.5
 
 
 def balls_of(
-    all_points: NDArray[np.floating], skin: NDArray[np.integer], bones: NDArray[np.uint8], shares: NDArray[np.floating], heads: Array
+    all_points: NDArray[np.floating],
+    skin: NDArray[np.integer],
+    bones: NDArray[np.uint8],
+    shares: NDArray[np.floating],
+    all_heads: NDArray[np.floating],
 ) -> ArmBalls:
-    """The balls of an arm whose skin has the vertices of these numbers. all_points, bones, shares, heads: as points, bones, weights and
+    """The balls of an arm whose skin has the vertices of these numbers. all_points, bones, shares, all_heads: as points, bones, weights and
     heads of ``ArmRig``, points of one side."""
     points = all_points[skin].astype(np.float64)
-    heads = heads.astype(np.float64)
+    heads = all_heads.astype(np.float64)
     weights = np.zeros((len(skin), len(BONES)))
     for column in range(bones.shape[1]):
         np.add.at(weights, (np.arange(len(skin)), bones[skin, column]), shares[skin, column])

@@ -59,8 +59,8 @@ MOTTLED = 0.014
 
 @dataclass(frozen=True)
 class LiftedSkin:
-    """texture: float (h, w, 3), what colours are multiplied by. rows: (n,) of it in which the arm is seen, tone: (n, 3), the colour of its skin in
-    even light there."""
+    """texture: float (h, w, 3), what colours are multiplied by. rows: (n,) of it in which the arm is seen, tone: (n, 3), the colour of its
+    skin in even light there."""
 
     texture: Array
     rows: Array

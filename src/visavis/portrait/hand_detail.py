@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.ease import smoothstep
+from visavis.ease import ramp, smoothstep
 from visavis.motion.skeleton import FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import BONES, TINTS, ArmAsset
 
@@ -59,7 +59,7 @@ class _Chart:
         wide = max(thick * self.pixels, 0.5) * FINE
         for side, points in shapes:
             for turn in (0, self.width):
-                path = np.round((self.place(_curve(points), side) + (turn, 0)) * FINE * 16).astype(np.int32)[:, None]
+                path = np.round((self.place(_curve(points), side) + np.array([turn, 0])) * FINE * 16).astype(np.int32)[:, None]
                 if filled:
                     cv2.fillPoly(canvas, [path], 255, cv2.LINE_AA, 4)
                 else:
@@ -77,7 +77,7 @@ def hand_detail(asset: ArmAsset, shape: tuple[int, int], pixels: float, bright: 
     """Factors (h, w, 3) for a texture of ``shape`` with so many texels to a metre, 1 on the arm. bright: 0..1, how bright the skin is:
     dark skin has darker knuckles and creases, light skin redder ones."""
     chart = _Chart(asset, shape, pixels)
-    dark = 1 - smoothstep((bright - 0.30) / 0.45)
+    dark = 1 - ramp(bright, 0.30, 0.75)
     joints = {name: _joints(asset, name) for name in (*FINGERS, "thumb")}
     factor = np.ones((chart.height, chart.width, 3))
     for amount, colour in (*_colours(chart, joints, dark), *_creases(chart, joints, dark), *_nails(chart, asset, joints)):
@@ -147,14 +147,11 @@ def _colours(chart: _Chart, joints: dict[str, Array], dark: float) -> list[tuple
         knuckles += 0.7 * chart.near(BACK, tuple(mine[2]), (0.005, 0.006))
     knuckles += chart.near(BACK, tuple(joints["thumb"][2]), (0.007, 0.007))
     fields += [(0.05 * knuckles, BLOOD), ((0.03 + 0.11 * dark) * knuckles, np.array([0.8, 1.0, 1.0]))]
-    wrist = (0.008, 0.0)
-    tendons, valleys = [], []
-    for mine in (index, middle, ring, pinky):
-        start = np.array(wrist) + [0.0, 0.16 * mine[0, 1]]
-        tendons.append((BACK, [tuple(start), tuple(0.5 * (start + mine[0]) + [0.0, 0.12 * mine[0, 1]]), tuple(mine[0] * [0.97, 1.0])]))
-    for a, b in ((index, middle), (middle, ring), (ring, pinky)):
-        between = 0.5 * (a[0] + b[0])
-        valleys.append((BACK, [tuple(between * [0.45, 0.5]), tuple(between * [0.75, 0.8]), tuple(between * [1.02, 1.0])]))
+    # From the middle of the wrist they spread to the knuckles.
+    tendons = [(BACK, mine[0] * [(0.07, 0.16), (0.52, 0.70), (0.97, 1.0)]) for mine in (index, middle, ring, pinky)]
+    valleys = [
+        (BACK, 0.5 * (a[0] + b[0]) * [(0.45, 0.5), (0.75, 0.8), (1.02, 1.0)]) for a, b in ((index, middle), (middle, ring), (ring, pinky))
+    ]
     fields += [(-0.06 * chart.drawn(tendons, 0.0040), np.ones(3)), (0.11 * chart.drawn(valleys, 0.008), np.array([0.85, 1.0, 1.0]))]
     veins = [
         (BACK, [(0.090, -0.030), (0.068, -0.024), (0.046, -0.022), (0.026, -0.012), (0.000, -0.010), (-0.02, -0.006)]),
@@ -224,7 +221,8 @@ def _nails(chart: _Chart, asset: ArmAsset, joints: dict[str, Array]) -> list[tup
         turn = np.linspace(0, np.pi, 9)
         root = [(low + 0.004 * (1 - np.sin(a)), middle + half * np.cos(a)) for a in turn]
         bed.append((BACK, [(high, middle + half), *root, (high, middle - half), (high, middle + half)]))
-        moon.append((BACK, [(low + 0.001 + 0.0026 * np.sin(a), middle + 0.55 * half * np.cos(a)) for a in turn] + [(low + 0.001, middle + 0.55 * half)]))
+        rise = [(low + 0.001 + 0.0026 * np.sin(a), middle + 0.55 * half * np.cos(a)) for a in turn]
+        moon.append((BACK, [*rise, rise[0]]))
         tip.append((BACK, [(high - 0.0008, middle + 0.9 * half), (high, middle), (high - 0.0008, middle - 0.9 * half)]))
         fold.append((BACK, [(high, middle + half), *root, (high, middle - half)]))
     return [

@@ -113,7 +113,7 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
         edge, beside = x * x, 9 if x < 0.0 else 10
-        # What is seen from the side looks at what is beside and behind a person, where it is darker; above and below the photo's light knows it.
+        # What is seen from the side looks at what is beside and behind a person, where it is darker. Above and below the light has it.
         rim = 1.0 + z
         rim = 1.0 - RIM * rim * rim * rim * (1.0 - 0.6 * abs(y))
         shine = max(x * hx + y * hy + z * hz, 0.0)
