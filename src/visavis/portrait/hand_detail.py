@@ -38,8 +38,10 @@ class _Chart:
         wrist = asset.heads[BONES.index("hand")].astype(np.float64)
         top = float(wrist[1] - asset.points[:, 1].min())
         first = int((top - ABOVE_WRIST) * pixels)
-        self.rows = slice(first, min(first + int((np.ptp(asset.points[:, 1]) - top + 2 * ABOVE_WRIST) * pixels), shape[0]))
-        self.height, self.width, self.pixels = self.rows.stop - first, shape[1], pixels
+        self.height = min(int((np.ptp(asset.points[:, 1]) - top + 2 * ABOVE_WRIST) * pixels), shape[0])
+        self.width, self.pixels = shape[1], pixels
+        # Of arms that are longer than it a texture is used more than once.
+        self.rows = (first + np.arange(self.height)) % shape[0]
         self._top = top - first / pixels
         rows, columns = np.mgrid[: self.height, : self.width] + 0.5
         self.side = np.where(columns < self.width / 2, BACK, PALM)

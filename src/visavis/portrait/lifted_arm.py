@@ -137,7 +137,9 @@ def sleeve_mask(found: HangingArm, place: Array, pixels: float, sign: float) -> 
     out = sign * (x - centre)
     down = np.clip((hem + 0.022 * pixels - y) / (0.008 * pixels), 0, 1)
     up = np.clip((y - (place[1] - 0.10 * pixels)) / (0.02 * pixels), 0, 1)
-    inwards = np.clip((out + 0.080 * pixels) / (0.012 * pixels), 0, 1)
+    # Near its hem it covers an arm that swings towards the body as well.
+    reach = 0.055 + 0.025 * np.clip((y - hem) / (0.03 * pixels) + 2, 0, 1)
+    inwards = np.clip((out + reach * pixels) / (0.012 * pixels), 0, 1)
     return np.asarray(down * up * inwards, np.float32)
 
 
