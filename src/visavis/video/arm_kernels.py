@@ -71,21 +71,21 @@ def shade_arm(points, normals, members, begins, radii, towards, strength, balls,
     for i in range(points.shape[0]):
         free[i] = one
         nx, ny, nz = normals[i, 0], normals[i, 1], normals[i, 2]
-        if nz > np.float32(0.5):
+        if nz > np.float32(0.2):
             continue
         px, py, pz = points[i, 0], points[i, 1], points[i, 2]
         left = one
         for b in range(count):
             dx, dy, dz = balls[b, 0] - px, balls[b, 1] - py, balls[b, 2] - pz
+            square = dx * dx + dy * dy + dz * dz
+            reach = radii[b] * radii[b]
+            if square > np.float32(64.0) * reach:
+                continue
             ahead = dx * nx + dy * ny + dz * nz
             if ahead <= np.float32(0.0):
                 continue
-            square = dx * dx + dy * dy + dz * dz
-            radius = radii[b]
-            if square > np.float32(64.0) * radius * radius:
-                continue
             distance = max(np.sqrt(square), np.float32(1e-6))
-            covers = min(radius * radius / square, one) * ahead / distance
+            covers = min(reach / square, one) * ahead / distance
             lit = max(dx * lx + dy * ly + dz * lz, np.float32(0.0)) / distance
             left *= one - min(force * covers * (one + lit * lit), most)
         free[i] = left

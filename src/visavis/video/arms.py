@@ -15,7 +15,7 @@ SIDES = ("right", "left")
 ARM_LAYERS = ("own_arm_right", "own_arm_left")
 CELL = 8
 """Pixels of a cell of the shadow's grid."""
-SHADOW, SHADOW_DROP = 0.50, 0.16
+SHADOW, SHADOW_DROP = 0.55, 0.16
 """How dark the shadow is, and how far it falls below what throws it, as a share of the distance to the body (metres)."""
 
 
