@@ -203,8 +203,8 @@ def _creases(chart: _Chart, joints: dict[str, Array], dark: float) -> list[tuple
         (0.08 * chart.drawn(deep, 0.0050), LINE),
         (0.09 * stronger * chart.drawn(fine, 0.0011), LINE),
         (0.12 * chart.drawn(wrist, 0.0014), LINE),
-        (0.17 * stronger * chart.drawn(joint, 0.0012), LINE),
-        (0.05 * chart.drawn(joint, 0.0040), LINE),
+        (0.145 * stronger * chart.drawn(joint, 0.0012), LINE),
+        (0.04 * chart.drawn(joint, 0.0040), LINE),
         (0.15 * stronger * chart.drawn(wrinkle, 0.0010), LINE),
     ]
 
