@@ -66,16 +66,17 @@ class Aim:
 CODE = 4
 
 REST = Aim((0.068, 0.484, 0.055), (0, 0, 0), "relaxed", 0.0, 0.0)
-WAIST = Aim((-0.032, 0.350, 0.225), (0, 0, 0), "relaxed", -18.0, 0.0, bend=10.0, lift=4.0)
+WAIST = Aim((-0.022, 0.325, 0.190), (0, 0, 0), "relaxed", -22.0, 0.0, bend=12.0, lift=8.0)
 
-_BEAT = Aim((0.030, 0.285, 0.290), (0.030, 0.095, 0.030), "loose", 2.0, 11.0, lift=3.0)
-_PALM = Aim((0.055, 0.300, 0.290), (0.070, 0.030, 0.060), "open", 62.0, -3.0, bend=-2.0, lift=-4.0)
-_POINT = Aim((0.045, 0.185, 0.335), (0.010, 0.035, 0.075), "one", -52.0, 7.0, lift=9.0)
-_GRIP = Aim((0.005, 0.245, 0.285), (0.012, 0.085, 0.025), "grip", 4.0, 9.0, lift=3.0)
+_BEAT = Aim((-0.045, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
+_BEATS = Aim((0.010, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
+_PALM = Aim((0.085, 0.150, 0.200), (0.120, 0.020, 0.010), "open", 52.0, -3.0, bend=-2.0, lift=-8.0)
+_POINT = Aim((0.020, 0.115, 0.270), (0.000, 0.035, 0.060), "one", -46.0, 7.0, lift=4.0)
+_GRIP = Aim((-0.035, 0.155, 0.215), (0.012, 0.075, 0.020), "grip", 4.0, 9.0, lift=10.0)
 
 
 def _count(shape: str) -> Aim:
-    return Aim((0.040, 0.125, 0.250), (0.005, 0.050, 0.050), shape, -12.0, 9.0, bend=-10.0, lift=5.0, deviate=6.0)
+    return Aim((0.045, 0.075, 0.205), (0.005, 0.040, 0.030), shape, -42.0, 6.0, bend=-10.0, lift=4.0, deviate=6.0)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("waist", WAIST, WAIST),
     Kind("beat_right", _BEAT, None, 0.17),
     Kind("beat_left", None, _BEAT, 0.09),
-    Kind("beat_both", _BEAT, _BEAT, 0.15),
+    Kind("beat_both", _BEATS, _BEATS, 0.15),
     Kind("palm_right", _PALM, None, 0.11),
     Kind("palm_left", None, _PALM, 0.06),
     Kind("palm_both", _PALM, _PALM, 0.16),
