@@ -31,8 +31,8 @@ STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
 CONFIDENT = 0.7
 FRAMES = 45
 
-CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=8.0)
-GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=6.0)
+CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=-8.0)
+GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=-6.0)
 RAISED = {name: (KINDS[KIND_INDEX[name]].right, KINDS[KIND_INDEX[name]].left) for name in ("palm_both", "beat_both", "waist")} | {
     "hand before the chest": (CHEST, None),
     "greeting": (GREETING, None),
