@@ -34,6 +34,8 @@ DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
+FOREARM_SEEN = 0.10
+"""Metres below the elbow down to which a picture shows a forearm that is taken for seen."""
 INNER = 0.6
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
@@ -86,10 +88,10 @@ def fit_arms(
         skins[side] = as_grain(np.tile(grain, (1, texture_shape(asset, SCALE * pixels)[1] // len(grain))))
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
-            # The photo's own arms stay where they are: what is posed comes in from below the picture.
-            kinds[row] = ARM_LEFT_ALONE if busy else ARM_FROM_BELOW
-            below = PICTURE_HEIGHT + ELBOW_BELOW * pixels - (place[1] + float(asset.heads[1][1]) * SCALE * pixels)
-            shoulders[row][1] += max(below, 0.0) / pixels
+            # The photo's own arms stay where they are: what is posed comes in from below the picture, unless that would be a third arm.
+            seen_below = (PICTURE_HEIGHT - place[1]) / pixels - float(asset.heads[1][1]) * SCALE
+            kinds[row] = ARM_LEFT_ALONE if busy or seen_below > FOREARM_SEEN else ARM_FROM_BELOW
+            shoulders[row][1] += max(seen_below + ELBOW_BELOW, 0.0)
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)
             rest = _thickened(rest, asset, thickness, hem)
