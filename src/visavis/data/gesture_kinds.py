@@ -38,8 +38,9 @@ SHAPES: dict[str, Array] = {
 
 @dataclass(frozen=True)
 class Aim:
-    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. flick:
-    the wrist's flexion goes from minus to plus this many degrees. lift: swivel of the elbow outwards."""
+    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. turn: how
+    much more of it at the apex than at the beginning. flick: the wrist's flexion goes from minus to plus this many degrees. lift: swivel of
+    the elbow outwards."""
 
     place: tuple[float, float, float]
     stroke: tuple[float, float, float]
@@ -49,6 +50,7 @@ class Aim:
     bend: float = 0.0
     lift: float = 0.0
     deviate: float = 0.0
+    turn: float = 0.0
 
     def at(self, share: float, amplitude: float, code: Array) -> Array:
         """(ARM_VALUES,) of a stroke's beginning (-0.5), its apex (0.5) or between. code: (CODE,), how this one differs from others."""
@@ -59,7 +61,8 @@ class Aim:
             + share * size * np.array(self.stroke)
             + (amplitude - 1) * np.array([0.02, -0.05, 0.03])
         )
-        angles = np.radians([self.lift, self.twist + 6 * code[0], self.bend + 2 * share * self.flick * size, self.deviate + 3 * code[1]])
+        twist, bend = self.twist + share * self.turn, self.bend + 2 * share * self.flick * size
+        angles = np.radians([self.lift, twist + 6 * code[0], bend, self.deviate + 3 * code[1]])
         return np.concatenate([[out, down, -forward], angles, SHAPES[self.shape]])
 
 
@@ -70,7 +73,7 @@ WAIST = Aim((-0.022, 0.325, 0.190), (0, 0, 0), "relaxed", -22.0, 0.0, bend=12.0,
 
 _BEAT = Aim((-0.045, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
 _BEATS = Aim((0.010, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
-_PALM = Aim((0.085, 0.150, 0.200), (0.120, 0.020, 0.010), "open", 52.0, -3.0, bend=-2.0, lift=-8.0)
+_PALM = Aim((0.078, 0.150, 0.200), (0.130, 0.020, 0.010), "open", 36.0, -3.0, bend=-2.0, lift=-8.0, turn=48.0)
 _POINT = Aim((0.020, 0.115, 0.270), (0.000, 0.035, 0.060), "one", -46.0, 7.0, lift=4.0)
 _GRIP = Aim((-0.035, 0.155, 0.215), (0.012, 0.075, 0.020), "grip", 4.0, 9.0, lift=10.0)
 
