@@ -28,15 +28,15 @@ from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait_build.arm_refine import refined
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
-from visavis.types_portrait import ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PortraitRig
+from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PICTURE_HEIGHT, PortraitRig
 from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
 CONFIDENT = 0.7
 FRAMES = 45
 
-CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=8.0)
-GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=6.0)
+CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=-8.0)
+GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=-6.0)
 RAISED = {name: (KINDS[KIND_INDEX[name]].right, KINDS[KIND_INDEX[name]].left) for name in ("palm_both", "beat_both", "waist")} | {
     "hand before the chest": (CHEST, None),
     "greeting": (GREETING, None),
@@ -374,6 +374,25 @@ def test_hands_that_do_something_else_in_the_photo_are_left_alone() -> None:
     selfie = load_portrait(asset_path("openpeople") / "P004" / "assets" / "amateur_selfie.jpg")
     assert selfie.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
     assert len(posed(selfie, motion_of(GREETING, GREETING))[0].arms) == 0
+
+
+def test_forearms_in_sleeves_that_the_photo_shows_get_no_third_arm() -> None:
+    jacket = load_portrait(asset_path("openpeople") / "P001" / "assets" / "amateur_posture.jpg")
+    assert jacket.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
+
+
+def test_a_hand_comes_from_below_whole_or_not_at_all() -> None:
+    cut = load_portrait(asset_path("openpeople") / "P006" / "assets" / "amateur_selfie.jpg")
+    assert cut.arms.kinds.tolist() == [ARM_FROM_BELOW] * 2
+    hand = load_arm_asset().along > 1.99
+    count = cut.arms.points.shape[1]
+    shares = []
+    for down in np.arange(-0.10, 0.50, 0.02):
+        arms = posed(cut, motion_of(Aim((0.04, down, 0.22), (0, 0, 0), "open", -20.0), None))[0].arms
+        points = arms[:count][: len(hand)][hand] / 32.0 if len(arms) else np.full((1, 3), np.inf)
+        shares.append((points[:, 1] < PICTURE_HEIGHT).mean())
+    assert shares[0] == 1 and shares[-1] == 0
+    assert np.mean([0.05 < share < 0.95 for share in shares]) < 0.25, shares
 
 
 def test_a_damaged_arm_says_what_to_do(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from visavis.cli.main import main
 from visavis.data.arms import REACH, pose_arm, within_reach
 from visavis.data.body import STYLE_RANGE, TaughtBody, body_path, teach_body
 from visavis.data.corpus import Item, item_paths, motion_path, save_item, write_npz
-from visavis.data.gesture_kinds import KINDS
+from visavis.data.gesture_kinds import KINDS, REST, WAIST
 from visavis.data.phones import SILENCE, Phone
 from visavis.data.prosody import analyse
 from visavis.motion.hands import HAND_VALUES, from_mano, to_mano
@@ -24,6 +24,7 @@ from visavis.motion.skeleton import (
     UPPER_ARM,
     WRIST_AT_REST,
     clearance,
+    elbow_of,
     hand_joints,
     joints_of,
     rotation_from_vector,
@@ -107,6 +108,25 @@ def test_somebody_gestures_and_rests() -> None:
     assert 0.2 < resting < 0.75
     assert sum(len(body.strokes) for body in bodies) > 12
     assert len(set(np.concatenate([body.kind for body in bodies]).tolist())) > 6
+
+
+def test_a_viewer_sees_forearms_not_only_fists_that_point_at_him() -> None:
+    shown = []
+    for seed in range(6):
+        body = taught(seed)[0]
+        joints = joints_of(motion_of(body))
+        for side, row in (("right", 0), ("left", 1)):
+            busy = np.array([((kind.right, kind.left)[row] or REST) not in (REST, WAIST) for kind in KINDS])[body.kind]
+            forearm = (joints[f"{side}_wrist"] - joints[f"{side}_elbow"])[busy]
+            shown.append(np.linalg.norm(forearm[:, :2], axis=1) / LOWER_ARM)
+    assert np.median(np.concatenate(shown)) > 0.5
+    assert np.percentile(np.concatenate(shown), 10) > 0.3
+
+
+def test_a_lifted_elbow_goes_outwards() -> None:
+    wrist = np.array([[-0.03, 0.2, -0.2]] * 2)
+    low, lifted = elbow_of(wrist, np.radians([0.0, 25.0]))
+    assert lifted[0] > low[0] + 0.05 and lifted[1] < low[1]
 
 
 def test_hands_move_towards_the_apex_and_slow_down_there() -> None:

@@ -40,9 +40,10 @@ where the motion has it."""
 HAND_ROOM, MOST_INWARDS = 0.075, 0.9
 """Metres that a wrist keeps from the side of the picture, for the hand; radians that a forearm turns inwards at most for it."""
 
-RAISED_FROM, RAISED_WHOLE, BELOW = 0.15, 0.27, 0.30
-"""Metres: an arm that comes in from below stays this far below until its wrist is raised by the first, and is where it belongs from the
-second on."""
+RAISED_FROM, BELOW = 0.15, 0.30
+COMES_IN, COME_IN = 0.12, -0.04
+"""Metres: an arm that comes in from below stays ``BELOW`` below until its wrist is raised by the first, and as near under the picture's lower
+edge as the third; from the fourth on, in the picture, it is where it belongs. So finger tips are seldom seen alone."""
 
 ELBOW_TIP, LEAST_SHARE = 0.018, 0.35
 """Metres that the tip of an elbow stands out when it is bent as far as it goes; how little of what moves it is taken to be left."""
@@ -126,6 +127,12 @@ class ArmPoser:
         cosine, sine = np.cos(angle), np.sin(angle)
         return np.array([[cosine, 0, sine], [0, 1.0, 0], [-sine, 0, cosine]])
 
+    def _lower_edge(self, row: int, wrist: Array) -> float:
+        """Metres from a shoulder down to where the picture ends, as far away as ``wrist`` (3,), which is from that shoulder."""
+        shoulder = self._arms.shoulders[row]
+        depth = float(shoulder[2] + wrist[2])
+        return (PICTURE_HEIGHT - 1 - self._principal[1]) / self._focal * depth - float(shoulder[1])
+
     def _hand_pose(self, side: str, motion: NDArray[np.float32]) -> Array:
         """Axis-angles (15, 3) as of a left hand."""
         pose = np.asarray(motion[_HANDS[side]], np.float64).reshape(15, 3)
@@ -173,9 +180,8 @@ class ArmPoser:
         fingers = np.ascontiguousarray(HAND_LEFT @ pose @ HAND_LEFT.T)
         place_fingers(turn, place, heads, fingers, hand)
         if arms.kinds[row] == ARM_FROM_BELOW:
-            raised = float(heads[hand, 1] - place[hand, 1]) - RAISED_FROM
-            down = 1 - min(max(raised / (RAISED_WHOLE - RAISED_FROM), 0.0), 1.0)
-            place[:, 1] += BELOW * down * down * (3 - 2 * down)
+            lowest = min(self._lower_edge(row, place[hand]) + COMES_IN, float(heads[hand, 1]) - RAISED_FROM)
+            place[:, 1] += BELOW * ramp(float(place[hand, 1]), lowest - (COMES_IN - COME_IN), lowest)
         shoulder = arms.shoulders[row] + torso.breathed * arms.breath[row]
         turn = torso.sway @ flip @ turn
         at = place @ flip.T + shoulder - torso.hip

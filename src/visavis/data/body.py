@@ -33,7 +33,7 @@ from visavis.motion.layout import (
 from visavis.motion.skeleton import clearance, joints_of, rotation_from_vector
 from visavis.timing import FRAME_RATE, frames_in
 
-BODY_TEACHER_VERSION = 1
+BODY_TEACHER_VERSION = 2
 """Kept in every file; raised when the same speech gives other motion, so that stale files are made again."""
 
 BODY_FOLDER = "body"

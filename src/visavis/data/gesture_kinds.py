@@ -38,8 +38,9 @@ SHAPES: dict[str, Array] = {
 
 @dataclass(frozen=True)
 class Aim:
-    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. flick:
-    the wrist's flexion goes from minus to plus this many degrees. lift: swivel of the elbow outwards."""
+    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. turn: how
+    much more of it at the apex than at the beginning. flick: the wrist's flexion goes from minus to plus this many degrees. lift: swivel of
+    the elbow outwards."""
 
     place: tuple[float, float, float]
     stroke: tuple[float, float, float]
@@ -49,6 +50,7 @@ class Aim:
     bend: float = 0.0
     lift: float = 0.0
     deviate: float = 0.0
+    turn: float = 0.0
 
     def at(self, share: float, amplitude: float, code: Array) -> Array:
         """(ARM_VALUES,) of a stroke's beginning (-0.5), its apex (0.5) or between. code: (CODE,), how this one differs from others."""
@@ -59,23 +61,25 @@ class Aim:
             + share * size * np.array(self.stroke)
             + (amplitude - 1) * np.array([0.02, -0.05, 0.03])
         )
-        angles = np.radians([self.lift, self.twist + 6 * code[0], self.bend + 2 * share * self.flick * size, self.deviate + 3 * code[1]])
+        twist, bend = self.twist + share * self.turn, self.bend + 2 * share * self.flick * size
+        angles = np.radians([self.lift, twist + 6 * code[0], bend, self.deviate + 3 * code[1]])
         return np.concatenate([[out, down, -forward], angles, SHAPES[self.shape]])
 
 
 CODE = 4
 
 REST = Aim((0.068, 0.484, 0.055), (0, 0, 0), "relaxed", 0.0, 0.0)
-WAIST = Aim((-0.032, 0.350, 0.225), (0, 0, 0), "relaxed", -18.0, 0.0, bend=10.0, lift=4.0)
+WAIST = Aim((-0.022, 0.325, 0.190), (0, 0, 0), "relaxed", -22.0, 0.0, bend=12.0, lift=8.0)
 
-_BEAT = Aim((0.030, 0.285, 0.290), (0.030, 0.095, 0.030), "loose", 2.0, 11.0, lift=3.0)
-_PALM = Aim((0.055, 0.300, 0.290), (0.070, 0.030, 0.060), "open", 62.0, -3.0, bend=-2.0, lift=-4.0)
-_POINT = Aim((0.045, 0.185, 0.335), (0.010, 0.035, 0.075), "one", -52.0, 7.0, lift=9.0)
-_GRIP = Aim((0.005, 0.245, 0.285), (0.012, 0.085, 0.025), "grip", 4.0, 9.0, lift=3.0)
+_BEAT = Aim((-0.045, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
+_BEATS = Aim((0.010, 0.190, 0.205), (0.022, 0.080, 0.025), "loose", 4.0, 11.0, lift=12.0)
+_PALM = Aim((0.045, 0.140, 0.205), (0.105, 0.020, 0.010), "open", 30.0, -3.0, bend=4.0, lift=-8.0, turn=48.0)
+_POINT = Aim((0.020, 0.115, 0.270), (0.000, 0.035, 0.060), "one", -46.0, 7.0, lift=4.0)
+_GRIP = Aim((-0.035, 0.155, 0.215), (0.012, 0.075, 0.020), "grip", 4.0, 9.0, lift=10.0)
 
 
 def _count(shape: str) -> Aim:
-    return Aim((0.040, 0.125, 0.250), (0.005, 0.050, 0.050), shape, -12.0, 9.0, bend=-10.0, lift=5.0, deviate=6.0)
+    return Aim((0.045, 0.075, 0.205), (0.005, 0.040, 0.030), shape, -42.0, 6.0, bend=-10.0, lift=4.0, deviate=6.0)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("waist", WAIST, WAIST),
     Kind("beat_right", _BEAT, None, 0.17),
     Kind("beat_left", None, _BEAT, 0.09),
-    Kind("beat_both", _BEAT, _BEAT, 0.15),
+    Kind("beat_both", _BEATS, _BEATS, 0.15),
     Kind("palm_right", _PALM, None, 0.11),
     Kind("palm_left", None, _PALM, 0.06),
     Kind("palm_both", _PALM, _PALM, 0.16),

@@ -21,9 +21,9 @@ from visavis.motion.layout import (
     rotation_to_6d,
 )
 
-_RAISED = Aim((0.130, -0.040, 0.220), (0, 0, 0), "open", -60.0, bend=-10.0, lift=6.0)
-_AT_CAMERA = Aim((0.000, 0.060, 0.400), (0, 0, 0), "one", -60.0, lift=12.0)
-_BEFORE_FACE = Aim((-0.110, -0.130, 0.260), (0, 0, 0), "open", -50.0, bend=-5.0, lift=-22.0)
+_RAISED = Aim((0.130, -0.040, 0.220), (0, 0, 0), "open", -60.0, bend=-10.0, lift=-6.0)
+_AT_CAMERA = Aim((0.000, 0.060, 0.400), (0, 0, 0), "one", -60.0, lift=-12.0)
+_BEFORE_FACE = Aim((-0.110, -0.130, 0.260), (0, 0, 0), "open", -50.0, bend=-5.0, lift=22.0)
 
 Pose = tuple[Mapping[str, float], float, tuple[Aim | None, Aim | None]]
 """ARKIT weights (a name without a side is both), yaw in degrees (positive to the person's right), what the right and the left arm do."""

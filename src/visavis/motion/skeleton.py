@@ -54,7 +54,7 @@ def elbow_of(wrist: ArrayLike, swivel: ArrayLike) -> Array:
     pole = ELBOW_POLE - (along * ELBOW_POLE).sum(-1, keepdims=True) * along
     pole = pole / np.linalg.norm(pole, axis=-1, keepdims=True)
     outwards = np.cross(along, pole)
-    return along * near + height * (np.cos(swivel) * pole - np.sin(swivel) * outwards)
+    return along * near + height * (np.cos(swivel) * pole + np.sin(swivel) * outwards)
 
 
 def arm_frames(elbow: Array, wrist: Array) -> tuple[Array, Array]:

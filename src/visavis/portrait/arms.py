@@ -36,6 +36,8 @@ DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
+FOREARM_SEEN = 0.10
+"""Metres below the elbow down to which a picture shows a forearm that is taken for seen."""
 INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
@@ -93,10 +95,10 @@ def fit_arms(
         skins[side] = detailed(plain, detail)
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
-            # The photo's own arms stay where they are: what is posed comes in from below the picture.
-            kinds[row] = ARM_LEFT_ALONE if busy else ARM_FROM_BELOW
-            below = PICTURE_HEIGHT + ELBOW_BELOW * pixels - (place[1] + float(asset.heads[1][1]) * SCALE * pixels)
-            shoulders[row][1] += max(below, 0.0) / pixels
+            # The photo's own arms stay where they are: what is posed comes in from below the picture, unless that would be a third arm.
+            seen_below = (PICTURE_HEIGHT - place[1]) / pixels - float(asset.heads[1][1]) * SCALE
+            kinds[row] = ARM_LEFT_ALONE if busy or seen_below > FOREARM_SEEN else ARM_FROM_BELOW
+            shoulders[row][1] += max(seen_below + ELBOW_BELOW, 0.0)
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)
             rest = _thickened(rest, asset, thickness, hem)
@@ -287,7 +289,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.07, 0.10, 0.11]))
-    nails = skin * 0.72 + np.array([70, 52, 52])
+    nails = skin * 0.80 + np.array([44, 30, 30])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 
@@ -312,7 +314,7 @@ def _elbow_tip(asset: ArmAsset) -> NDArray[np.float32]:
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
     nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
-    return (0.055 + 0.03 * asset.hand + 0.20 * nail - 0.02 * palm).astype(np.float32)
+    return (0.055 + 0.03 * asset.hand + 0.10 * nail - 0.02 * palm).astype(np.float32)
 
 
 @dataclass(frozen=True)
