@@ -182,6 +182,10 @@ GRAIN_ONE = 160
 below; it does something else and stays as it is."""
 
 
+UPPER_BONE, HAND_BONE = 0, 5
+"""Rows of ``ArmRig.heads``; between them are the bones of the forearm."""
+
+
 @dataclass(frozen=True)
 class ArmBalls:
     """An arm as balls, which stand in each other's light. members: int32 (M,), vertices whose mean is the middle of a ball, one ball after

@@ -37,6 +37,7 @@ FRAMES = 45
 
 CHEST = Aim((-0.09, 0.20, 0.27), (0, 0, 0), "open", -20.0, bend=5.0, lift=-8.0)
 GREETING = Aim((0.12, -0.05, 0.22), (0, 0, 0), "open", -60.0, bend=-10.0, lift=-6.0)
+FIST = Aim((0.040, 0.125, 0.250), (0.005, 0.050, 0.050), "one", -12.0, 9.0, bend=-10.0, lift=-5.0, deviate=6.0)
 RAISED = {name: (KINDS[KIND_INDEX[name]].right, KINDS[KIND_INDEX[name]].left) for name in ("palm_both", "beat_both", "waist")} | {
     "hand before the chest": (CHEST, None),
     "greeting": (GREETING, None),
@@ -201,7 +202,7 @@ def test_fingers_and_palm_of_a_fist_stand_in_their_own_light(portrait: PortraitR
     arms = portrait.arms
     no_balls = replace(arms.balls, radii=np.zeros_like(arms.balls.radii))
     unshaded = replace(portrait, arms=replace(arms, balls=no_balls))
-    fist = motion_of(KINDS[KIND_INDEX["count_one"]].right, None)
+    fist = motion_of(FIST, None)
     shaded, even = (picture(each, fist).astype(np.float64).mean(-1) for each in (portrait, unshaded))
     hand = picture_box(portrait, posed(portrait, fist)[0], 0, load_arm_asset().hand > 0.9)
     change = shaded - even
@@ -374,6 +375,24 @@ def test_hands_that_do_something_else_in_the_photo_are_left_alone() -> None:
     selfie = load_portrait(asset_path("openpeople") / "P004" / "assets" / "amateur_selfie.jpg")
     assert selfie.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
     assert len(posed(selfie, motion_of(GREETING, GREETING))[0].arms) == 0
+
+
+def test_a_raised_arm_is_about_as_bright_as_one_that_hangs(portrait: PortraitRig) -> None:
+    """Held before the chest it turns its outer side to the viewer, which the photo shows in the shade of the outline only."""
+    hanging = picture(portrait, motion_of(None, None)).astype(np.float64)
+    photo = np.median(hanging[470:620, 380:415].reshape(-1, 3), 0)
+    beat = KINDS[KIND_INDEX["beat_right"]].right
+    frame = posed(portrait, motion_of(beat, None))[0]
+    stage = VideoStage(portrait)
+    image = stage.step(frame, stage.initial_state())[0].image.astype(np.float64)
+    along = load_arm_asset().along
+    for share, part in ((0.7, (along > 1.3) & (along < 1.8)), (0.8, along > 1.99)):
+        places = np.round(frame.arms[: len(along)][part][:, :2] / 32).astype(np.int32)
+        inside = np.zeros(image.shape[:2], np.uint8)
+        cv2.fillConvexPoly(inside, cv2.convexHull(places), 1)
+        colours = image[inside > 0]
+        skin = colours[np.ptp(colours, axis=1) > 25]
+        assert np.median(skin, 0).mean() > share * photo.mean()
 
 
 def test_forearms_in_sleeves_that_the_photo_shows_get_no_third_arm() -> None:

@@ -42,8 +42,8 @@ HAND_ROOM, MOST_INWARDS = 0.075, 0.9
 
 RAISED_FROM, BELOW = 0.15, 0.30
 COMES_IN, COME_IN = 0.12, -0.04
-"""Metres: an arm that comes in from below stays ``BELOW`` below until its wrist is raised by the first, and as near under the picture's lower
-edge as the third; from the fourth on, in the picture, it is where it belongs. So finger tips are seldom seen alone."""
+"""Metres: an arm that comes in from below stays ``BELOW`` below until its wrist is raised by the first, and as near under the picture's
+lower edge as the third; from the fourth on, in the picture, it is where it belongs. So finger tips are seldom seen alone."""
 
 ELBOW_TIP, LEAST_SHARE = 0.018, 0.35
 """Metres that the tip of an elbow stands out when it is bent as far as it goes; how little of what moves it is taken to be left."""

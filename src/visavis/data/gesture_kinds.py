@@ -38,9 +38,9 @@ SHAPES: dict[str, Array] = {
 
 @dataclass(frozen=True)
 class Aim:
-    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. turn: how
-    much more of it at the apex than at the beginning. flick: the wrist's flexion goes from minus to plus this many degrees. lift: swivel of
-    the elbow outwards."""
+    """How one arm gestures. place: of the stroke's middle. stroke: way from its beginning to its apex. twist: palm up is positive. turn:
+    how much more of it at the apex than at the beginning. flick: the wrist's flexion goes from minus to plus this many degrees. lift:
+    swivel of the elbow outwards."""
 
     place: tuple[float, float, float]
     stroke: tuple[float, float, float]

@@ -9,6 +9,9 @@ from visavis.types_portrait import GRAIN_ONE
 
 RIM = 0.48
 """How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
+FILL, OPEN, EVEN = 0.35, 0.6, 0.6
+"""What a raised limb gets of the light that its side lacks, how much less of it the body beside it takes, and how far its shade is without
+the colour of what is beside a hanging one."""
 SAMPLING = 2
 """Samples along each side of a pixel."""
 
@@ -92,14 +95,18 @@ def shade_arm(points, normals, members, begins, radii, towards, strength, balls,
 
 
 @njit(
-    "void(float32[:,::1], float32[::1], float32[:,::1], float32[::1], float32[:,::1], float32[:,::1])",
+    "void(float32[:,::1], float32[::1], float32[::1], float32[:,::1], float32[::1], float32[:,::1], float32[:,::1])",
     cache=True,
     nogil=True,
     boundscheck=False,
     error_model="numpy",
 )
-def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-untyped-def]
-    """lit (N, 4): RGB 0..255 and opacity of vertices with normals (N, 3), which so much of their light reaches, free (N,)."""
+def light_arm(normals, free, hanging, colour, gloss, light, lit):  # type: ignore[no-untyped-def]
+    """lit (N, 4): RGB 0..255 and opacity of vertices with normals (N, 3), which so much of their light reaches, free (N,).
+
+    hanging: (N,), 1 where the limb hangs as it does in the photo, whose light is that of what hangs beside a body; 0 where it is raised in
+    front of it, into light that comes from all of the room and back from the clothes.
+    """
     count = normals.shape[0]
     # The light comes from where its linear part grows; its highlight lies half way to the viewer.
     lx, ly, lz = light[1, 1], light[1, 2], light[1, 3]
@@ -112,7 +119,7 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
         z = min(z, 0.0)  # beyond the outline light would be a guess
         length = np.sqrt(x * x + y * y + z * z) + 1e-20
         x, y, z = x / length, y / length, z / length
-        edge, beside = x * x, 9 if x < 0.0 else 10
+        edge, beside, raised = x * x, 9 if x < 0.0 else 10, 1.0 - hanging[i]
         # What is seen from the side looks at what is beside and behind a person, where it is darker. Above and below the light has it.
         rim = 1.0 + z
         rim = 1.0 - RIM * rim * rim * rim * (1.0 - 0.6 * abs(y))
@@ -127,7 +134,12 @@ def light_arm(normals, free, colour, gloss, light, lit):  # type: ignore[no-unty
             )  # fmt: skip
             # What is in the shade is redder: part of its light has come through skin.
             share *= 1.0 + (min(share, 1.0) - 1.0) * (0.08 * k - 0.07)
-            share = max(share, 0.12) * rim * (1.0 - edge * light[k, beside]) * (1.0 - (1.0 - free[i]) * (0.84 + 0.1 * k))
+            share += FILL * raised * max(1.0 - share, 0.0)
+            aside = 1.0 - edge * light[k, beside] * (1.0 - OPEN * raised)
+            lit[i, k] = max(share, 0.12) * rim * aside * (1.0 - (1.0 - free[i]) * (0.84 + 0.1 * k))
+        mean = (lit[i, 0] + lit[i, 1] + lit[i, 2]) / 3.0
+        for k in range(3):
+            share = lit[i, k] + EVEN * raised * (mean - lit[i, k])
             lit[i, k] = min(max(colour[i, k] * share + shine * free[i], 0.0), 255.0)
         lit[i, 3] = colour[i, 3]
 

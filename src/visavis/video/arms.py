@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL
-from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig, PortraitRig
+from visavis.types_portrait import HAND_BONE, PICTURE_HEIGHT, PICTURE_WIDTH, UPPER_BONE, ArmRig, PortraitRig
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
 from visavis.video.ground import halved, person_texture
@@ -22,6 +23,9 @@ SHADOW, SHADOW_DROP = 0.55, 0.16
 HEM_ABOVE, BELOW_HEM, FREED = 0.030, 0.03, 3.0
 """Metres that a sleeve's patch goes on below where its hem, which is slanted, is highest. No skin is seen above that, beside the sleeve,
 while the elbow is so far (metres) below it; of what is lacking to that, so many times as much is seen."""
+HANGS, RING = (0.25, 0.80), 24
+"""From which share of its length that goes downwards a limb is taken to hang, and from which to hang wholly; how many points around a joint
+tell where it is."""
 COVERED = 0.45
 """How much of its light a surface loses where a part of the arm covers all that it looks at."""
 ABOVE = np.array([0.0, -0.5, -0.7])
@@ -40,6 +44,23 @@ def _quantile(values: NDArray[np.int16], share: float) -> float:
     low = int(place)
     ordered = np.partition(values, (low, low + 1))
     return float(ordered[low]) + (float(ordered[low + 1]) - float(ordered[low])) * (place - low)
+
+
+class _Hanging:
+    """How far upper arm and forearm hang, of one person's arms."""
+
+    def __init__(self, arms: ArmRig) -> None:
+        rest = arms.points[0]
+        elbow, wrist = arms.heads[1], arms.heads[HAND_BONE]
+        rings = [np.argsort(np.linalg.norm(rest - at, axis=1))[:RING].astype(np.int32) for at in (0.5 * elbow, elbow, wrist)]
+        self._rings = np.stack(rings)
+        self._upper = (arms.weights * (arms.bones == UPPER_BONE)).sum(1).astype(np.float32)
+
+    def of(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,) for points (N, 3), camera space, 1 where the limb they are part of hangs, 0 where it is level or raised."""
+        middles = points[self._rings].mean(1)
+        upper, fore = (ramp(float(way[1] / np.linalg.norm(way)), *HANGS) for way in np.diff(middles, axis=0))
+        return np.float32(fore) + np.float32(upper - fore) * self._upper
 
 
 Part = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint32]]
@@ -122,6 +143,7 @@ class ArmDrawer:
         self._points, self._normals = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         self._lit, self._free = np.empty((count, 4), np.float32), np.empty(count, np.float32)
         self._middles = np.empty((len(arms.balls.radii), 3), np.float32)
+        self._hanging = _Hanging(arms)
         self._towards = tuple(_brightest(light) for light in arms.light)
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
@@ -222,7 +244,8 @@ class ArmDrawer:
         arm_kernels.shade_arm(
             self._points, self._normals, balls.members, balls.begins, balls.radii, towards, COVERED, self._middles, self._free,
         )  # fmt: skip
-        arm_kernels.light_arm(self._normals, self._free, self._colour[side], self._gloss, self._light[side], self._lit)
+        hanging = self._hanging.of(self._points)
+        arm_kernels.light_arm(self._normals, self._free, hanging, self._colour[side], self._gloss, self._light[side], self._lit)
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
         self._shadow(image, mine, opacity)
         upper, rest, cloth = zip(self._parts[side], self._grain_at[side], (self._skin[side], self._skin[side], self._weave), strict=True)
