@@ -289,7 +289,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     skin = skin * (1 - palm) + inside * palm
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.07, 0.10, 0.11]))
-    nails = skin * 0.80 + np.array([44, 30, 30])
+    nails = skin * 0.75 + np.array([62, 45, 45])
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 
@@ -314,7 +314,7 @@ def _elbow_tip(asset: ArmAsset) -> NDArray[np.float32]:
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
     nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
-    return (0.055 + 0.03 * asset.hand + 0.10 * nail - 0.02 * palm).astype(np.float32)
+    return (0.055 + 0.03 * asset.hand + 0.12 * nail - 0.02 * palm).astype(np.float32)
 
 
 @dataclass(frozen=True)

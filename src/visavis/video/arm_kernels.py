@@ -9,7 +9,7 @@ from visavis.types_portrait import GRAIN_ONE
 
 RIM = 0.48
 """How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
-FILL, OPEN, EVEN = 0.35, 0.6, 0.6
+FILL, OPEN, EVEN = 0.5, 0.8, 0.6
 """What a raised limb gets of the light that its side lacks, how much less of it the body beside it takes, and how far its shade is without
 the colour of what is beside a hanging one."""
 SAMPLING = 2
