@@ -31,7 +31,7 @@ LOCK_PATIENCE = 300.0
 """Seconds after which a process no longer waits for another one that fits the same photo."""
 
 KEPT_PORTRAITS = 16
-"""More than this many portraits (11 MB each, 23 of large photos) are not kept: those that were not used for longest go."""
+"""More than this many portraits (44 MB each, more of large photos) are not kept: those that were not used for longest go."""
 
 logger = logging.getLogger(__name__)
 
