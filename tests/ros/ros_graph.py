@@ -87,6 +87,7 @@ class Graph:
     def __init__(self, domain: int, folder: Path, shared_memory: bool = True) -> None:
         """``shared_memory`` off: the listener uses UDP only, for tests that kill processes, which leave their shared memory as it was."""
         self.folder = folder
+        self._shared_memory = shared_memory
         self.env = dict(os.environ) | {
             "ROS_DOMAIN_ID": str(domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
@@ -161,7 +162,7 @@ class Graph:
             self._executor.spin_once(timeout_sec=0.02)
         for each in self.processes:
             each.kill()
-        if any(each.process.returncode == -signal.SIGKILL for each in self.processes):
+        if self._shared_memory and any(each.process.returncode == -signal.SIGKILL for each in self.processes):
             self.spin(GRACE_OF_MUTEXES)
         self._executor.shutdown()
         self.node.destroy_node()
