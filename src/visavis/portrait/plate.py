@@ -12,6 +12,10 @@ _CONTINUED = 44.0
 """Pixels behind the person over which the edges of a busy background run on."""
 
 
+_FINE, _FRINGE = 5.0, 5
+"""Pixels: what is finer is texture (standard deviation); how wide the fringe of a person is that is not background."""
+
+
 def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: bool) -> NDArray[np.uint8]:
     """The photo with the person taken out: uint8 (h, w, 3) RGB.
 
@@ -25,8 +29,12 @@ def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: 
     known = ~person
     if known.mean() < 0.02:
         return np.broadcast_to(np.median(image.reshape(-1, 3), 0).astype(np.uint8), image.shape).copy()
-    filled = _gradient_fill(image, known) if plain else _continued_fill(image, known)
-    filled += _grain_like(image, known)
+    if plain:
+        filled = _gradient_fill(image, known) + _grain_like(image, known)
+    else:
+        filled = _continued_fill(image, known)
+        texture, share = _mirrored_texture(image, known)
+        filled += share * texture + (1 - share) * _grain_like(image, known)
     # The change-over lies wholly in known background, so that what is seen in the photo stays as it is and no edge shows.
     keep = np.clip(cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5) / 10.0, 0, 1)[..., None]
     if not plain:
@@ -73,6 +81,29 @@ def _continued_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArr
     blurred = cv2.GaussianBlur(continued, (0, 0), 2.0)
     softer = np.clip(depth / _CONTINUED * 2, 0, 1)[..., None]
     return (continued * (1 - softer) + blurred * softer) * fade + smooth * (1 - fade)
+
+
+def _mirrored_texture(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Leaves, grass and cloth go on behind the person as if the nearest edge of the hole were a mirror, as deep as the background is seen
+    beside it: (h, w, 3) levels to add, and how far (h, w, 1) they are there."""
+    detail = image - cv2.GaussianBlur(image.astype(np.float32), (0, 0), _FINE)
+    # Edges of things must not come twice.
+    limit = 3.0 * 1.4826 * float(np.median(np.abs(detail[known])))
+    detail = limit * np.tanh(detail / max(limit, 1e-3))
+    height, width = known.shape
+    # Beside the outline is the person's own fringe.
+    sure = cv2.erode(known.astype(np.uint8), np.ones((_FRINGE, _FRINGE), np.uint8))
+    depth, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    rows, columns = np.nonzero(sure)
+    nearest = np.zeros((int(labels.max()) + 1, 2), np.int64)
+    nearest[labels[rows, columns]] = np.stack([rows, columns], 1)
+    at = nearest[labels]
+    y, x = (2 * at[..., axis] - np.mgrid[:height, :width][axis] for axis in (0, 1))
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    y, x = y.clip(0, height - 1), x.clip(0, width - 1)
+    there = cv2.GaussianBlur((inside & (sure[y, x] > 0)).astype(np.float32), (0, 0), 2.0) * np.clip(depth, 0, 1)
+    there *= np.clip(2 - depth / _CONTINUED, 0, 1)
+    return detail[y, x].astype(np.float64), there[..., None].astype(np.float64)
 
 
 def _smooth_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
