@@ -59,7 +59,7 @@ class _Hanging:
     def of(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N,) for points (N, 3), camera space, 1 where the limb they are part of hangs, 0 where it is level or raised."""
         middles = points[self._rings].mean(1)
-        upper, fore = (ramp(float(way[1] / np.linalg.norm(way)), *HANGS) for way in np.diff(middles, axis=0))
+        upper, fore = (ramp(float(way[1] / max(np.linalg.norm(way), 1e-6)), *HANGS) for way in np.diff(middles, axis=0))
         return np.float32(fore) + np.float32(upper - fore) * self._upper
 
 
