@@ -182,7 +182,9 @@ GRAIN_ONE = 160
 below; it does something else and stays as it is."""
 
 
-UPPER_BONE, HAND_BONE = 0, 5
+TWIST_BONES = 4
+"""Bones of the forearm: the first turns with the elbow, the last with the wrist, those between by a share."""
+UPPER_BONE, HAND_BONE = 0, TWIST_BONES + 1
 """Rows of ``ArmRig.heads``; between them are the bones of the forearm."""
 
 
@@ -252,6 +254,15 @@ class ArmRig:
     def vertices(self) -> int:
         """Rows of ``ControlFrame.arms`` where arms are drawn."""
         return 2 * self.points.shape[1]
+
+    @property
+    def around(self) -> int:
+        """Once around the arm in the texture of its skin, in 1/16 texel."""
+        return 16 * int(next(iter(self.skin.values())).shape[1])
+
+    def beside(self, columns: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Columns of the skin's texture, in 1/16, as ways from its first one, half around at most: negative on the palm."""
+        return np.asarray((columns + self.around // 2) % self.around - self.around // 2, np.int32)
 
 
 @dataclass(frozen=True)

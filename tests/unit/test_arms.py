@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from visavis.control.arms import ArmPoser
 from visavis.control.pose import ControlConfig, ControlStage
-from visavis.data.arms import mirrored, pose_arm
-from visavis.data.gesture_kinds import CODE, KIND_INDEX, KINDS, PLACE, REST, SHAPE, Aim
+from visavis.data.gesture_kinds import CODE, KIND_INDEX, KINDS, REST, Aim
 from visavis.evaluation import poses
 from visavis.motion.hands import to_mano
-from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, neutral_motion, rotation_to_6d
+from visavis.motion.layout import LEFT_HAND, RIGHT_HAND, neutral_motion
 from visavis.motion.skeleton import joints_of
 from visavis.portrait.arm_asset import ARM_PATH, BONES, TINTS, load_arm_asset
 from visavis.portrait.arms import skin_colours
@@ -50,12 +49,7 @@ def motion_of(right: Aim | None, left: Aim | None, share: float = 1.0, shape: st
     rest = REST.at(0.5, 1.0, np.zeros(CODE))
     for side, aim in (("right", right), ("left", left)):
         values = rest + share * ((aim or REST).at(0.5, 1.0, np.zeros(CODE)) - rest)
-        swivel, twist, flex, deviate = (values[[i]] for i in range(3, 7))
-        turns = pose_arm(values[None, PLACE], swivel, twist, flex, deviate)
-        for name, turn in zip(("upper_arm", "lower_arm", "wrist"), turns, strict=True):
-            begin = BODY.start + 6 * BODY_JOINTS.index(f"{side}_{name}")
-            motion[begin : begin + 6] = rotation_to_6d((mirrored(turn) if side == "right" else turn)[0])
-        motion[RIGHT_HAND if side == "right" else LEFT_HAND] = to_mano(values[SHAPE], side)
+        poses.put_arm(motion, side, values)
     return motion
 
 
@@ -383,8 +377,7 @@ def test_a_raised_arm_is_about_as_bright_as_one_that_hangs(portrait: PortraitRig
     photo = np.median(hanging[470:620, 380:415].reshape(-1, 3), 0)
     beat = KINDS[KIND_INDEX["beat_right"]].right
     frame = posed(portrait, motion_of(beat, None))[0]
-    stage = VideoStage(portrait)
-    image = stage.step(frame, stage.initial_state())[0].image.astype(np.float64)
+    image = picture(portrait, motion_of(beat, None)).astype(np.float64)
     along = load_arm_asset().along
     for share, part in ((0.7, (along > 1.3) & (along < 1.8)), (0.8, along > 1.99)):
         places = np.round(frame.arms[: len(along)][part][:, :2] / 32).astype(np.int32)

@@ -15,11 +15,19 @@ from visavis.motion import skeleton
 from visavis.motion.layout import BODY, BODY_JOINTS, LEFT_HAND, RIGHT_HAND, rotation_from_6d
 from visavis.motion.skeleton import FINGERS_AT_REST, HAND_LEFT, THUMB_AT_REST
 from visavis.types import VERTEX_SUBPIXEL
-from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH, ArmRig
+from visavis.types_portrait import (
+    ARM_FROM_BELOW,
+    ARM_LEFT_ALONE,
+    ARM_REPLACED,
+    HAND_BONE,
+    PICTURE_HEIGHT,
+    PICTURE_WIDTH,
+    TWIST_BONES,
+    ArmRig,
+)
 
 Array = NDArray[np.float64]
 
-TWIST_BONES = 4
 SIDES = ("right", "left")
 ARM_JOINTS = ("clavicle", "upper_arm", "lower_arm", "wrist")
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -170,7 +178,7 @@ class ArmPoser:
         turn[0], place[0] = upper, 0.0
         elbow = upper @ heads[1]
         frame = upper @ lean @ swing
-        hand = TWIST_BONES + 1
+        hand = HAND_BONE
         frame = self._into_picture(row, elbow, frame @ (heads[hand] - heads[1])) @ frame
         for bone in range(TWIST_BONES):
             turn[1 + bone] = frame @ turned[1 + bone]

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.types_portrait import TWIST_BONES
+
 ARM_PATH = Path(__file__).resolve().parent.parent / "assets" / "rig" / "arm.npz"
 
 FORMAT = 1
-TWIST_BONES = 4
-"""Bones of the forearm: the first turns with the elbow, the last with the wrist, those between by a share."""
 BONES: tuple[str, ...] = (
     "upper",
     *(f"fore_{i}" for i in range(TWIST_BONES)),

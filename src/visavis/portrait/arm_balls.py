@@ -4,8 +4,8 @@ other, the hand before the forearm. Balls follow the vertices around them, so th
 import numpy as np
 from numpy.typing import NDArray
 
-from visavis.portrait.arm_asset import BONES, TWIST_BONES
-from visavis.types_portrait import ArmBalls
+from visavis.portrait.arm_asset import BONES
+from visavis.types_portrait import TWIST_BONES, ArmBalls
 
 Array = NDArray[np.float64]
 

@@ -92,9 +92,9 @@ def fit_arms(
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
-        skins[side] = detailed(plain, detail)
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
+            skins[side] = detailed(plain, detail)
             # The photo's own arms stay where they are: what is posed comes in from below the picture, unless that would be a third arm.
             seen_below = (PICTURE_HEIGHT - place[1]) / pixels - float(asset.heads[1][1]) * SCALE
             kinds[row] = ARM_LEFT_ALONE if busy or seen_below > FOREARM_SEEN else ARM_FROM_BELOW

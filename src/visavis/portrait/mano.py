@@ -112,8 +112,7 @@ def replace_hands(arms: ArmRig, hand: ManoHand) -> ArmRig:
 
 def _columns(arms: ArmRig, like: NDArray[np.intp], share: Array) -> Array:
     """Columns (V,) of the skin's texture, in 1/16, for new points: on the half, back or palm, on which the most alike built-in point is."""
-    turn = 16 * next(iter(arms.skin.values())).shape[1]
-    column = (arms.grain_at[:, 0] + turn // 2) % turn - turn // 2
+    column = arms.beside(arms.grain_at[:, 0])
     return np.asarray(np.where(column[like[:, 0]] < 0, -1, 1) * (np.abs(column)[like] * share).sum(1))
 
 

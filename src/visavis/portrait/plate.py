@@ -98,7 +98,7 @@ def _mirrored_texture(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> tup
     nearest = np.zeros((int(labels.max()) + 1, 2), np.int64)
     nearest[labels[rows, columns]] = np.stack([rows, columns], 1)
     at = nearest[labels]
-    y, x = (2 * at[..., axis] - np.mgrid[:height, :width][axis] for axis in (0, 1))
+    y, x = 2 * np.moveaxis(at, -1, 0) - np.mgrid[:height, :width]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     y, x = y.clip(0, height - 1), x.clip(0, width - 1)
     there = cv2.GaussianBlur((inside & (sure[y, x] > 0)).astype(np.float32), (0, 0), 2.0) * np.clip(depth, 0, 1)

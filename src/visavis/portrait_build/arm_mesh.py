@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion import skeleton
-from visavis.portrait.arm_asset import BONES, INFLUENCES, TWIST_BONES, ArmAsset, load_arm_asset, save_arm_asset
+from visavis.portrait.arm_asset import BONES, INFLUENCES, ArmAsset, load_arm_asset, save_arm_asset
 from visavis.portrait.normals import vertex_normals
 from visavis.portrait.rig_asset import load_rig_asset
 from visavis.portrait_build.arm_refine import refined
 from visavis.portrait_build.body_model import LEG_BONES, dense_weights, labelled_triangles, read_groups
 from visavis.portrait_build.build import ANNY_VERSION
+from visavis.types_portrait import TWIST_BONES
 
 Array = NDArray[np.float64]
 

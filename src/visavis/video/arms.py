@@ -71,10 +71,9 @@ def _on_texture(arms: ArmRig) -> NDArray[np.int32]:
     """Where the corners of triangles lie in their texture, (T, 3, 2), in 1/16. Back and palm of a hand lie in it side by side, mirror
     images about its first column: a triangle that goes over the edge between them is laid on the side of most of its corners."""
     at = arms.grain_at[arms.triangles]
-    turn = 16 * next(iter(arms.skin.values())).shape[1]
-    column = (at[..., 0] + turn // 2) % turn - turn // 2
-    apart = np.abs((column - column[:, :1] + turn // 2) % turn - turn // 2).max(1)
-    over = apart > WIDEST_TRIANGLE * turn
+    column = arms.beside(at[..., 0])
+    apart = np.abs(arms.beside(column - column[:, :1])).max(1)
+    over = apart > WIDEST_TRIANGLE * arms.around
     over[arms.cloth :] = False
     side = np.where(column < 0, -1, 1)
     most = np.where(side.sum(1) < 0, -1, 1)
