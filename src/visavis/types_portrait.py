@@ -114,6 +114,7 @@ class FittedPortrait:
     fit_rms: pixels, landmarks off the contour before the residual warp. warp_rms: the same after it.
     detail: uint8 (1536, 1024, 3) RGB, the framed photo at twice the size, and texel_detail: the same with its centres at halves of pixels,
     pixel (x, y) being (2 x, 2 y); both (0, 0, 3) where the photo has no more detail than ``image``.
+    limbs: float64 (2, 3, 3), of the right and the left arm shoulder, elbow and wrist: x, y in pixels, and the odds that the photo shows it.
     """
 
     content_hash: str
@@ -131,6 +132,7 @@ class FittedPortrait:
     warp_rms: float
     detail: NDArray[np.uint8]
     texel_detail: NDArray[np.uint8]
+    limbs: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

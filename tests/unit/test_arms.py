@@ -365,10 +365,12 @@ def test_arms_without_background_laid_over_it_are_the_opaque_picture(portrait: P
         assert difference.max() <= 8, f"{share}: {difference.max()} levels"
 
 
-def test_hands_that_do_something_else_in_the_photo_are_left_alone() -> None:
-    selfie = load_portrait(asset_path("openpeople") / "P004" / "assets" / "amateur_selfie.jpg")
-    assert selfie.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
-    assert len(posed(selfie, motion_of(GREETING, GREETING))[0].arms) == 0
+@pytest.mark.parametrize("photo", ["P004/assets/amateur_selfie.jpg", "P004/assets/amateur_posture.jpg", "P002/assets/amateur_selfie.jpg"])
+def test_arms_that_do_something_else_in_the_photo_are_left_alone(photo: str) -> None:
+    """A hand at the chin, one that holds a telephone, and an arm that holds the camera in its sleeve."""
+    busy = load_portrait(asset_path("openpeople") / photo)
+    assert busy.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
+    assert len(posed(busy, motion_of(GREETING, GREETING))[0].arms) == 0
 
 
 def test_a_raised_arm_is_about_as_bright_as_one_that_hangs(portrait: PortraitRig) -> None:
@@ -395,7 +397,7 @@ def test_forearms_in_sleeves_that_the_photo_shows_get_no_third_arm() -> None:
 
 def test_a_hand_comes_from_below_whole_or_not_at_all() -> None:
     cut = load_portrait(asset_path("openpeople") / "P006" / "assets" / "amateur_selfie.jpg")
-    assert cut.arms.kinds.tolist() == [ARM_FROM_BELOW] * 2
+    assert cut.arms.kinds[0] == ARM_FROM_BELOW
     hand = load_arm_asset().along > 1.99
     count = cut.arms.points.shape[1]
     shares = []

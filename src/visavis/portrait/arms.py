@@ -9,6 +9,7 @@ from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_balls import balls_of
+from visavis.portrait.arm_kinds import arm_kind, hangs
 from visavis.portrait.arm_light import light_of, light_towards
 from visavis.portrait.arm_skin import HEM, TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.hand_detail import hand_detail
@@ -17,9 +18,6 @@ from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
 from visavis.portrait.sleeves import BARE_FROM, cloth_at, cloth_of, make_tube
 from visavis.types_portrait import (
-    ARM_FROM_BELOW,
-    ARM_LEFT_ALONE,
-    ARM_REPLACED,
     PICTURE_HEIGHT,
     PICTURE_WIDTH,
     ArmRig,
@@ -36,8 +34,6 @@ DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
-FOREARM_SEEN = 0.10
-"""Metres below the elbow down to which a picture shows a forearm that is taken for seen."""
 INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
@@ -71,7 +67,8 @@ def fit_arms(
         sign = 1.0 if side == "left" else -1.0
         guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
         places.append(shoulder_at(fitted.alpha, guess, float(middle), pixels, sign))
-        found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign))
+        hanging = hangs(fitted.limbs[SIDES.index(side)], pixels)
+        found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign) if hanging else None)
     lights, tone = light_of(fitted, mesh, seen, found_arms)
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
     height, width = texture_shape(asset, SCALE * pixels)
@@ -80,13 +77,14 @@ def fit_arms(
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
-    kinds = np.full(2, ARM_REPLACED, np.int32)
+    kinds = np.zeros(2, np.int32)
     busy = hands_elsewhere(fitted, skin, pixels, [found for found in found_arms if found is not None])
     tube = make_tube(asset)
     cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
         sign = 1.0 if side == "left" else -1.0
         place, found = places[row], found_arms[row]
+        kinds[row] = arm_kind(fitted.limbs[row], found is not None, busy)
         shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
         rest = asset.points.astype(np.float64) * SCALE
         lean = np.zeros(2)
@@ -95,9 +93,7 @@ def fit_arms(
         patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
         if found is None:
             skins[side] = detailed(plain, detail)
-            # The photo's own arms stay where they are: what is posed comes in from below the picture, unless that would be a third arm.
             seen_below = (PICTURE_HEIGHT - place[1]) / pixels - float(asset.heads[1][1]) * SCALE
-            kinds[row] = ARM_LEFT_ALONE if busy or seen_below > FOREARM_SEEN else ARM_FROM_BELOW
             shoulders[row][1] += max(seen_below + ELBOW_BELOW, 0.0)
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)

@@ -151,7 +151,7 @@ def _forget_oldest(folder: Path) -> None:
 
 
 def portrait_key(data: bytes) -> str:
-    """Name of the cached portrait of a photo with these bytes: changes with the photo, the rig, the matte model and the code of this
+    """Name of the cached portrait of a photo with these bytes: changes with the photo, the rig, the networks and the code of this
     package."""
     return hashlib.sha256(f"{hashlib.sha256(data).hexdigest()} {_maker_version()}".encode()).hexdigest()[:32]
 
@@ -165,7 +165,7 @@ def _maker_version() -> str:
         here.parent / "types_portrait.py",
         *(here.parent / "motion" / name for name in ("layout.py", "skeleton.py")),
     ]
-    assets = [path for folder in ("rig", "matte") for path in sorted((here.parent / "assets" / folder).glob("*")) if path.is_file()]
+    assets = [path for folder in ("rig", "matte", "pose") for path in sorted((here.parent / "assets" / folder).glob("*")) if path.is_file()]
     digest = hashlib.sha256()
     for path in [*sources, *assets]:
         digest.update(path.name.encode() + path.read_bytes())

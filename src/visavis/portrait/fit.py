@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
+from visavis.portrait.body_pose import find_limbs
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
 from visavis.portrait.matte import MATTE_MODEL, cut_out
 from visavis.portrait.photo import Photo, check_room, choose_frame, cut_detail, cut_frame
@@ -100,6 +101,8 @@ def fit_portrait(
     fitted = fit_face(landmarks, asset)
     progress("cutting out the person")
     cut = cut_out(image, landmarks, matte_model, own_alpha)
+    limbs = find_limbs(photo.image, face.landmarks)
+    limbs[..., :2] = frame.to_picture(limbs[..., :2])
     joints = asset.mesh.joint_heads + np.tensordot(fitted.identity, asset.identity_joints, 1)
     return FittedPortrait(
         content_hash=photo.content_hash,
@@ -117,6 +120,7 @@ def fit_portrait(
         warp_rms=fitted.warp_rms,
         detail=detail,
         texel_detail=texel_detail,
+        limbs=limbs,
     )
 
 

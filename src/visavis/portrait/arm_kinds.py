@@ -1,0 +1,46 @@
+"""What becomes of a photo's arms: those that hang are lifted out and posed, others stay as they are; hands come in from below where the
+picture ends above the elbows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PICTURE_HEIGHT, PICTURE_WIDTH
+
+Array = NDArray[np.float64]
+
+SEEN = 0.5
+"""Odds from which on a joint is taken to be seen."""
+EDGE = 0.9
+"""A joint further down the picture than this share of it may be cut off: then it is a guess."""
+STEEP = 0.5
+"""How far aside a limb that hangs may go, as a share of how far down."""
+UPPER, LOWER = (0.18, 0.36), (0.17, 0.33)
+"""Metres that upper arm and forearm go down where they hang: those that come to the camera, or lie on something, look shorter or longer."""
+
+
+def elbow_is_shown(limb: Array) -> bool:
+    """limb: (3, 3), shoulder, elbow and wrist as in ``FittedPortrait.limbs``."""
+    x, y, _ = limb[1]
+    return bool(y < PICTURE_HEIGHT and -0.1 * PICTURE_WIDTH < x < 1.1 * PICTURE_WIDTH)
+
+
+def hangs(limb: Array, pixels: float) -> bool:
+    """Whether the photo shows an arm that hangs down beside the body. pixels: to a metre."""
+    upper, lower = np.diff(limb[:, :2], axis=0) / pixels
+    shown = [joint for joint in limb[1:] if joint[1] < EDGE * PICTURE_HEIGHT]
+    return bool(
+        elbow_is_shown(limb)
+        and all(joint[2] > SEEN for joint in shown)
+        and UPPER[0] < upper[1] < UPPER[1]
+        and LOWER[0] < lower[1] < LOWER[1]
+        and abs(upper[0]) < STEEP * upper[1]
+        and abs(lower[0]) < STEEP * lower[1]
+    )
+
+
+def arm_kind(limb: Array, found: bool, busy: bool) -> int:
+    """``ARM_REPLACED`` where the hanging arm was ``found``; else ``ARM_FROM_BELOW``, unless that would be a third arm. busy: the photo
+    shows hands that do something."""
+    if found:
+        return ARM_REPLACED
+    return ARM_LEFT_ALONE if busy or elbow_is_shown(limb) else ARM_FROM_BELOW

@@ -1,0 +1,73 @@
+"""Where a person's shoulders, elbows and wrists are in a photo.
+
+A network (MediaPipe's BlazePose "full", Apache-2.0; Bazarevsky et al. 2020, "BlazePose: on-device real-time body pose tracking") looks at
+a square around the hips that holds the whole body. MediaPipe finds this square with a detector; here the face, which is known, says where
+to begin, and what the network sees there, where to look again.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.types_portrait import PortraitError
+
+Array = NDArray[np.float64]
+
+POSE_MODEL = Path(__file__).resolve().parent.parent / "assets" / "pose" / "body.tflite"
+NETWORK_SIDE = 256
+JOINTS = (("right", (12, 14, 16)), ("left", (11, 13, 15)))
+"""The network's numbers of shoulder, elbow and wrist of either side of the person."""
+HIPS, TOP = 33, 34
+"""Its points for the middle of the hips, and for the circle about them that holds the whole body."""
+FACE_HEIGHT, EYES_TO_HIPS = 0.19, 0.72
+"""Metres from forehead to chin, and from the eyes down to the hips."""
+FIRST_SIDE, ROOM = 2.2, 1.25
+"""Metres that the first square is wide; width of the second one in diameters of that circle."""
+LOOKS = 2
+LEAST_SURE = 0.5
+"""The network's odds that there is a body at all, from which on it is believed."""
+
+
+def find_limbs(image: NDArray[np.uint8], landmarks: Array, model: Path = POSE_MODEL) -> Array:
+    """Shoulder, elbow and wrist of the person's right and left arm, float64 (2, 3, 3): x and y in pixels of ``image`` uint8 (h, w, 3) RGB,
+    also where they must be guessed outside of it, and the odds that they are in the picture and not hidden. landmarks: (478, 2), the face.
+    """
+    network = _network(model)
+    metre = float(np.ptp(landmarks[:468, 1])) / FACE_HEIGHT
+    middle = landmarks[[468, 473]].mean(0) + np.array([0, EYES_TO_HIPS * metre])
+    side = FIRST_SIDE * metre
+    points, sure = np.zeros((39, 3)), 0.0
+    for _ in range(LOOKS):
+        points, sure = _look(network, image, middle, side)
+        middle = points[HIPS, :2]
+        side = 2 * ROOM * float(np.linalg.norm(points[TOP, :2] - middle))
+    points[:, 2] *= sure > LEAST_SURE
+    return np.stack([points[list(joints)] for _, joints in JOINTS])
+
+
+def _look(network: cv2.dnn.Net, image: NDArray[np.uint8], middle: Array, side: float) -> tuple[Array, float]:
+    """The network's points in a square of the picture, (39, 3): x, y, odds to be seen; and the odds that they are a body's."""
+    wide = max(round(side), 1)
+    left, top = (round(float(centre) - wide / 2) for centre in middle)
+    height, width = image.shape[:2]
+    inside = image[max(top, 0) : max(top + wide, 0), max(left, 0) : max(left + wide, 0)]
+    border = max(-top, 0), max(top + wide - max(height, top), 0), max(-left, 0), max(left + wide - max(width, left), 0)
+    square = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT) if inside.size else np.zeros((wide, wide, 3), np.uint8)
+    square = cv2.resize(square, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_AREA if wide > NETWORK_SIDE else cv2.INTER_LINEAR)
+    network.setInput(cv2.dnn.blobFromImage(square, 1 / 255.0))
+    found, sure = (np.asarray(out, np.float64) for out in network.forward(["Identity", "Identity_1"]))
+    points = found.reshape(39, 5)  # x, y, z, visible, present
+    places = points[:, :2] * wide / NETWORK_SIDE + (left, top)
+    seen = 1 / (1 + np.exp(-points[:, 3:]))
+    return np.concatenate([places, seen.prod(1, keepdims=True)], 1), float(sure.ravel()[0])
+
+
+def _network(model: Path) -> cv2.dnn.Net:
+    # OpenCV 5 has a second engine, which knows only one output of this network.
+    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+    try:
+        return cv2.dnn.readNetFromTFLite(str(model), *engine)
+    except cv2.error as error:
+        raise PortraitError(f"cannot read the pose model {model}: reinstall visavis") from error

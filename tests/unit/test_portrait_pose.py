@@ -1,0 +1,84 @@
+"""Shoulders, elbows and wrists in photos, and which arms are taken to hang. Needs `visavis assets fetch`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from visavis.portrait.arm_kinds import arm_kind, hangs
+from visavis.portrait.body_pose import find_limbs
+from visavis.portrait.landmarks import FaceFinder, find_face
+from visavis.portrait.photo import read_photo
+from visavis.store import asset_path
+from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, PortraitError
+
+METRE = 900.0
+HANGING = np.array([[130.0, 350, 1], [100, 580, 1], [100, 790, 0]])
+
+
+def limbs_of(image: NDArray[np.uint8]) -> NDArray[np.float64]:
+    with FaceFinder(asset_path("face_landmarker.task")) as finder:
+        face = find_face(finder, image, "photo")
+    return find_limbs(image, face.landmarks)
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return read_photo(asset_path("openpeople") / "P004" / "assets" / "amateur_posture.jpg").image
+
+
+def test_joints_are_found_where_they_are(photo: NDArray[np.uint8]) -> None:
+    """One arm hangs, the other holds a telephone before the belly; read off the photo by eye."""
+    limbs = limbs_of(photo)
+    height = photo.shape[0]
+    seen = limbs[..., :2] / height
+    expected = np.array([[[0.253, 0.361], [0.224, 0.487], [0.310, 0.464]], [[0.389, 0.363], [0.394, 0.478], [0.414, 0.587]]])
+    assert np.abs(seen - expected).max() < 0.012, seen.round(3).tolist()
+    assert limbs[..., 2].min() > 0.9
+
+
+def test_a_mirrored_photo_has_the_other_arm_bent(photo: NDArray[np.uint8]) -> None:
+    limbs, mirrored = limbs_of(photo), limbs_of(np.ascontiguousarray(photo[:, ::-1]))
+    mirrored[..., 0] = photo.shape[1] - 1 - mirrored[..., 0]
+    assert np.abs(limbs[::-1, :, :2] - mirrored[..., :2]).max() < 0.03 * photo.shape[0]
+
+
+def test_joints_that_the_photo_does_not_show_are_guesses_outside(photo: NDArray[np.uint8]) -> None:
+    shoulder, elbow = limbs_of(photo)[:, :2, 1].max(0)
+    cut = photo[: int(0.75 * shoulder + 0.25 * elbow)]
+    limbs = limbs_of(cut)
+    assert (limbs[:, 1, 1] > len(cut)).all() and (limbs[:, 2, 2] < 0.5).all()
+
+
+def test_a_broken_network_says_what_to_do(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    (tmp_path / "pose.tflite").write_bytes(b"no network")
+    with pytest.raises(PortraitError, match="reinstall"):
+        find_limbs(photo, np.zeros((478, 2)), tmp_path / "pose.tflite")
+
+
+@pytest.mark.parametrize(
+    ("joint", "place", "hanging"),
+    [
+        (2, (100, 790, 0.0), True),
+        (2, (100, 770, 0.9), True),
+        (2, (100, 600, 0.9), False),  # foreshortened
+        (2, (100, 640, 0.2), False),  # hidden
+        (2, (260, 590, 0.9), False),  # before the body
+        (2, (110, 420, 0.9), False),  # raised
+        (1, (20, 480, 0.9), False),  # stretched aside
+        (1, (100, 580, 0.1), False),
+    ],
+)
+def test_only_arms_that_are_seen_to_hang_do(joint: int, place: tuple[float, float, float], hanging: bool) -> None:
+    limb = HANGING.copy()
+    limb[joint] = place
+    assert hangs(limb, METRE) == hanging
+
+
+def test_hands_come_from_below_only_where_the_picture_ends_above_the_elbow() -> None:
+    cut = HANGING + np.array([0, 250, 0])
+    assert arm_kind(cut, found=False, busy=False) == ARM_FROM_BELOW
+    assert arm_kind(cut, found=False, busy=True) == ARM_LEFT_ALONE
+    assert arm_kind(HANGING, found=False, busy=False) == ARM_LEFT_ALONE
+    assert arm_kind(HANGING, found=True, busy=True) == ARM_REPLACED
