@@ -390,9 +390,45 @@ def test_a_raised_arm_is_about_as_bright_as_one_that_hangs(portrait: PortraitRig
         assert np.median(skin, 0).mean() > share * photo.mean()
 
 
-def test_forearms_in_sleeves_that_the_photo_shows_get_no_third_arm() -> None:
-    jacket = load_portrait(asset_path("openpeople") / "P001" / "assets" / "amateur_posture.jpg")
-    assert jacket.arms.kinds.tolist() == [ARM_LEFT_ALONE] * 2
+@pytest.fixture(scope="module")
+def jacket() -> PortraitRig:
+    """Arms in the long sleeves of a jacket hang beside it, with the hands in the pockets."""
+    return load_portrait(asset_path("openpeople") / "P001" / "assets" / "amateur_posture.jpg")
+
+
+def test_arms_in_long_sleeves_are_lifted_out_with_their_sleeves(jacket: PortraitRig) -> None:
+    assert jacket.arms.kinds.tolist() == [ARM_REPLACED] * 2
+    photo = picture(jacket, motion_of(None, None)).astype(np.float64)
+    cloth = np.median(np.concatenate([photo[560:640, 65:100].reshape(-1, 3), photo[560:640, 415:445].reshape(-1, 3)]), 0)
+    assert cloth[2] > 1.5 * cloth[0], "blue denim"
+    motion = motion_of(*RAISED["waist"])
+    image, frame = picture(jacket, motion).astype(np.float64), posed(jacket, motion)[0]
+    along = load_arm_asset().along
+    for side in (0, 1):
+        count = jacket.arms.points.shape[1]
+        places = frame.arms[side * count : side * count + len(along), :2] / 32
+        for part, like in (((along > 1.2) & (along < 1.8), cloth), (along > 1.99, None)):
+            x, y = np.round(np.median(places[part], 0)).astype(int)
+            seen = np.median(image[y - 6 : y + 7, x - 6 : x + 7].reshape(-1, 3), 0)
+            if like is None:
+                assert seen[0] > 1.3 * seen[2], f"a bare hand: {seen}"
+            else:
+                assert np.abs(seen - like).max() < 40 and seen[2] > 1.3 * seen[0], f"{seen}, in the photo {like}"
+    # Beside the jacket, where the arms hung, is the park.
+    for x in (90, 405):
+        was, now = photo[670:700, x - 8 : x + 8], image[670:700, x - 8 : x + 8]
+        assert was[..., 2].mean() > was[..., 1].mean() + 10 and now[..., 1].mean() > now[..., 2].mean() + 10
+
+
+def test_the_outline_of_a_long_sleeve_has_no_step(jacket: PortraitRig) -> None:
+    """Where the posed sleeve goes over into what stays of it on the shoulder."""
+    stage = VideoStage(jacket, VideoConfig(matte=True))
+    motion = motion_of(*RAISED["beat_both"])
+    alpha = stage.step(posed(jacket, motion)[0], stage.initial_state())[0].image[..., 3] > 127
+    for side in (slice(0, 256), slice(256, 512)):
+        half = alpha[360:520, side] if side.start else alpha[360:520, side][:, ::-1]
+        outline = np.array([np.flatnonzero(row)[-1] for row in half])
+        assert np.abs(np.diff(outline)).max() <= 6, outline.tolist()
 
 
 def test_a_hand_comes_from_below_whole_or_not_at_all() -> None:

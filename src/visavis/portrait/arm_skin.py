@@ -37,8 +37,10 @@ TONE = 0.012
 """Metres along the arm (standard deviation) over which its tone is averaged."""
 ALL_HAND = 0.9
 """From this share of the hand in what moves it on skin is the hand's."""
-MOST = (0.75, 1.25)
-"""What skin is multiplied by at the least and at most."""
+MOST, MOST_CLOTH = (0.75, 1.25), (0.45, 1.7)
+"""What skin and cloth are multiplied by at the least and at most."""
+FOLDED = 0.5
+"""How strong a noise of folds is where the photo does not show a sleeve: folds lie where a sleeve bends, not everywhere."""
 STANDS_OUT = 3.0
 """Deviations: what stands out more (moles, creases) is no part of the skin that is like it."""
 BORDER = 0.010
@@ -95,8 +97,10 @@ def skin_at(asset: ArmAsset, pixels: float) -> Array:
 def lift_skin(
     fitted: FittedPortrait, found: HangingArm, asset: ArmAsset, points: Array, at: Array, pixels: float, sign: float, light: Array
 ) -> LiftedSkin | None:
-    """The skin of the photo's arm ``found``, over which the posed arm lies with its points (N, 3) in camera space. at: as ``skin_at``;
-    light: (3, 11) as in ``ArmRig``. None where too little of the arm is seen."""
+    """The skin, or the sleeve, of the photo's arm ``found``, over which the posed arm lies with its points (N, 3) in camera space.
+
+    at: as ``skin_at``; light: (3, 11) as in ``ArmRig``. None where too little of the arm is seen.
+    """
     shape = height, width = texture_shape(asset, pixels)
     place, normal = _spread(fitted, asset, points, at, shape, sign)
     x, y = place[..., 0], place[..., 1]
@@ -130,8 +134,8 @@ def lift_skin(
     tone = _smooth(tone, TONE * pixels)
 
     even = _level(colour[strip], across[strip], sure[strip], LEVEL * pixels)
-    detail = np.clip(1 + (colour[strip] / np.maximum(even, 8) - 1) * sure[strip][..., None], *MOST)
-    texture = _around(detail, rows, centre, columns, shape, pixels)
+    detail = np.clip(1 + (colour[strip] / np.maximum(even, 8) - 1) * sure[strip][..., None], *(MOST if found.cuff is None else MOST_CLOTH))
+    texture = _around(detail, rows, centre, columns, shape, pixels, 1.0 if found.cuff is None else FOLDED)
     hand = smoothstep((np.arange(height) - wrist) / (WRIST * pixels))[:, None]
     # The palm looks to the side of negative angles.
     palm = smoothstep(0.5 - np.sin(2 * np.pi / width * np.arange(width)))
@@ -195,9 +199,16 @@ def _level(colour: Array, across: Array, sure: Array, sigma: float) -> Array:
 
 
 def _around(
-    detail: Array, rows: NDArray[np.intp], middle: NDArray[np.intp], columns: NDArray[np.intp], shape: tuple[int, int], pixels: float
+    detail: Array,
+    rows: NDArray[np.intp],
+    middle: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    shape: tuple[int, int],
+    pixels: float,
+    strength: float,
 ) -> Array:
-    """The whole texture (h, w, 3) from what is seen, detail (rows, columns, 3) beside column ``middle`` (rows,)."""
+    """The whole texture (h, w, 3) from what is seen, detail (rows, columns, 3) beside column ``middle`` (rows,).
+    strength: of the noise, relative to what it is like."""
     height, width = shape
     reach, last = int(columns[-1]), len(rows) - 1
     number = (np.arange(height) - rows[0])[:, None]
@@ -207,7 +218,7 @@ def _around(
     shown = smoothstep((reach - np.abs(away)) / border) * smoothstep(np.minimum(number, last - number) / border)
     own = detail[row, np.clip(away + reach, 0, 2 * reach)] - 1
     inner = round(border)
-    like = _alike(detail[inner:-inner, :] - 1, shape)
+    like = strength * _alike(detail[inner:-inner, :] - 1, shape)
     # Two that have nothing to do with each other would be fainter half way.
     even = np.sqrt(shown**2 + (1 - shown) ** 2)[..., None]
     return np.asarray(1 + (like + (own - like) * shown[..., None]) / even)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
@@ -16,8 +17,10 @@ from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
 from visavis.portrait.lifted_arm import lift_arm
 from visavis.portrait.seen_face import SeenFace
+from visavis.portrait.sleeved_arm import find_sleeved_arm
 from visavis.portrait.sleeves import BARE_FROM, cloth_at, cloth_of, make_tube
 from visavis.types_portrait import (
+    HAND_BONE,
     PICTURE_HEIGHT,
     PICTURE_WIDTH,
     ArmRig,
@@ -34,20 +37,32 @@ DELTOID = 0.050
 """Metres from the shoulder's joint to the outline of the shoulder."""
 ELBOW_BELOW = 0.02
 """Metres below the picture's lower edge where elbows are at rest that cannot take the place of the photo's."""
+THICKNESS, THICKNESS_SLEEVED = (0.7, 1.35), (0.7, 1.8)
+"""How thick an arm may be, bare and in its sleeve, relative to the asset's."""
+CLOTH_GLOSS, CUFF_STEP = 0.01, 0.02
+"""How glossy sleeves are, and over how much of the arm (``ArmAsset.along``) they end."""
 INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
 """Skin darker than this share of white has palms that are paler than it."""
 ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
-UNDER_SLEEVE = 0.3
-"""By how much an arm is narrower where its sleeve covers it."""
-UNDER_HEM = (0.50, 0.009)
-"""How much light a sleeve takes from the skin right below it, and within how many metres the most of that is over."""
+UNDER_SLEEVE, INSIDE_SLEEVE = 0.3, 0.42
+"""By how much an arm is narrower where its sleeve covers it, and where a long one goes over into what stays of it."""
+BARE_ABOVE, MERGES, NARROWS = (-0.06, 0.04), (-0.34, 0.16), (-0.34, 0.44)
+"""From where on, relative to a hem (``ArmAsset.along``), and over how much of the arm it is drawn; the same where a long sleeve goes over
+into that on the photo's shoulder, and for its width."""
+UNDER_HEM, UNDER_CUFF = (0.50, 0.009), (0.25, 0.004)
+"""How much light a sleeve takes from the skin right below it, and within how many metres the most of that is over; the same of a cuff."""
 TIP = (0.030, 0.022)
 """Metres along and across the arm over which the tip of the elbow ends."""
-SHIFT = 0.035
-"""Metres by which a hanging arm may correct where its shoulder is."""
+RINGS, BEYOND, SLANTED = (0.75, 1.0, 1.5), 0.005, 0.04
+"""Where on the arm (``ArmAsset.along``) it is laid over the photo's; metres beyond what the photo shows over which a place loses its say;
+metres from the highest row of an arm down to where all of its width is out of a short sleeve."""
+STAY = np.array([0.2, 0.02, 0.02])
+"""What keeps shoulder and lean where they were: metres of misfit for a metre, and for a radian."""
+SHIFT, SHIFT_SLEEVED = 0.035, 0.008
+"""Metres by which a hanging arm may correct where its shoulder is, bare and in a long sleeve."""
 HALF_WIDTH = (0.110, 0.175)
 """Metres from the middle of the body to the joint: no narrower, no wider."""
 
@@ -67,9 +82,12 @@ def fit_arms(
         sign = 1.0 if side == "left" else -1.0
         guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
         places.append(shoulder_at(fitted.alpha, guess, float(middle), pixels, sign))
-        hanging = hangs(fitted.limbs[SIDES.index(side)], pixels)
-        found_arms.append(find_hanging_arm(fitted, skin, places[-1], pixels, sign) if hanging else None)
-    lights, tone = light_of(fitted, mesh, seen, found_arms)
+        limb = fitted.limbs[SIDES.index(side)]
+        found = find_hanging_arm(fitted, skin, places[-1], pixels, sign) if hangs(limb, pixels) else None
+        if found is None and hangs(limb, pixels):
+            found = find_sleeved_arm(fitted, skin, limb, pixels, sign)
+        found_arms.append(found)
+    lights, tone = light_of(fitted, mesh, seen, [found if found is not None and found.cuff is None else None for found in found_arms])
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)
     height, width = texture_shape(asset, SCALE * pixels)
     plain = np.tile(grain, (height // len(grain), width // len(grain)))
@@ -80,6 +98,7 @@ def fit_arms(
     kinds = np.zeros(2, np.int32)
     busy = hands_elsewhere(fitted, skin, pixels, [found for found in found_arms if found is not None])
     tube = make_tube(asset)
+    gloss = np.concatenate([_gloss(asset), np.full(len(tube.points), CLOTH_GLOSS, np.float32)])
     cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
         sign = 1.0 if side == "left" else -1.0
@@ -97,14 +116,30 @@ def fit_arms(
             shoulders[row][1] += max(seen_below + ELBOW_BELOW, 0.0)
         if found is not None:
             lean, thickness, hem = hang(found, place, pixels, sign, asset)
-            rest = _thickened(rest, asset, thickness, hem)
+            rest = _thickened(rest, asset, thickness, hem, found.cuff)
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
             lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
-            skins[side] = detailed(plain if lifted is None else lifted.texture, detail * _below_hem(asset, hem, len(detail), pixels))
+            texture = plain if lifted is None else lifted.texture
             arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
-            colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
-            colour[:, 3] = np.clip((asset.along - hem + 0.06) / 0.04, 0, 1)
+            if found.cuff is None:
+                colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
+            else:
+                covered = asset.along < found.cuff
+                colour = skin_colours(asset, tone, tone)
+                colour[covered, :3] = np.broadcast_to(_cloth_tone(fitted, found) if lifted is None else arm_tone, colour[:, :3].shape)[
+                    covered
+                ]
+                gloss[: len(asset.points)][covered] = CLOTH_GLOSS
+                end = round((_height(asset, found.cuff) - float(asset.points[:, 1].min())) * SCALE * pixels)
+                texture = np.where(np.arange(height)[:, None, None] < end, texture.reshape(height, width, -1), plain[..., None])
+            shadow = _below_hem(
+                asset, hem if found.cuff is None else found.cuff, len(detail), pixels, UNDER_HEM if found.cuff is None else UNDER_CUFF
+            )
+            skins[side] = detailed(texture, detail * shadow)
+            colour[:, 3] = np.clip((asset.along - hem - BARE_ABOVE[0]) / BARE_ABOVE[1], 0, 1)
+            if found.cuff is not None:
+                colour[:, 3] = smoothstep((asset.along.astype(np.float64) - hem - MERGES[0]) / MERGES[1])
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
             colour = skin_colours(asset, tone, tone)
@@ -131,7 +166,7 @@ def fit_arms(
         lean=np.stack(leans).astype(np.float32),
         breath=np.stack([breath_at(place) for place in shoulders]).astype(np.float32),
         colour=np.stack(colours).astype(np.float32),
-        gloss=np.concatenate([_gloss(asset), np.full(len(tube.points), 0.01, np.float32)]),
+        gloss=gloss,
         light=np.ascontiguousarray(lights, np.float32),
         upper=int(upper.sum()),
         cloth=len(asset.triangles),
@@ -196,7 +231,7 @@ def hang(found: HangingArm, place: Array, pixels: float, sign: float, asset: Arm
     ratio = np.array(ratios)
     ratio[np.isnan(ratio)] = np.nanmean(ratio)
     hem = (found.rows[0] - place[1]) / max(elbow[1] - place[1], 1.0)
-    return np.clip([upper, lower], -0.3, 0.3), np.clip(ratio, 0.7, 1.35), float(hem)
+    return np.clip([upper, lower], -0.3, 0.3), np.clip(ratio, *(THICKNESS if found.cuff is None else THICKNESS_SLEEVED)), float(hem)
 
 
 def angle(x: float, y: float) -> float:
@@ -206,27 +241,26 @@ def angle(x: float, y: float) -> float:
 def _laid_over(
     found: HangingArm, rest: Array, asset: ArmAsset, shoulder: Array, lean: Array, sign: float, fitted: FittedPortrait
 ) -> tuple[Array, Array]:
-    """Shoulder (3,) and lean (2,) corrected so that the posed arm at rest lies over the photo's."""
+    """Shoulder (3,) and lean (2,) corrected so that the posed arm at rest lies over the photo's: least squares over rings around it."""
     camera = fitted.camera
-    elbow = asset.heads[1].astype(np.float64) * SCALE
-    rings = [np.abs(asset.along - station) < 0.06 for station in (0.75, 1.0, 1.5)]
-    first, lean = shoulder.copy(), lean.copy()
-    shoulder = shoulder.copy()
-    for _ in range(4):
-        hanging = _hanging(rest, asset, lean, sign)
+    rings = [np.abs(asset.along - station) < 0.06 for station in RINGS]
+
+    def misses(values: Array) -> Array:
+        hanging = _hanging(rest, asset, values[1:], sign) + shoulder + np.array([values[0], 0, 0])
         errors = []
         for ring in rings:
-            points = hanging[ring] + shoulder
-            seen = points[:, :2] / points[:, 2:] * camera.focal + camera.principal
+            seen = hanging[ring, :2] / hanging[ring, 2:] * camera.focal + camera.principal
             x, y = (seen[:, 0].min() + seen[:, 0].max()) / 2, seen[:, 1].mean()
-            if not found.rows[0] <= y <= found.rows[-1]:
-                y = float(np.clip(y, found.rows[0], found.rows[-1]))
             wanted = float(np.interp(y, found.rows, found.middle))
-            errors.append((wanted - x) * sign * shoulder[2] / camera.focal)
-        high, middle, low = errors
-        lean -= [0.5 * (middle - high) / (0.25 * elbow[1]), 0.5 * (low - middle) / (0.5 * elbow[1])]
-        shoulder[0] = np.clip(shoulder[0] + sign * high * 0.7, first[0] - SHIFT, first[0] + SHIFT)
-    return shoulder, np.clip(lean, -0.3, 0.3)
+            # What lies beyond what is seen says little; the edge of a sleeve is slanted.
+            beyond = max(found.rows[0] - y + SLANTED * camera.focal / shoulder[2], y - found.rows[-1], 0.0) * shoulder[2] / camera.focal
+            errors.append((wanted - x) * shoulder[2] / camera.focal / (1 + beyond / BEYOND))
+        return np.array([*errors, *((values - [0, *lean]) * STAY)])
+
+    # The upper end of a long sleeve is seen to leave the shoulder.
+    most = SHIFT if found.cuff is None else SHIFT_SLEEVED
+    best = least_squares(misses, [0, *lean], bounds=([-most, -0.3, -0.3], [most, 0.3, 0.3]))
+    return shoulder + np.array([best.x[0], 0, 0]), np.asarray(best.x[1:])
 
 
 def _hanging(rest: Array, asset: ArmAsset, lean: Array, sign: float) -> Array:
@@ -237,11 +271,17 @@ def _hanging(rest: Array, asset: ArmAsset, lean: Array, sign: float) -> Array:
     return np.asarray((share * (rest @ upper.T) + (1 - share) * (upper @ elbow + (rest - elbow) @ lower.T)) * (sign, 1, 1))
 
 
-def _thickened(points: Array, asset: ArmAsset, thickness: Array, hem: float) -> Array:
+def _thickened(points: Array, asset: ArmAsset, thickness: Array, hem: float, cuff: float | None) -> Array:
     """Points (N, 3) with the distance to their bone scaled; the hand stays as it is. Above the ``hem`` of its sleeve the arm is narrower,
-    so that no skin is seen beside it."""
-    share = np.interp(asset.along, [0.6, 1.0, 1.35, 1.7, 2.0], [*thickness, 0.5 + 0.5 * thickness[-1]])
-    share = share * (1 - UNDER_SLEEVE * smoothstep((hem - asset.along.astype(np.float64)) / 0.15))
+    so that no skin is seen beside it; a long sleeve ends at its ``cuff``."""
+    last = [(2.0, 0.5 + 0.5 * thickness[-1])] if cuff is None else [(cuff, thickness[-1]), (cuff + CUFF_STEP, 1.0)]
+    stations, shares = np.array([*zip((0.6, 1.0, 1.35, 1.7), thickness, strict=True), *last]).T
+    share = np.interp(asset.along, stations, shares)
+    below = asset.along.astype(np.float64) - hem
+    if cuff is None:
+        share = share * (1 - UNDER_SLEEVE * smoothstep(-below / 0.15))
+    else:
+        share = share * (1 - INSIDE_SLEEVE * smoothstep(1 - (below - NARROWS[0]) / NARROWS[1]))
     hand = asset.hand
     share = share * (1 - hand) + hand
     on_bone = _on_bone(points, asset, SCALE)
@@ -256,13 +296,25 @@ def _on_bone(points: Array, asset: ArmAsset, scale: float) -> Array:
     return np.asarray(base + ((points - base) * axis).sum(1, keepdims=True) * axis)
 
 
-def _below_hem(asset: ArmAsset, hem: float, rows: int, pixels: float) -> Array:
-    """Factors (rows, 1, 3) of a texture: the shadow of a sleeve on the arm that comes out of it at ``hem`` (``ArmAsset.along``)."""
+def _below_hem(asset: ArmAsset, hem: float, rows: int, pixels: float, dark: tuple[float, float]) -> Array:
+    """Factors (rows, 1, 3) of a texture: the shadow of a sleeve on the arm that comes out of it at ``hem`` (``ArmAsset.along``).
+    dark: as ``UNDER_HEM``."""
     top = float(asset.points[:, 1].min())
-    away = (np.arange(rows) + 0.5) / (TEXELS * pixels) / SCALE + top - hem * float(asset.heads[1][1])
+    away = (np.arange(rows) + 0.5) / (TEXELS * pixels) / SCALE + top - _height(asset, hem)
     away = np.maximum(away, 0) + np.maximum(-away - HEM, 0)
-    shade = UNDER_HEM[0] * np.exp(-((away / UNDER_HEM[1]) ** 2))
+    shade = dark[0] * np.exp(-((away / dark[1]) ** 2))
     return np.asarray(1 - shade[:, None, None] * [0.8, 1.0, 1.05])
+
+
+def _height(asset: ArmAsset, along: float) -> float:
+    """Metres from the shoulder down to a place of the asset's arm (``ArmAsset.along``)."""
+    elbow, wrist = (float(asset.heads[bone][1]) for bone in (1, HAND_BONE))
+    return elbow * min(along, 1.0) + (wrist - elbow) * max(along - 1, 0.0)
+
+
+def _cloth_tone(fitted: FittedPortrait, found: HangingArm) -> Array:
+    """Colour (3,) of a sleeve that is seen too little to be lifted."""
+    return np.asarray(np.median(fitted.image[(found.mask > 0.9) & (fitted.alpha > 0.9)].astype(np.float64), 0))
 
 
 def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset) -> Array:

@@ -27,13 +27,15 @@ ALIKE = 3.6
 @dataclass(frozen=True)
 class HangingArm:
     """mask: float32 (768, 512), what share of a pixel is this arm. rows: y (n,) from the sleeve down; middle, width: pixels (n,) of the
-    arm's middle and width in each of them. inner: x (n,) of the edge that is next to the body."""
+    arm's middle and width in each of them. inner: x (n,) of the edge that is next to the body. cuff: where a long sleeve ends
+    (``ArmAsset.along``), None for a bare arm."""
 
     mask: NDArray[np.float32]
     rows: Array
     middle: Array
     width: Array
     inner: Array
+    cuff: float | None = None
 
 
 def skin_of(fitted: FittedPortrait) -> NDArray[np.bool_]:

@@ -20,6 +20,9 @@ HEM = (-0.045, 0.84, 0.60, 0.035, 0.012, 0.15)
 """The inside of a sleeve: metres from the first row of bare arm from which on it is looked for; brightness against the cloth of what is
 none of it and of what is nothing else; metres down to which; from and to where beside the arm's edge at the
 body."""
+SPREADS, ENOUGH = (5.0, 20.0, 80.0), 0.002
+"""Pixels (standard deviations) over which the body's colours run on under an arm; the share of known pixels in such a mean from which on it
+is whole."""
 EVEN = 0.045
 """Metres: notches of the body's outline that are narrower than about half of this are filled, spikes cut off."""
 
@@ -28,7 +31,8 @@ def lift_arm(
     fitted: FittedPortrait, found: HangingArm, place: Array, pixels: float, sign: float, plate: Patch, person: Patch
 ) -> tuple[NDArray[np.int32], Patch, Patch, Patch]:
     """Box (4,), and the patches bare, arm and sleeve of ``ArmRig`` for one side."""
-    found = replace(found, mask=np.maximum(found.mask, _inside_of_sleeve(fitted, found, place, pixels, sign)))
+    if found.cuff is None:
+        found = replace(found, mask=np.maximum(found.mask, _inside_of_sleeve(fitted, found, place, pixels, sign)))
     mask, alpha = found.mask, fitted.alpha
     body = body_behind(fitted, found, pixels, sign)
     colour = _body_colour(fitted, mask, body, sign)
@@ -39,7 +43,7 @@ def lift_arm(
     mask = np.where((np.abs(bare_alpha - whole) > 0.02) & near, 1, mask)
     mask, bare_alpha = mask.astype(np.float32), np.where(mask > 0.003, bare_alpha, alpha)
     weight = (alpha * keep / np.maximum(bare_alpha, 1e-3))[..., None]
-    sleeve = sleeve_mask(found, place, pixels, sign) * keep
+    sleeve = sleeve_mask(found, place, pixels, sign) * keep if found.cuff is None else np.zeros_like(keep)
     ys, xs = np.flatnonzero((mask > 0.003).any(1)), np.flatnonzero((mask + sleeve > 0.003).any(0))
     top = int(np.flatnonzero((mask + sleeve > 0.003).any(1))[0])
     x0, x1 = int(xs[0]), int(xs[-1]) + 1
@@ -147,7 +151,13 @@ def _body_colour(fitted: FittedPortrait, mask: NDArray[np.float32], body: Array,
     """Colours (768, 512, 3) of the body under the arm: those beside it run on."""
     known = ((mask < 0.01) & (fitted.alpha > 0.98)).astype(np.uint8)
     known = cv2.erode(known, np.ones((3, 3), np.uint8))
-    total = fitted.image.astype(np.float32) * known[..., None]
-    weight = known.astype(np.float32)
-    near = cv2.GaussianBlur(total, (0, 0), 5) / np.maximum(cv2.GaussianBlur(weight, (0, 0), 5), 1e-4)[..., None]
-    return np.asarray(near, np.float64)
+    # Far from what is known a wider mean is taken, so that there is a colour everywhere.
+    colour = np.zeros(fitted.image.shape, np.float32)
+    rest = np.ones(known.shape, np.float32)
+    for width in SPREADS:
+        weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), width)
+        total = cv2.GaussianBlur(fitted.image.astype(np.float32) * known[..., None], (0, 0), width)
+        share = rest * np.minimum(weight / ENOUGH, 1)
+        colour += total / np.maximum(weight, 1e-9)[..., None] * share[..., None]
+        rest = rest - share
+    return np.asarray(colour / np.maximum(1 - rest, 1e-6)[..., None], np.float64)

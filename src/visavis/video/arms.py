@@ -191,8 +191,9 @@ class ArmDrawer:
 
             reached[name] = near(arms.arm[side][..., 3])
             self.own_triangles[name] = np.ascontiguousarray(triangles[reached[name]])
-            self._hems[row] = self._hem(rig, row, side)
-            self._sleeve_triangles[row] = np.ascontiguousarray(triangles[near(arms.sleeve[side][..., 3])])
+            if arms.sleeve[side][..., 3].any():
+                self._hems[row] = self._hem(rig, row, side)
+                self._sleeve_triangles[row] = np.ascontiguousarray(triangles[near(arms.sleeve[side][..., 3])])
         for lifted in (ARM_LAYERS[:1], ARM_LAYERS[1:], ARM_LAYERS):
             if all(name in reached for name in lifted):
                 gone = np.any([reached[name] for name in lifted], axis=0)
