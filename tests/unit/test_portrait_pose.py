@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.portrait.arm_asset import load_arm_asset
 from visavis.portrait.arm_kinds import arm_kind, hangs
 from visavis.portrait.body_pose import find_limbs
+from visavis.portrait.cache import load_portrait
 from visavis.portrait.landmarks import FaceFinder, find_face
 from visavis.portrait.photo import read_photo
 from visavis.store import asset_path
@@ -82,3 +84,15 @@ def test_hands_come_from_below_only_where_the_picture_ends_above_the_elbow() -> 
     assert arm_kind(cut, found=False, busy=True) == ARM_LEFT_ALONE
     assert arm_kind(HANGING, found=False, busy=False) == ARM_LEFT_ALONE
     assert arm_kind(HANGING, found=True, busy=True) == ARM_REPLACED
+
+
+@pytest.mark.parametrize(("photo", "bare"), [("P006", True), ("P010", False), ("P005", False)])
+def test_hands_from_below_wear_what_the_photo_shows_above_the_elbow(photo: str, bare: bool) -> None:
+    """A T-shirt on an arm in bright sun; a jacket; a hooded sweatshirt."""
+    rig = load_portrait(asset_path("openpeople") / photo / "assets" / "amateur_selfie.jpg")
+    assert rig.arms.kinds.tolist() == [ARM_FROM_BELOW] * 2
+    cloth = len(load_arm_asset().points)
+    assert (rig.arms.colour[:, cloth:, 3].max(1) > 0).tolist() == [not bare] * 2
+    if not bare:
+        sleeve = rig.arms.colour[:, cloth:, :3].mean(1)
+        assert (sleeve[:, 2] > sleeve[:, 0]).all(), f"blue or bluish grey, not {sleeve}"

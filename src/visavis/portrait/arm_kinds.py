@@ -10,7 +10,7 @@ Array = NDArray[np.float64]
 
 SEEN = 0.5
 """Odds from which on a joint is taken to be seen."""
-EDGE = 0.9
+EDGE = 0.94
 """A joint further down the picture than this share of it may be cut off: then it is a guess."""
 STEEP = 0.5
 """How far aside a limb that hangs may go, as a share of how far down."""
@@ -19,9 +19,10 @@ UPPER, LOWER = (0.18, 0.36), (0.17, 0.33)
 
 
 def elbow_is_shown(limb: Array) -> bool:
-    """limb: (3, 3), shoulder, elbow and wrist as in ``FittedPortrait.limbs``."""
-    x, y, _ = limb[1]
-    return bool(y < PICTURE_HEIGHT and -0.1 * PICTURE_WIDTH < x < 1.1 * PICTURE_WIDTH)
+    """Whether an elbow is in the picture. limb: (3, 3), shoulder, elbow and wrist as in ``FittedPortrait.limbs``."""
+    x, y, seen = limb[1]
+    lowest = PICTURE_HEIGHT * (1 if seen > SEEN else EDGE)
+    return bool(y < lowest and -0.1 * PICTURE_WIDTH < x < 1.1 * PICTURE_WIDTH)
 
 
 def hangs(limb: Array, pixels: float) -> bool:

@@ -109,7 +109,7 @@ def fit_arms(
         lean = np.zeros(2)
         empty = np.zeros((1, 1, 4), np.uint8)
         bare[side], arm_only[side], sleeve[side] = empty, empty, empty
-        patch = None if found is not None else cloth_at(fitted, skin, place, pixels, sign)
+        patch = None if found is not None else cloth_at(fitted, skin, fitted.limbs[row], pixels)
         if found is None:
             skins[side] = detailed(plain, detail)
             seen_below = (PICTURE_HEIGHT - place[1]) / pixels - float(asset.heads[1][1]) * SCALE

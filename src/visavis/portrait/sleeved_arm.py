@@ -32,8 +32,8 @@ GAP = 6.0
 """How many times as sure a gap is as a crease of usual depth."""
 BARE = 0.3
 """Share of skin from which on a forearm is taken to be bare."""
-CUFFS = (1.60, 1.95)
-"""Where on the arm (``ArmAsset.along``) long sleeves end."""
+CUFFS, NEAR_CUFF = (1.60, 1.95), 0.02
+"""Where on the arm (``ArmAsset.along``) long sleeves end; metres above that in which they are no longer looked at."""
 
 
 def find_sleeved_arm(fitted: FittedPortrait, skin: NDArray[np.bool_], limb: Array, pixels: float, sign: float) -> HangingArm | None:
@@ -78,7 +78,7 @@ def find_sleeved_arm(fitted: FittedPortrait, skin: NDArray[np.bool_], limb: Arra
     cuff = float(np.clip(1 + ((rows[bare][0] if bare.any() else PICTURE_HEIGHT) - elbow[1]) / (wrist[1] - elbow[1]), *CUFFS))
     mask = cv2.GaussianBlur(mask, (0, 0), 0.8)
     mask[:first] = 0
-    sleeve = rows < elbow[1] + (cuff - 1) * (wrist[1] - elbow[1])
+    sleeve = rows < elbow[1] + (cuff - 1) * (wrist[1] - elbow[1]) - NEAR_CUFF * pixels
     return HangingArm(
         mask=mask,
         rows=rows[sleeve].astype(np.float64),

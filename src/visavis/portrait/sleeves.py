@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.portrait.arm_asset import BONES, ArmAsset
-from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, FittedPortrait
+from visavis.types_portrait import PICTURE_HEIGHT, FittedPortrait
 
 Array = NDArray[np.float64]
 
@@ -19,6 +19,8 @@ FADE = (0.95, 1.20)
 """Where the sleeve grows out of the photo's own."""
 LOOSE = 1.30
 """Radius of a sleeve in radii of the arm."""
+BESIDE, LEAST_SEEN, BARE = 0.035, 60, 0.45
+"""Metres around the bone in which clothes are looked for; pixels of them that must be seen; share of skin from which on an arm is bare."""
 RINGS, SEGMENTS = 16, 22
 GRAIN = 128
 
@@ -107,19 +109,34 @@ def _outward(triangles: Array, points: Array) -> Array:
     return triangles if inside < 0 else triangles[:, ::-1]
 
 
-def cloth_at(fitted: FittedPortrait, skin: NDArray[np.bool_], place: Array, pixels: float, sign: float) -> Array | None:
-    """Colour (3,) of the clothes on the photo's upper arm at the shoulder's ``place``; None where the arm is bare."""
-    area = _upper_arm(place, pixels, sign) & (fitted.alpha > 0.9)
-    if area.sum() < 60:
-        area = (fitted.alpha > 0.9) & (np.arange(PICTURE_HEIGHT)[:, None] > min(place[1], PICTURE_HEIGHT - 60))
-    if not area.any() or skin[area].mean() > 0.45:
+def cloth_at(fitted: FittedPortrait, skin: NDArray[np.bool_], limb: Array, pixels: float) -> Array | None:
+    """Colour (3,) of the clothes on the photo's upper arm, where its elbow would be or as near to that as the picture shows; None where the
+    arm is bare there. limb: (3, 3), shoulder, elbow and wrist as in ``FittedPortrait.limbs``."""
+    person = fitted.alpha > 0.9
+    shoulder, elbow = limb[:2, :2]
+    seen = []
+    for share in np.linspace(0, 1, 11):
+        around = np.zeros(person.shape, np.uint8)
+        cv2.circle(around, np.round(shoulder + share * (elbow - shoulder)).astype(int).tolist(), max(round(BESIDE * pixels), 2), 1, -1)
+        area = (around > 0) & person
+        if area.sum() > LEAST_SEEN:
+            seen.append(area)
+    if not seen:
+        seen.append(person & (np.arange(PICTURE_HEIGHT)[:, None] > min(float(shoulder[1]), PICTURE_HEIGHT - 60)))
+    area = seen[-1]
+    if not area.any() or skin[area].mean() > BARE:
+        return None
+    # What the sun makes too bright to be taken for skin is still more like it than like the cloth on the shoulder.
+    here, above, face = (_hue(fitted.image[place]) for place in (area, seen[0] & ~skin, skin))
+    if len(seen) > 1 and np.linalg.norm(here - face) < np.linalg.norm(here - above):
         return None
     return np.asarray(np.median(fitted.image[area & ~skin].astype(np.float64), 0))
 
 
-def _upper_arm(place: Array, pixels: float, sign: float) -> NDArray[np.bool_]:
-    y, x = np.mgrid[:PICTURE_HEIGHT, :PICTURE_WIDTH]
-    return np.asarray((np.abs(x - place[0] - sign * 0.01 * pixels) < 0.035 * pixels) & (y > place[1]) & (y < place[1] + 0.22 * pixels))
+def _hue(colours: NDArray[np.uint8]) -> Array:
+    """Logarithms of red to green and of green to blue, (2,), of colours (n, 3)."""
+    middle = np.log(np.maximum(np.median(colours.astype(np.float64), 0), 1)) if len(colours) else np.zeros(3)
+    return np.asarray(-np.diff(middle))
 
 
 def cloth_of(fitted: FittedPortrait, pixels: float) -> NDArray[np.float32]:
