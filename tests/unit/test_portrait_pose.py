@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from visavis.portrait.arm_asset import load_arm_asset
-from visavis.portrait.arm_kinds import arm_kind, hangs
+from visavis.portrait.arm_kinds import arm_kind, hangs, told_arms
 from visavis.portrait.body_pose import find_limbs
 from visavis.portrait.cache import load_portrait
 from visavis.portrait.landmarks import FaceFinder, find_face
@@ -84,6 +84,13 @@ def test_hands_come_from_below_only_where_the_picture_ends_above_the_elbow() -> 
     assert arm_kind(cut, found=False, busy=True) == ARM_LEFT_ALONE
     assert arm_kind(HANGING, found=False, busy=False) == ARM_LEFT_ALONE
     assert arm_kind(HANGING, found=True, busy=True) == ARM_REPLACED
+
+
+def test_who_chose_the_photo_is_told_what_becomes_of_its_arms() -> None:
+    assert "gesture" in told_arms(np.array([ARM_REPLACED, ARM_REPLACED]))
+    assert "from below" in told_arms(np.array([ARM_FROM_BELOW, ARM_FROM_BELOW]))
+    assert "left arm stays" in told_arms(np.array([ARM_REPLACED, ARM_LEFT_ALONE]))
+    assert "both arms stay" in told_arms(np.array([ARM_LEFT_ALONE, ARM_LEFT_ALONE]))
 
 
 @pytest.mark.parametrize(("photo", "bare"), [("P006", True), ("P010", False), ("P005", False)])

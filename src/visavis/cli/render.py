@@ -135,6 +135,7 @@ def _render(args: argparse.Namespace) -> int:
 
     from visavis.motion.stage import MotionConfig
     from visavis.pipeline import render_offline
+    from visavis.portrait.arm_kinds import told_arms
     from visavis.portrait.cache import load_portrait
     from visavis.runtime.motion import load_motion_stage
     from visavis.runtime.refine import load_refine
@@ -148,6 +149,8 @@ def _render(args: argparse.Namespace) -> int:
         from visavis.portrait.mano import with_mano
 
         portrait = with_mano(portrait, args.mano)
+    if args.arms:
+        tell(told_arms(portrait.arms.kinds))
     pictures = render_offline(
         portrait, blocks, motion, steering, args.framing, size, matte, args.arms, load_refine() if args.refine else None
     )

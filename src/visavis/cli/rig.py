@@ -23,7 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     smile.add_argument("--output", type=Path, default=ASSETS / "rig" / "smile.npz")
     portrait = actions.add_parser("portrait", help="make assets/portraits/default.jpg from PyPI openpeople")
     portrait.add_argument("--output", type=Path, default=ASSETS / "portraits" / "default.jpg")
-    show = actions.add_parser("show", help="fit a photo and draw the mesh, the landmarks and the matte over it")
+    show = actions.add_parser("show", help="fit a photo and draw the matte, the joints of the arms, the mesh and the landmarks over it")
     show.add_argument("photo", type=Path)
     show.add_argument("--output", type=Path, default=Path("out/fit.png"))
 

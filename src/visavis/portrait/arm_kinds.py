@@ -45,3 +45,17 @@ def arm_kind(limb: Array, found: bool, busy: bool) -> int:
     if found:
         return ARM_REPLACED
     return ARM_LEFT_ALONE if busy or elbow_is_shown(limb) else ARM_FROM_BELOW
+
+
+def told_arms(kinds: NDArray[np.integer]) -> str:
+    """What becomes of the arms of a portrait, for the person who chose its photo. kinds: as in ``ArmRig``."""
+    still = [side for side, kind in zip(("right", "left"), kinds, strict=True) if kind == ARM_LEFT_ALONE]
+    if len(still) == 2:
+        return "both arms stay as the photo shows them, without gestures: those that hang beside the body, or are not seen, would gesture"
+    if still:
+        return f"the {still[0]} arm stays as the photo shows it, without gestures"
+    ways = {
+        ARM_REPLACED: "arms are lifted out of the photo and gesture",
+        ARM_FROM_BELOW: "the photo ends above the elbows: hands come in from below",
+    }
+    return "; ".join(ways[kind] for kind in dict.fromkeys(kinds.tolist()))

@@ -4,15 +4,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.arm_kinds import SEEN
 from visavis.portrait.fit import shown_vertices
 from visavis.types_portrait import FittedPortrait, RigMesh
 
 PANEL = 768
 GREEN = (0, 200, 0)
+SEEN_COLOUR, GUESSED_COLOUR = (255, 220, 0), (255, 0, 0)
 
 
 def draw_fit(fitted: FittedPortrait, mesh: RigMesh) -> NDArray[np.uint8]:
-    """uint8 (768, 1792, 3) RGB: the picture over green, the picture, the face with mesh (green), eyeballs (blue) and landmarks (red)."""
+    """uint8 (768, 1792, 3) RGB: the picture over green, the picture with the arms' joints (yellow where seen, red where guessed), the face
+    with mesh (green), eyeballs (blue) and landmarks (red)."""
     alpha = fitted.alpha[..., None]
     cut = np.round(fitted.foreground * alpha + np.array(GREEN) * (1 - alpha)).astype(np.uint8)
     low, high = fitted.landmarks.min(0), fitted.landmarks.max(0)
@@ -31,4 +34,10 @@ def draw_fit(fitted: FittedPortrait, mesh: RigMesh) -> NDArray[np.uint8]:
         cv2.polylines(face, list(lines), True, colour, 1, cv2.LINE_AA, 4)
     for x, y in np.round((fitted.landmarks * scale + shift) * 16).astype(int):
         cv2.circle(face, (int(x), int(y)), 24, (255, 0, 0), -1, cv2.LINE_AA, 4)
-    return np.hstack([cut, fitted.image, face])
+    picture = fitted.image.copy()
+    for limb in fitted.limbs:
+        places = np.round(limb[:, :2] * 16).astype(np.int32)
+        cv2.polylines(picture, [places], False, SEEN_COLOUR, 2, cv2.LINE_AA, 4)
+        for place, seen in zip(places, limb[:, 2] > SEEN, strict=True):
+            cv2.circle(picture, place.tolist(), 80, SEEN_COLOUR if seen else GUESSED_COLOUR, -1, cv2.LINE_AA, 4)
+    return np.hstack([cut, picture, face])
