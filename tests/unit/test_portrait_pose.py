@@ -86,6 +86,11 @@ def test_hands_come_from_below_only_where_the_picture_ends_above_the_elbow() -> 
     assert arm_kind(HANGING, found=True, busy=True) == ARM_REPLACED
 
 
+def test_hair_is_no_hand_where_no_arm_is_shown() -> None:
+    blond = load_portrait(asset_path("openpeople") / "P008" / "assets" / "studio_portrait.jpg")
+    assert blond.arms.kinds.tolist() == [ARM_FROM_BELOW] * 2
+
+
 def test_who_chose_the_photo_is_told_what_becomes_of_its_arms() -> None:
     assert "gesture" in told_arms(np.array([ARM_REPLACED, ARM_REPLACED]))
     assert "from below" in told_arms(np.array([ARM_FROM_BELOW, ARM_FROM_BELOW]))

@@ -10,6 +10,8 @@ Array = NDArray[np.float64]
 
 SEEN = 0.5
 """Odds from which on a joint is taken to be seen."""
+UNLIKELY = 0.1
+"""Odds up to which nobody need think of a joint."""
 EDGE = 0.94
 """A joint further down the picture than this share of it may be cut off: then it is a guess."""
 STEEP = 0.5
@@ -23,6 +25,14 @@ def elbow_is_shown(limb: Array) -> bool:
     x, y, seen = limb[1]
     lowest = PICTURE_HEIGHT * (1 if seen > SEEN else EDGE)
     return bool(y < lowest and -0.1 * PICTURE_WIDTH < x < 1.1 * PICTURE_WIDTH)
+
+
+def arms_are_shown(limbs: Array) -> bool:
+    """Whether the picture may show a forearm or a hand: else what has the colour of skin beside the face is hair or something else. limbs:
+    as in ``FittedPortrait``."""
+    wrists = limbs[:, 2]
+    inside = (wrists[:, :2] >= 0).all(1) & (wrists[:, :2] < (PICTURE_WIDTH, PICTURE_HEIGHT)).all(1) & (wrists[:, 2] > UNLIKELY)
+    return bool(inside.any() or any(elbow_is_shown(limb) for limb in limbs))
 
 
 def hangs(limb: Array, pixels: float) -> bool:

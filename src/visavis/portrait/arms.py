@@ -10,7 +10,7 @@ from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_balls import balls_of
-from visavis.portrait.arm_kinds import arm_kind, hangs
+from visavis.portrait.arm_kinds import arm_kind, arms_are_shown, hangs
 from visavis.portrait.arm_light import light_of, light_towards
 from visavis.portrait.arm_skin import HEM, TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.hand_detail import hand_detail
@@ -96,7 +96,8 @@ def fit_arms(
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
     kinds = np.zeros(2, np.int32)
-    busy = hands_elsewhere(fitted, skin, pixels, [found for found in found_arms if found is not None])
+    hanging = [found for found in found_arms if found is not None]
+    busy = arms_are_shown(fitted.limbs) and hands_elsewhere(fitted, skin, pixels, hanging)
     tube = make_tube(asset)
     gloss = np.concatenate([_gloss(asset), np.full(len(tube.points), CLOTH_GLOSS, np.float32)])
     cloth = cloth_of(fitted, pixels)
