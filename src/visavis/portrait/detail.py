@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.portrait.plate import Plate
 from visavis.portrait.topology import MARGIN
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, FittedPortrait
 
@@ -25,17 +26,23 @@ def finer_texture(texture: NDArray[np.uint8], fitted: FittedPortrait) -> NDArray
     return finer.round().clip(0, 255).astype(np.uint8)
 
 
-def finer_plate(plate: NDArray[np.uint8], fitted: FittedPortrait) -> NDArray[np.uint8]:
-    """The plate at twice the size: the photo itself where the plate is the photo, enlarged where it was completed. (0, 0, 3) for a photo
-    without detail."""
+def finer_plate(plate: Plate, fitted: FittedPortrait) -> NDArray[np.uint8]:
+    """The plate at twice the size: the photo itself where the plate is the photo, with the photo's detail where it was copied from, only
+    enlarged where it is made up. (0, 0, 3) for a photo without detail."""
     if not fitted.detail.size:
         return fitted.detail
     size = (2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT)
-    same = (np.abs(plate.astype(np.int16) - fitted.image).max(-1) == 0).astype(np.uint8)
+    same = (np.abs(plate.image.astype(np.int16) - fitted.image).max(-1) == 0).astype(np.uint8)
     share = cv2.GaussianBlur(cv2.erode(same, np.ones((5, 5), np.uint8)).astype(np.float32), (0, 0), 1.5)
     share = cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)[..., None]
-    enlarged, coarse = (cv2.resize(each.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) for each in (plate, fitted.image))
-    return (enlarged + share * (fitted.detail - coarse)).round().clip(0, 255).astype(np.uint8)
+    enlarged, coarse = (cv2.resize(each.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) for each in (plate.image, fitted.image))
+    missing = fitted.detail - coarse
+    shift = 2 * np.repeat(np.repeat(plate.shift, 2, 0), 2, 1)
+    y, x = np.nonzero(shift.any(-1))
+    copied = missing[y + shift[y, x, 0], x + shift[y, x, 1]]
+    missing = share * missing
+    missing[y, x] = copied
+    return (enlarged + missing).round().clip(0, 255).astype(np.uint8)
 
 
 def head_frame(alpha: NDArray[np.float32], landmarks: NDArray[np.float64]) -> tuple[int, int, int]:

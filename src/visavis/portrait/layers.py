@@ -27,7 +27,7 @@ from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, narrowe
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 7
+LAYERS_VERSION = 8
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
@@ -74,7 +74,8 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     )
     mouth_cards, mouth_shapes, mouth_textures = mouth_cards_of(image, light, lips, eye_distance, seen, mesh, camera)
 
-    plate = complete_plate(image, fitted.alpha, fitted.plain_background)
+    completed = complete_plate(image, fitted.alpha, fitted.plain_background)
+    plate = completed.image
     textures = {"person": _person_texture(fitted, plate), **mouth_textures}
     if fitted.detail.size:
         textures["person_detail"] = finer_texture(textures["person"], fitted)
@@ -217,7 +218,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         keypoint_vertices=keypoint_vertices,
         keypoint_weights=keypoint_weights,
         eye_distance=eye_distance,
-        plate_detail=finer_plate(plate, fitted),
+        plate_detail=finer_plate(completed, fitted),
         head_frame=head_frame(fitted.alpha, landmarks),
         arms=arms,
     )

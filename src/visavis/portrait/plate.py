@@ -1,45 +1,99 @@
 """The background without the person: what is uncovered when head and shoulders move."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from visavis.portrait.shift_map import fill, map_shifts
 
 _ORDER = 4
 """Order of the polynomial that models a studio background: enough for a vignette and a light fall-off, too low to follow objects."""
 
 
-_CONTINUED = 44.0
-"""Pixels behind the person over which the edges of a busy background run on."""
+_UNCOVERED = 100.0
+"""Pixels behind the outline over which a busy background is completed: as far as lifted arms and turning heads uncover it."""
 
 
-_FINE, _FRINGE = 5.0, 5
-"""Pixels: what is finer is texture (standard deviation); how wide the fringe of a person is that is not background."""
+_FRINGE, _WISPS = 3, 12
+"""Pixels around the matte that are never background; and as far as hair and the colour of the person may reach out of it."""
 
 
-def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: bool) -> NDArray[np.uint8]:
-    """The photo with the person taken out: uint8 (h, w, 3) RGB.
+_SURROUNDINGS = 12.0
+"""Pixels (standard deviation) around a place that say what colours person and background have there."""
+
+
+_SLIVER = 13
+"""Pixels: what is seen between an arm and the body is background if it is wider."""
+
+
+@dataclass(frozen=True)
+class Plate:
+    """image: uint8 (h, w, 3) RGB. shift: int32 (h, w, 2), rows and columns to the pixel of the photo that a pixel was copied from; 0 for
+    those that are the photo's own or made up."""
+
+    image: NDArray[np.uint8]
+    shift: NDArray[np.int32]
+
+
+def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: bool) -> Plate:
+    """The photo with the person taken out.
 
     image: uint8 (h, w, 3); alpha: float32 (h, w), the person; plain: studio background.
     """
-    # A studio's gradient hides what little of the fringe the matte missed; in front of a busy background the change itself would be seen.
-    grow = 7 if plain else 2
-    person = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((2 * grow + 1, 2 * grow + 1), np.uint8)) > 0
-    if person.all():
-        person = alpha > 0.5
-    known = ~person
+    person = alpha > 0.02
+    # A studio's gradient hides what little of the fringe the matte missed; in front of a busy background it is looked for.
+    hole = _grown(person, 7) if plain else _with_fringe(image, alpha, person)
+    if hole.all():
+        hole = alpha > 0.5
+    known = ~hole
+    nowhere = np.zeros((*alpha.shape, 2), np.int32)
     if known.mean() < 0.02:
-        return np.broadcast_to(np.median(image.reshape(-1, 3), 0).astype(np.uint8), image.shape).copy()
+        return Plate(np.broadcast_to(np.median(image.reshape(-1, 3), 0).astype(np.uint8), image.shape).copy(), nowhere)
     if plain:
         filled = _gradient_fill(image, known) + _grain_like(image, known)
-    else:
-        filled = _continued_fill(image, known)
-        texture, share = _mirrored_texture(image, known)
-        filled += share * texture + (1 - share) * _grain_like(image, known)
-    # The change-over lies wholly in known background, so that what is seen in the photo stays as it is and no edge shows.
-    keep = np.clip(cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5) / 10.0, 0, 1)[..., None]
-    if not plain:
-        keep = np.clip(keep * 3, 0, 1)
-    return (image * keep + filled * (1 - keep)).round().clip(0, 255).astype(np.uint8)
+        # The change-over lies wholly in known background, so that what is seen in the photo stays as it is and no edge shows.
+        keep = np.clip(cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5) / 10.0, 0, 1)[..., None]
+        return Plate((image * keep + filled * (1 - keep)).round().clip(0, 255).astype(np.uint8), nowhere)
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    found = map_shifts(image, hole, ~_grown(hole, _FRINGE), hole & (depth < _UNCOVERED))
+    pieces = fill(image, hole, found).clip(0, 255)
+    rest = hole & ~found.filled
+    if rest.any():
+        soft = _smooth_fill(pieces, ~rest) + _grain_like(image, known)
+        pieces = np.where(rest[..., None], soft, pieces)
+    return Plate(np.where(hole[..., None], pieces, image).round().clip(0, 255).astype(np.uint8), found.shift)
+
+
+def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)) > 0
+
+
+def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The person with wisps of hair and the rim that the matte missed, and with slivers of background that are narrower than its errors.
+
+    A pixel beside the person is theirs if it is likelier among the colours of the person there than among those of the background there
+    (one Gaussian each).
+    """
+    near, far = _grown(person, _FRINGE), _grown(person, _WISPS)
+    likely = _likelihood(image, alpha > 0.95) > _likelihood(image, ~far)
+    fringe = cv2.morphologyEx((far & likely).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
+    hole = near | _grown(fringe & ~near, 2) & far
+    sliver = np.ones((_SLIVER, _SLIVER), np.uint8)
+    inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
+    return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
+
+
+def _likelihood(image: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Logarithm of how likely each pixel's colour is among those around it in ``where``: float32 (h, w)."""
+    colour = image.astype(np.float32)
+    weight = where.astype(np.float32)
+    total = cv2.GaussianBlur(weight, (0, 0), _SURROUNDINGS) + 1e-6
+    mean = cv2.GaussianBlur(colour * weight[..., None], (0, 0), _SURROUNDINGS) / total[..., None]
+    square = cv2.GaussianBlur(colour**2 * weight[..., None], (0, 0), _SURROUNDINGS) / total[..., None]
+    variance = np.maximum(square - mean**2, 0) + 6.0**2
+    return np.asarray(-((colour - mean) ** 2 / variance + np.log(variance)).sum(-1) / 2, np.float32)
 
 
 def _gradient_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -65,48 +119,7 @@ def _gradient_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArra
     return model + _spread(smooth - model, known, 24.0)
 
 
-def _continued_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Edges of the surroundings run on into the hole for as far as a head uncovers (Telea 2004, at half size); deeper in it is smooth."""
-    height, width = known.shape
-    smooth = _smooth_fill(image, known)
-    hole = cv2.resize((~known).astype(np.uint8), (width // 2, height // 2), interpolation=cv2.INTER_NEAREST)
-    hole = cv2.dilate(hole, np.ones((3, 3), np.uint8))
-    depth = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
-    deep = cv2.resize(depth, (width // 2, height // 2), interpolation=cv2.INTER_NEAREST) > _CONTINUED
-    small = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    small[deep] = cv2.resize(smooth, (width // 2, height // 2), interpolation=cv2.INTER_AREA)[deep].clip(0, 255).astype(np.uint8)
-    continued = cv2.inpaint(small, (hole * ~deep).astype(np.uint8), 4, cv2.INPAINT_TELEA)
-    continued = cv2.resize(continued, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float64)
-    fade = np.clip(1.3 - 1.3 * depth / _CONTINUED, 0, 1)[..., None]
-    blurred = cv2.GaussianBlur(continued, (0, 0), 2.0)
-    softer = np.clip(depth / _CONTINUED * 2, 0, 1)[..., None]
-    return (continued * (1 - softer) + blurred * softer) * fade + smooth * (1 - fade)
-
-
-def _mirrored_texture(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Leaves, grass and cloth go on behind the person as if the nearest edge of the hole were a mirror, as deep as the background is seen
-    beside it: (h, w, 3) levels to add, and how far (h, w, 1) they are there."""
-    detail = image - cv2.GaussianBlur(image.astype(np.float32), (0, 0), _FINE)
-    # Edges of things must not come twice.
-    limit = 3.0 * 1.4826 * float(np.median(np.abs(detail[known])))
-    detail = limit * np.tanh(detail / max(limit, 1e-3))
-    height, width = known.shape
-    # Beside the outline is the person's own fringe.
-    sure = cv2.erode(known.astype(np.uint8), np.ones((_FRINGE, _FRINGE), np.uint8))
-    depth, labels = cv2.distanceTransformWithLabels(1 - sure, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    rows, columns = np.nonzero(sure)
-    nearest = np.zeros((int(labels.max()) + 1, 2), np.int64)
-    nearest[labels[rows, columns]] = np.stack([rows, columns], 1)
-    at = nearest[labels]
-    y, x = 2 * np.moveaxis(at, -1, 0) - np.mgrid[:height, :width]
-    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    y, x = y.clip(0, height - 1), x.clip(0, width - 1)
-    there = cv2.GaussianBlur((inside & (sure[y, x] > 0)).astype(np.float32), (0, 0), 2.0) * np.clip(depth, 0, 1)
-    there *= np.clip(2 - depth / _CONTINUED, 0, 1)
-    return detail[y, x].astype(np.float64), there[..., None].astype(np.float64)
-
-
-def _smooth_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _smooth_fill(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Push-pull: each hole takes the average of what is known at the finest scale that reaches it."""
     total = np.where(known[..., None], image, 0).astype(np.float32)
     weight = known.astype(np.float32)
