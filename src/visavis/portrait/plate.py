@@ -16,8 +16,12 @@ _UNCOVERED = 100.0
 """Pixels behind the outline over which a busy background is completed: as far as lifted arms and turning heads uncover it."""
 
 
-_FRINGE, _WISPS = 3, 12
+_FRINGE, _WISPS = 3, 18
 """Pixels around the matte that are never background; and as far as hair and the colour of the person may reach out of it."""
+
+
+_DOUBT = 0.6
+"""By how much the logarithm of that likelihood must be larger for each pixel that lies between."""
 
 
 _SURROUNDINGS = 12.0
@@ -56,7 +60,7 @@ def complete_plate(image: NDArray[np.uint8], alpha: NDArray[np.float32], plain: 
         # The change-over lies wholly in known background, so that what is seen in the photo stays as it is and no edge shows.
         keep = np.clip(cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5) / 10.0, 0, 1)[..., None]
         return Plate((image * keep + filled * (1 - keep)).round().clip(0, 255).astype(np.uint8), nowhere)
-    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform(person.astype(np.uint8), cv2.DIST_L2, 5)
     found = map_shifts(image, hole, ~_grown(hole, _FRINGE), hole & (depth < _UNCOVERED))
     pieces = fill(image, hole, found).clip(0, 255)
     rest = hole & ~found.filled
@@ -74,13 +78,14 @@ def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: N
     """The person with wisps of hair and the rim that the matte missed, and with slivers of background that are narrower than its errors.
 
     A pixel beside the person is theirs if it is likelier among the colours of the person there than among those of the background there
-    (one Gaussian each).
+    (one Gaussian each); the further off, the more it takes.
     """
-    near, far = _grown(person, _FRINGE), _grown(person, _WISPS)
-    likely = _likelihood(image, alpha > 0.95) > _likelihood(image, ~far)
+    apart = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
+    near, far = apart <= _FRINGE, apart <= _WISPS
+    likely = _likelihood(image, alpha > 0.95) - _likelihood(image, ~far) > _DOUBT * (apart - _FRINGE)
     fringe = cv2.morphologyEx((far & likely).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
     hole = near | _grown(fringe & ~near, 2) & far
-    sliver = np.ones((_SLIVER, _SLIVER), np.uint8)
+    sliver = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SLIVER, _SLIVER))
     inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
 

@@ -34,13 +34,13 @@ def _seam(features, seen, y, x, v, u, shifts, a, b):
 
 
 @njit(
-    "int64(float32[:,:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], int32[:,::1], float32[::1], int32[:,::1], int64)",
+    "int64(float32[:,:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], float32[:,::1], int32[:,::1], float32[::1], int32[:,::1], int64)",
     cache=True,
     nogil=True,
 )
-def expand(features, seen, source, may, shifts, costs, labels, alpha):
+def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
     """One expansion move (Boykov, Veksler and Zabih 2001): gives shift ``alpha`` to just those of the pixels in ``may`` with which the sum
-    of seams and costs becomes least, by a minimum cut (Dinic 1970). Changes ``labels``; returns how many changed."""
+    of seams, as heavy as ``weight`` says, and costs becomes least, by a minimum cut (Dinic 1970). Changes ``labels``; returns how many changed."""
     height, width = labels.shape
     dy, dx = (0, 0, -1, 1), (-1, 1, 0, 0)
     node = np.full((height, width), -1, np.int32)
@@ -68,12 +68,14 @@ def expand(features, seen, source, may, shifts, costs, labels, alpha):
                 if not (0 <= v < height and 0 <= u < width) or labels[v, u] < 0:
                     continue
                 m, there = node[v, u], labels[v, u]
+                w = min(weight[y, x], weight[v, u])
                 if m < 0:
-                    change += _seam(features, seen, y, x, v, u, shifts, alpha, there) - _seam(features, seen, y, x, v, u, shifts, here, there)
+                    change += w * _seam(features, seen, y, x, v, u, shifts, alpha, there)
+                    change -= w * _seam(features, seen, y, x, v, u, shifts, here, there)
                 elif d % 2 == 1:  # each pair once
-                    stay = _seam(features, seen, y, x, v, u, shifts, here, there)
-                    second = _seam(features, seen, y, x, v, u, shifts, here, alpha)
-                    first = _seam(features, seen, y, x, v, u, shifts, alpha, there)
+                    stay = w * _seam(features, seen, y, x, v, u, shifts, here, there)
+                    second = w * _seam(features, seen, y, x, v, u, shifts, here, alpha)
+                    first = w * _seam(features, seen, y, x, v, u, shifts, alpha, there)
                     change += first - stay
                     terminal[m] -= int(16 * first)
                     neighbour[n, d], neighbour[m, d - 1] = m, n

@@ -20,6 +20,8 @@ RUNGS, OFFERS, RIVALS = 8, 6, 2
 """Shifts are looked for in so many stretches of each side of the edge, so many in each, further apart than so many pixels."""
 STRIDE = 5
 """Pixels of the small picture between the level shifts that are always offered, so that every pixel finds some."""
+EDGE = (3.0, 16.0)
+"""How much more a seam weighs at the edge of the hole than deep in it, and within how many pixels: there it is seen first."""
 SWEEPS = 2
 UPRIGHT, FAR = 1.5, 0.02
 """What a pixel of shift costs up or down, and sideways, in levels of colour."""
@@ -53,10 +55,10 @@ def map_shifts(image: NDArray[np.uint8], hole: NDArray[np.bool_], source: NDArra
     labels = _first_labels(shifts, small_source, small_wanted, small_hole)
     costs = (UPRIGHT * np.abs(shifts[:, 0]) + FAR * np.abs(shifts[:, 1])).astype(np.float32)
     seen, may = (~small_hole).astype(np.uint8), (labels > 0).astype(np.uint8)
-    usable = small_source.astype(np.uint8)
+    usable, weight = small_source.astype(np.uint8), _weights(small_hole, COARSE)
     for _ in range(SWEEPS):
         for alpha in range(1, len(shifts)):
-            expand(features, seen, usable, may, shifts, costs, labels, alpha)
+            expand(features, seen, usable, may, weight, shifts, costs, labels, alpha)
     return _refined(image, hole, source, shifts, labels)
 
 
@@ -114,6 +116,11 @@ def _offers(
     return np.array(list(dict.fromkeys(chosen)), np.int32)
 
 
+def _weights(hole: NDArray[np.bool_], scale: int) -> NDArray[np.float32]:
+    depth = scale * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(1 + (EDGE[0] - 1) * np.exp(-depth / EDGE[1]), np.float32)
+
+
 def _first_labels(
     shifts: NDArray[np.int32], source: NDArray[np.bool_], wanted: NDArray[np.bool_], hole: NDArray[np.bool_]
 ) -> NDArray[np.int32]:
@@ -144,7 +151,7 @@ def _refined(
     fine = (shifts * COARSE).astype(np.int32)
     used = [int(k) for k in np.unique(labels) if k > 0]
     _nudge(features, seen, fine, labels, used)
-    costs = np.zeros(len(fine), np.float32)
+    costs, weight = np.zeros(len(fine), np.float32), _weights(hole, 1)
     for k in used:
         piece = labels == k
         if not piece.any():
@@ -154,7 +161,7 @@ def _refined(
         near = cv2.dilate(piece[area].astype(np.uint8), np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8))
         may = np.zeros(hole.shape, np.uint8)
         may[area] = near * (labels[area] != 0) * hole[area]
-        expand(features, seen, usable, may, fine, costs, labels, k)
+        expand(features, seen, usable, may, weight, fine, costs, labels, k)
     filled = labels > 0
     y, x = np.nonzero(filled)
     v, u = y + fine[labels[y, x], 0], x + fine[labels[y, x], 1]
