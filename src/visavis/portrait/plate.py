@@ -16,12 +16,13 @@ _UNCOVERED = 100.0
 """Pixels behind the outline over which a busy background is completed: as far as lifted arms and turning heads uncover it."""
 
 
-_FRINGE, _WISPS = 3, 18
+_FRINGE, _WISPS = 3, 24
 """Pixels around the matte that are never background; and as far as hair and the colour of the person may reach out of it."""
 
 
-_DOUBT = 0.6
-"""By how much the logarithm of that likelihood must be larger for each pixel that lies between."""
+_MIXED, _STRAYS, _DOUBT = 0.4, 2.5, 0.2
+"""A fringe has at least this share of the person's colour, and so many standard deviations of the background's, more for each pixel that it
+is away from the matte."""
 
 
 _SURROUNDINGS = 12.0
@@ -77,28 +78,32 @@ def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The person with wisps of hair and the rim that the matte missed, and with slivers of background that are narrower than its errors.
 
-    A pixel beside the person is theirs if it is likelier among the colours of the person there than among those of the background there
-    (one Gaussian each); the further off, the more it takes.
+    A pixel beside the person shows them where it is a mixture of their colour there and of the background's, further towards theirs than
+    the background itself strays.
     """
     apart = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
     near, far = apart <= _FRINGE, apart <= _WISPS
-    likely = _likelihood(image, alpha > 0.95) - _likelihood(image, ~far) > _DOUBT * (apart - _FRINGE)
-    fringe = cv2.morphologyEx((far & likely).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
+    own, _ = _colours_in(image, alpha > 0.95)
+    behind, strays = _colours_in(image, ~far)
+    towards = own - behind
+    length = np.linalg.norm(towards, axis=-1) + 1e-3
+    step = ((image - behind) * towards).sum(-1) / length
+    stray = np.sqrt((strays * (towards / length[..., None]) ** 2).sum(-1))
+    fringe = far & (step > _MIXED * length) & (step > (_STRAYS + _DOUBT * (apart - _FRINGE)) * stray)
     hole = near | _grown(fringe & ~near, 2) & far
     sliver = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SLIVER, _SLIVER))
     inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
 
 
-def _likelihood(image: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Logarithm of how likely each pixel's colour is among those around it in ``where``: float32 (h, w)."""
+def _colours_in(image: NDArray[np.uint8], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and variance, float32 (h, w, 3) each, of the colours around every pixel that are in ``where``."""
     colour = image.astype(np.float32)
     weight = where.astype(np.float32)
-    total = cv2.GaussianBlur(weight, (0, 0), _SURROUNDINGS) + 1e-6
-    mean = cv2.GaussianBlur(colour * weight[..., None], (0, 0), _SURROUNDINGS) / total[..., None]
-    square = cv2.GaussianBlur(colour**2 * weight[..., None], (0, 0), _SURROUNDINGS) / total[..., None]
-    variance = np.maximum(square - mean**2, 0) + 6.0**2
-    return np.asarray(-((colour - mean) ** 2 / variance + np.log(variance)).sum(-1) / 2, np.float32)
+    total = cv2.GaussianBlur(weight, (0, 0), _SURROUNDINGS)[..., None] + 1e-6
+    mean = cv2.GaussianBlur(colour * weight[..., None], (0, 0), _SURROUNDINGS) / total
+    square = cv2.GaussianBlur(colour**2 * weight[..., None], (0, 0), _SURROUNDINGS) / total
+    return mean, np.maximum(square - mean**2, 0) + 4.0**2
 
 
 def _gradient_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:

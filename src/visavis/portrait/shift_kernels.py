@@ -45,6 +45,7 @@ def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
     dy, dx = (0, 0, -1, 1), (-1, 1, 0, 0)
     node = np.full((height, width), -1, np.int32)
     count = 0
+    top, bottom, left, right = height, 0, width, 0
     for y in range(height):
         for x in range(width):
             if may[y, x] > 0 and labels[y, x] != alpha:
@@ -52,12 +53,13 @@ def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
                 if 0 <= v < height and 0 <= u < width and source[v, u] > 0:
                     node[y, x] = count
                     count += 1
+                    top, bottom, left, right = min(top, y), y + 1, min(left, x), max(right, x + 1)
     if count == 0:
         return 0
     neighbour, capacity = np.full((count, 4), -1, np.int32), np.zeros((count, 4), np.int64)
     terminal = np.zeros(count, np.int64)
-    for y in range(height):
-        for x in range(width):
+    for y in range(top, bottom):
+        for x in range(left, right):
             n = node[y, x]
             if n < 0:
                 continue
@@ -145,8 +147,8 @@ def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
                         arc[path[depth]] += 1
     # What the source no longer reaches lies beyond the cut; levels were spoilt by no path in the last round.
     changed = 0
-    for y in range(height):
-        for x in range(width):
+    for y in range(top, bottom):
+        for x in range(left, right):
             if node[y, x] >= 0 and level[node[y, x]] < 0:
                 labels[y, x] = alpha
                 changed += 1

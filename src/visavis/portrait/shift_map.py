@@ -25,7 +25,7 @@ EDGE = (3.0, 16.0)
 SWEEPS = 2
 UPRIGHT, FAR = 1.5, 0.02
 """What a pixel of shift costs up or down, and sideways, in levels of colour."""
-TOLERANCE = 30.0
+TOLERANCE = 40.0
 """Levels of a step at a seam beyond which it is the edge of a thing and not another light on the same."""
 PULL, ROUNDS, OVER = 1.5e-3, 60, 1.8
 """Steps are evened out over about so many pixels: 1 / sqrt(PULL)."""
@@ -86,7 +86,7 @@ def _offers(
     """Shifts (K, 2), the first of them none."""
     height, width = hole.shape
     ring = cv2.dilate(wanted.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
-    y, x = np.nonzero(ring)
+    y, x = (each[::2] for each in np.nonzero(ring))
     level = [(0, dx) for dx in range(-REACH, REACH + 1, STRIDE) if abs(dx) >= 2]
     if len(y) == 0:
         return np.array([(0, 0), *level], np.int32)
