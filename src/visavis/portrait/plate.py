@@ -20,16 +20,16 @@ _FRINGE, _WISPS = 3, 24
 """Pixels around the matte that are never background; and as far as hair and the colour of the person may reach out of it."""
 
 
-_MIXED, _STRAYS, _DOUBT = 0.4, 2.5, 0.2
+_MIXED, _STRAYS, _DOUBT, _SEEN = 0.4, 2.5, 0.2, 0.02
 """A fringe has at least this share of the person's colour, and so many standard deviations of the background's, more for each pixel that it
-is away from the matte."""
+is away from the matte; at least so much of what is around must be background."""
 
 
 _SURROUNDINGS = 12.0
 """Pixels (standard deviation) around a place that say what colours person and background have there."""
 
 
-_SLIVER = 13
+_SLIVER = 7
 """Pixels: what is seen between an arm and the body is background if it is wider."""
 
 
@@ -83,27 +83,29 @@ def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: N
     """
     apart = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
     near, far = apart <= _FRINGE, apart <= _WISPS
-    own, _ = _colours_in(image, alpha > 0.95)
-    behind, strays = _colours_in(image, ~far)
+    own, _, _ = _colours_in(image, alpha > 0.95)
+    behind, strays, seen = _colours_in(image, apart > _WISPS / 3)
     towards = own - behind
     length = np.linalg.norm(towards, axis=-1) + 1e-3
     step = ((image - behind) * towards).sum(-1) / length
     stray = np.sqrt((strays * (towards / length[..., None]) ** 2).sum(-1))
-    fringe = far & (step > _MIXED * length) & (step > (_STRAYS + _DOUBT * (apart - _FRINGE)) * stray)
+    fringe = far & (seen > _SEEN) & (step > _MIXED * length) & (step > (_STRAYS + _DOUBT * (apart - _FRINGE)) * stray)
     hole = near | _grown(fringe & ~near, 2) & far
     sliver = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SLIVER, _SLIVER))
     inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
 
 
-def _colours_in(image: NDArray[np.uint8], where: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and variance, float32 (h, w, 3) each, of the colours around every pixel that are in ``where``."""
+def _colours_in(
+    image: NDArray[np.uint8], where: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and variance, float32 (h, w, 3) each, of the colours around every pixel that are in ``where``, and their share (h, w)."""
     colour = image.astype(np.float32)
     weight = where.astype(np.float32)
     total = cv2.GaussianBlur(weight, (0, 0), _SURROUNDINGS)[..., None] + 1e-6
     mean = cv2.GaussianBlur(colour * weight[..., None], (0, 0), _SURROUNDINGS) / total
     square = cv2.GaussianBlur(colour**2 * weight[..., None], (0, 0), _SURROUNDINGS) / total
-    return mean, np.maximum(square - mean**2, 0) + 4.0**2
+    return mean, np.maximum(square - mean**2, 0) + 4.0**2, total[..., 0]
 
 
 def _gradient_fill(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float64]:
