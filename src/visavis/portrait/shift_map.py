@@ -18,12 +18,13 @@ REACH, RISE = 124, 5
 """How far things are brought, in pixels of the small picture, sideways and up or down: what stands on the ground stays on it."""
 RUNGS, OFFERS, RIVALS = 8, 6, 2
 """Shifts are looked for in so many stretches of each side of the edge, so many in each, further apart than so many pixels."""
-STRIDE = 5
-"""Pixels of the small picture between the level shifts that are always offered, so that every pixel finds some."""
+STRIDE = 4, 40
+"""Pixels of the small picture between the level shifts that are always offered, so that every pixel finds some; twice that from the second
+on."""
 EDGE = (3.0, 16.0)
 """How much more a seam weighs at the edge of the hole than deep in it, and within how many pixels: there it is seen first."""
 SWEEPS = 2
-UPRIGHT, FAR = 1.5, 0.02
+UPRIGHT, FAR = 1.5, 0.1
 """What a pixel of shift costs up or down, and sideways, in levels of colour."""
 TOLERANCE = 40.0
 """Levels of a step at a seam beyond which it is the edge of a thing and not another light on the same."""
@@ -56,9 +57,11 @@ def map_shifts(image: NDArray[np.uint8], hole: NDArray[np.bool_], source: NDArra
     costs = (UPRIGHT * np.abs(shifts[:, 0]) + FAR * np.abs(shifts[:, 1])).astype(np.float32)
     seen, may = (~small_hole).astype(np.uint8), (labels > 0).astype(np.uint8)
     usable, weight = small_source.astype(np.uint8), _weights(small_hole, COARSE)
+    offered = list(range(1, len(shifts)))
     for _ in range(SWEEPS):
-        for alpha in range(1, len(shifts)):
+        for alpha in offered:
             expand(features, seen, usable, may, weight, shifts, costs, labels, alpha)
+        offered = [alpha for alpha in offered if (labels == alpha).any()]
     return _refined(image, hole, source, shifts, labels)
 
 
@@ -87,7 +90,9 @@ def _offers(
     height, width = hole.shape
     ring = cv2.dilate(wanted.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~hole
     y, x = (each[::2] for each in np.nonzero(ring))
-    level = [(0, dx) for dx in range(-REACH, REACH + 1, STRIDE) if abs(dx) >= 2]
+    steps = [*range(3, STRIDE[1], STRIDE[0]), *range(STRIDE[1], REACH + 1, 2 * STRIDE[0])]
+    level = [(0, side * dx) for dx in steps for side in (-1, 1)]
+    level += [(dy, dx) for dy in (-RISE, RISE) for dx in (-RISE, 0, RISE)]
     if len(y) == 0:
         return np.array([(0, 0), *level], np.int32)
     reach = min(REACH, width - 1)
