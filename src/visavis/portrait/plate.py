@@ -1,4 +1,4 @@
-"""The background without the person: what is uncovered when head and shoulders move."""
+"""The background without the person: what is uncovered when head and shoulders move and arms are lifted."""
 
 from dataclasses import dataclass
 
@@ -29,8 +29,8 @@ _SURROUNDINGS = 12.0
 """Pixels (standard deviation) around a place that say what colours person and background have there."""
 
 
-_SLIVER = 7
-"""Pixels: what is seen between an arm and the body is background if it is wider."""
+_SLIVER, _SPECK = 7, 20
+"""Pixels: what is seen between an arm and the body is background if it is wider; and pixels that a wisp has at least."""
 
 
 @dataclass(frozen=True)
@@ -83,25 +83,27 @@ def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: N
     """
     apart = cv2.distanceTransform((~person).astype(np.uint8), cv2.DIST_L2, 5)
     near, far = apart <= _FRINGE, apart <= _WISPS
-    own, _, _ = _colours_in(image, alpha > 0.95)
-    behind, strays, seen = _colours_in(image, apart > _WISPS / 3)
+    own, _, _ = _colours_in(image, (alpha > 0.95).astype(np.float32))
+    # What is beyond all wisps says what the background is like, and only where there is none of it what is nearer.
+    behind, strays, seen = _colours_in(image, np.where(far, 0.05, 1).astype(np.float32) * (apart > _WISPS / 3))
     towards = own - behind
     length = np.linalg.norm(towards, axis=-1) + 1e-3
     step = ((image - behind) * towards).sum(-1) / length
     stray = np.sqrt((strays * (towards / length[..., None]) ** 2).sum(-1))
     fringe = far & (seen > _SEEN) & (step > _MIXED * length) & (step > (_STRAYS + _DOUBT * (apart - _FRINGE)) * stray)
-    hole = near | _grown(fringe & ~near, 2) & far
+    _, labels, found, _ = cv2.connectedComponentsWithStats((fringe & ~near).astype(np.uint8))
+    wisps = (found[:, cv2.CC_STAT_AREA] >= _SPECK)[labels] & (labels > 0)
+    hole = near | _grown(wisps, 2) & far
     sliver = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SLIVER, _SLIVER))
     inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
     return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
 
 
 def _colours_in(
-    image: NDArray[np.uint8], where: NDArray[np.bool_]
+    image: NDArray[np.uint8], weight: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and variance, float32 (h, w, 3) each, of the colours around every pixel that are in ``where``, and their share (h, w)."""
+    """Mean and variance, float32 (h, w, 3) each, of the colours around every pixel, weighed, and the weight (h, w) around it."""
     colour = image.astype(np.float32)
-    weight = where.astype(np.float32)
     total = cv2.GaussianBlur(weight, (0, 0), _SURROUNDINGS)[..., None] + 1e-6
     mean = cv2.GaussianBlur(colour * weight[..., None], (0, 0), _SURROUNDINGS) / total
     square = cv2.GaussianBlur(colour**2 * weight[..., None], (0, 0), _SURROUNDINGS) / total

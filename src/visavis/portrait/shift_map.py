@@ -39,18 +39,17 @@ BAND = 7
 @dataclass(frozen=True)
 class ShiftMap:
     """shift: int32 (h, w, 2), rows and columns to where each pixel is taken from; 0 where nothing is missing. filled: bool (h, w), the
-    missing pixels that found one. patch: int32 (h, w), which piece a pixel belongs to, 0 outside of ``filled``."""
+    missing pixels that found one."""
 
     shift: NDArray[np.int32]
     filled: NDArray[np.bool_]
-    patch: NDArray[np.int32]
 
 
 def map_shifts(image: NDArray[np.uint8], hole: NDArray[np.bool_], source: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> ShiftMap:
     """image: uint8 (h, w, 3). hole: what is missing; source: what may be copied; wanted: the part of the hole that is to be filled."""
-    small_hole = _reduced(hole, np.max)
-    small_source = _reduced(source, np.min) & ~small_hole
-    small_wanted = _reduced(wanted, np.max) & small_hole
+    small_hole = _any(hole)
+    small_source = ~_any(~source) & ~small_hole
+    small_wanted = _any(wanted)
     features = _features(image, ~hole)
     shifts = _offers(features, small_hole, small_source, small_wanted)
     labels = _first_labels(shifts, small_source, small_wanted, small_hole)
@@ -65,9 +64,10 @@ def map_shifts(image: NDArray[np.uint8], hole: NDArray[np.bool_], source: NDArra
     return _refined(image, hole, source, shifts, labels)
 
 
-def _reduced(mask: NDArray[np.bool_], how) -> NDArray[np.bool_]:
+def _any(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which pixels of the small picture have some of the mask."""
     height, width = (size // COARSE for size in mask.shape)
-    return np.asarray(how(mask[: height * COARSE, : width * COARSE].reshape(height, COARSE, width, COARSE), axis=(1, 3)))
+    return np.asarray(mask[: height * COARSE, : width * COARSE].reshape(height, COARSE, width, COARSE).any((1, 3)))
 
 
 def _features(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def _features(image: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.
     mean = cv2.resize(colour, size, interpolation=cv2.INTER_AREA) / share[..., None]
     square = cv2.resize((colour**2).mean(-1), size, interpolation=cv2.INTER_AREA) / share
     rough = np.sqrt(np.maximum(square - (mean**2).mean(-1), 0))
-    return np.ascontiguousarray(np.dstack([mean, 1.0 * rough]), np.float32)
+    return np.ascontiguousarray(np.dstack([mean, rough]), np.float32)
 
 
 def _offers(
@@ -109,14 +109,14 @@ def _offers(
     columns = np.arange(width)
     middle = (hole * columns).sum(1) / np.maximum(hole.sum(1), 1)
     stretch = (y * RUNGS // height) * 2 + (x > middle[y])
-    chosen = [(0, 0), *level]
+    chosen: list[tuple[int, int]] = [(0, 0), *level]
     for part in np.unique(stretch):
         score = likeness[:, stretch == part].mean(1)
         for _ in range(OFFERS):
             best = int(score.argmax())
             if score[best] <= 0:
                 break
-            chosen.append(tuple(candidates[best]))
+            chosen.append((int(candidates[best, 0]), int(candidates[best, 1])))
             score[np.abs(candidates - candidates[best]).max(1) <= RIVALS] = 0
     return np.array(list(dict.fromkeys(chosen)), np.int32)
 
@@ -161,8 +161,7 @@ def _refined(
         piece = labels == k
         if not piece.any():
             continue
-        y0, y1, x0, x1 = _box(piece, BAND + 1)
-        area = slice(y0, y1), slice(x0, x1)
+        area = _box(piece, BAND + 1)
         near = cv2.dilate(piece[area].astype(np.uint8), np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8))
         may = np.zeros(hole.shape, np.uint8)
         may[area] = near * (labels[area] != 0) * hole[area]
@@ -173,8 +172,7 @@ def _refined(
     inside = (v >= 0) & (v < height) & (u >= 0) & (u < width)
     inside[inside] = source[v[inside], u[inside]]
     filled[y[~inside], x[~inside]] = False
-    labels = np.where(filled, labels, 0).astype(np.int32)
-    return ShiftMap(np.where(filled[..., None], fine[labels], 0).astype(np.int32), filled, labels)
+    return ShiftMap(np.where(filled[..., None], fine[labels], 0).astype(np.int32), filled)
 
 
 def _nudge(
@@ -191,13 +189,12 @@ def _nudge(
     there = (seen > 0) | (labels > 0)
     for k in used:
         piece = labels == k
-        y0, y1, x0, x1 = _box(piece, 2)
-        area = slice(y0, y1), slice(x0, x1)
+        area = _box(piece, 2)
         around = (cv2.dilate(piece[area].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~piece[area] & there[area]
         y, x = np.nonzero(around)
         if len(y) == 0:
             continue
-        y, x = y + y0, x + x0
+        y, x = y + area[0].start, x + area[1].start
         best, least = (0, 0), np.inf
         for way in ways:
             v, u = y + shifts[k, 0] + way[0], x + shifts[k, 1] + way[1]
@@ -213,11 +210,11 @@ def _nudge(
             now[y, x] = features[(y + shifts[k, 0]).clip(0, height - 1), (x + shifts[k, 1]).clip(0, width - 1)]
 
 
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[int, int, int, int]:
+def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The rows and columns of a mask, and so many more."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    height, width = mask.shape
-    return max(int(rows[0]) - margin, 0), min(int(rows[-1]) + 1 + margin, height), max(int(columns[0]) - margin, 0), min(
-        int(columns[-1]) + 1 + margin, width
+    return slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin), slice(
+        max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin
     )
 
 
