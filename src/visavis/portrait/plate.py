@@ -95,8 +95,8 @@ def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: N
     wisps = (found[:, cv2.CC_STAT_AREA] >= _SPECK)[labels] & (labels > 0)
     hole = near | _grown(wisps, 2) & far
     sliver = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_SLIVER, _SLIVER))
-    inside = cv2.copyMakeBorder((~hole).astype(np.uint8), *4 * [_SLIVER], cv2.BORDER_REPLICATE)
-    return cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0
+    inside = np.pad((~hole).astype(np.uint8), _SLIVER, mode="edge")
+    return np.asarray(cv2.morphologyEx(inside, cv2.MORPH_OPEN, sliver)[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] == 0)
 
 
 def _colours_in(

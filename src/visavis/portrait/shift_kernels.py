@@ -1,6 +1,7 @@
 """The loops of ``shift_map``, compiled."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from visavis.compiled import njit
 
@@ -9,7 +10,7 @@ UNSEEN, MOST = 90.0, 150.0
 
 
 @njit("float32(float32[:,:,::1], uint8[:,::1], int64, int64, int64, int64)", cache=True, nogil=True)
-def _distance(features, seen, y0, x0, y1, x1):
+def _distance(features: NDArray[np.float32], seen: NDArray[np.uint8], y0: int, x0: int, y1: int, x1: int) -> np.float32:
     height, width, channels = features.shape
     first = 0 <= y0 < height and 0 <= x0 < width and seen[y0, x0] > 0
     second = 0 <= y1 < height and 0 <= x1 < width and seen[y1, x1] > 0
@@ -25,7 +26,9 @@ def _distance(features, seen, y0, x0, y1, x1):
 
 
 @njit("float32(float32[:,:,::1], uint8[:,::1], int64, int64, int64, int64, int32[:,::1], int64, int64)", cache=True, nogil=True)
-def _seam(features, seen, y, x, v, u, shifts, a, b):
+def _seam(
+    features: NDArray[np.float32], seen: NDArray[np.uint8], y: int, x: int, v: int, u: int, shifts: NDArray[np.int32], a: int, b: int
+) -> np.float32:
     """How much it shows that of two neighbours (y, x) comes with shift a and (v, u) with shift b."""
     if a == b:
         return np.float32(0)
@@ -38,9 +41,24 @@ def _seam(features, seen, y, x, v, u, shifts, a, b):
     cache=True,
     nogil=True,
 )
-def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
+def expand(
+    features: NDArray[np.float32],
+    seen: NDArray[np.uint8],
+    source: NDArray[np.uint8],
+    may: NDArray[np.uint8],
+    weight: NDArray[np.float32],
+    shifts: NDArray[np.int32],
+    costs: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    alpha: int,
+) -> int:
     """One expansion move (Boykov, Veksler and Zabih 2001): gives shift ``alpha`` to just those of the pixels in ``may`` with which the sum
-    of seams, as heavy as ``weight`` says, and costs becomes least, by a minimum cut (Dinic 1970). Changes ``labels``; returns how many changed."""
+    of costs and of seams, as heavy as ``weight`` says, becomes least, by a minimum cut (Dinic 1970).
+
+    features: (h, w, channels), of which only what is ``seen`` counts. source: what may be copied. shifts: (K, 2) rows and columns. costs:
+    (K,), what a pixel of each shift costs. labels: (h, w), the shift of each pixel, below 0 for none; changed in place. Returns how many
+    changed.
+    """
     height, width = labels.shape
     dy, dx = (0, 0, -1, 1), (-1, 1, 0, 0)
     node = np.full((height, width), -1, np.int32)
@@ -155,10 +173,16 @@ def expand(features, seen, source, may, weight, shifts, costs, labels, alpha):
     return changed
 
 
-@njit(
-    "void(float32[:,:,::1], float32[:,:,:,::1], float32[:,:,::1], uint8[:,::1], float32, float32, int64)", cache=True, nogil=True
-)
-def relax(values, jumps, weights, free, pull, over, rounds):
+@njit("void(float32[:,:,::1], float32[:,:,:,::1], float32[:,:,::1], uint8[:,::1], float32, float32, int64)", cache=True, nogil=True)
+def relax(
+    values: NDArray[np.float32],
+    jumps: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    free: NDArray[np.uint8],
+    pull: float,
+    over: float,
+    rounds: int,
+) -> None:
     """Rounds of successive over-relaxation (factor ``over``) on float32 ``values`` (h, w, 3), which are to differ from the next ones to the
     right and below by ``jumps`` (2, h, w, 3) as much as ``weights`` (2, h, w) say, while ``pull`` draws them to 0. Those not ``free``
     stay."""
