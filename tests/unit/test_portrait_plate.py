@@ -1,11 +1,15 @@
 """The background behind a person: what is made up looks like what is beside it, and what is seen in the photo stays."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from visavis.portrait.detail import finer_plate
 from visavis.portrait.plate import complete_plate
+from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH
 
 HEIGHT, WIDTH = 300, 240
 PERSON = np.s_[60:, 90:150]
@@ -121,3 +125,18 @@ def test_shifts_lead_to_background() -> None:
     y, x = np.nonzero(shift.any(-1))
     assert len(y) > 10000
     assert alpha[y + shift[y, x, 0], x + shift[y, x, 1]].max() == 0
+
+
+def test_large_pictures_get_the_detail_of_what_was_copied() -> None:
+    rng = np.random.default_rng(5)
+    size = PICTURE_HEIGHT, PICTURE_WIDTH
+    image = (np.array([110, 140, 70]) + 30 * tufts(*size, 6)).clip(0, 255).astype(np.uint8)
+    alpha = np.zeros(size, np.float32)
+    alpha[200:, 200:320] = 1
+    image[200:, 200:320] = RED
+    enlarged = cv2.resize(image.astype(np.float32), (2 * PICTURE_WIDTH, 2 * PICTURE_HEIGHT), interpolation=cv2.INTER_CUBIC)
+    detail = (enlarged + 8 * rng.normal(size=(*enlarged.shape[:2], 1))).clip(0, 255).astype(np.uint8)
+    finer = finer_plate(complete_plate(image, alpha, plain=False), SimpleNamespace(image=image, detail=detail))
+    grain = finer.astype(np.float32) - cv2.GaussianBlur(finer.astype(np.float32), (0, 0), 1.0)
+    beside, behind = grain[500:1500, 50:350].std(), grain[500:1500, 420:620].std()
+    assert 0.85 < behind / beside < 1.15
