@@ -78,7 +78,7 @@ $(stamps)/install: $(project) $(stamps)/venv
 	$(install) --quiet --editable .
 	echo "Compiling the renderer, once"
 	$(bin)/python -m compileall -q src/visavis
-	$(bin)/python -c "import visavis.control.kernels, visavis.video.raster; visavis.video.raster.warm_up()"
+	$(bin)/python -c "import visavis.control.kernels, visavis.portrait.shift_kernels, visavis.video.raster; visavis.video.raster.warm_up()"
 	touch $@
 
 $(stamps)/test: $(project) .ci/install_torch.sh .ci/setup_system.sh $(stamps)/install
