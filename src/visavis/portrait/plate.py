@@ -16,8 +16,9 @@ _UNCOVERED = 100.0
 """Pixels behind the outline over which a busy background is completed: as far as lifted arms and turning heads uncover it."""
 
 
-_FRINGE, _WISPS = 3, 24
-"""Pixels around the matte that are never background; and as far as hair and the colour of the person may reach out of it."""
+_FRINGE, _RIM, _WISPS, _STRAND = 3, 8, 24, 5
+"""Pixels around the matte that are never background; as far as the person, and as far as wisps of hair, may reach out of it; and how wide
+wisps are at most."""
 
 
 _MIXED, _STRAYS, _DOUBT, _SEEN = 0.4, 2.5, 0.2, 0.02
@@ -85,12 +86,15 @@ def _with_fringe(image: NDArray[np.uint8], alpha: NDArray[np.float32], person: N
     near, far = apart <= _FRINGE, apart <= _WISPS
     own, _, _ = _colours_in(image, (alpha > 0.95).astype(np.float32))
     # What is beyond all wisps says what the background is like, and only where there is none of it what is nearer.
-    behind, strays, seen = _colours_in(image, np.where(far, 0.05, 1).astype(np.float32) * (apart > _WISPS / 3))
+    behind, strays, seen = _colours_in(image, np.where(far, 0.05, 1).astype(np.float32) * (apart > _RIM))
     towards = own - behind
     length = np.linalg.norm(towards, axis=-1) + 1e-3
     step = ((image - behind) * towards).sum(-1) / length
     stray = np.sqrt((strays * (towards / length[..., None]) ** 2).sum(-1))
     fringe = far & (seen > _SEEN) & (step > _MIXED * length) & (step > (_STRAYS + _DOUBT * (apart - _FRINGE)) * stray)
+    # Far from the matte only strands can be theirs: what is broad there is a thing of the same colour.
+    broad = cv2.morphologyEx(fringe.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_STRAND, _STRAND)))
+    fringe &= (apart <= _RIM) | ~_grown(broad > 0, 1)
     _, labels, found, _ = cv2.connectedComponentsWithStats((fringe & ~near).astype(np.uint8))
     wisps = (found[:, cv2.CC_STAT_AREA] >= _SPECK)[labels] & (labels > 0)
     hole = near | _grown(wisps, 2) & far
