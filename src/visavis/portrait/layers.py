@@ -45,7 +45,7 @@ stays sharp."""
 
 
 def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
-    """Everything that can be computed once for a photo. Takes about two seconds; pure: the same fit gives the same rig."""
+    """Everything that can be computed once for a photo. Takes two to four seconds; pure: the same fit gives the same rig."""
     image, landmarks, camera = fitted.image, fitted.landmarks, fitted.camera
     lips = contours.mouth_opening(image, landmarks)
     right_opening = contours.eye_opening(landmarks, contours.RIGHT_EYE_UPPER, contours.RIGHT_EYE_LOWER)
