@@ -210,9 +210,9 @@ class ArmRig:
     (B, 3), where bones turn, order ``portrait.arm_asset.BONES``.
     shoulders: float32 (2, 3), camera space. lean: float32 (2, 2), radians that upper and lower arm of the photo hang away from rest in the
     picture's plane, clockwise as seen. breath: float32 (2, 3), how the shoulders move from breathed out to breathed in.
-    colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (2, 3, 11),
-    what even light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy; and
-    by which share of xx it is darker where x is negative, and where it is positive.
+    colour: float32 (2, N, 4), RGB 0..255 in even light and opacity 0..1. gloss: float32 (N,), 0..1. light: float32 (2, 3, 12),
+    what even light is multiplied by in each channel for a normal in camera axes: coefficients of 1, x, y, z, xy, yz, 3zz-1, xz, xx-yy;
+    by which share of xx it is darker where x is negative, and where it is positive; and what it is multiplied by where a limb is raised.
     upper, cloth: so many triangles, the first, are of the upper arm and lie under a short sleeve; those from number ``cloth`` on are long
     sleeves. skin, by side, weave: uint8 (h, w, 4), powers of two: what the fine structure of skin and of cloth multiplies colours by (R, G
     and B in 1/``GRAIN_ONE``), repeated; skin is once around the arm wide, back and palm of the hand lie in its first and second half.

@@ -431,6 +431,66 @@ def test_the_outline_of_a_long_sleeve_has_no_step(jacket: PortraitRig) -> None:
         assert np.abs(np.diff(outline)).max() <= 6, outline.tolist()
 
 
+@pytest.mark.parametrize("name", ["P005/assets/amateur_posture.jpg", "P006/assets/amateur_posture.jpg", "P002/assets/amateur_selfie.jpg"])
+def test_raised_hands_have_the_colour_of_the_persons_skin(name: str) -> None:
+    """Outdoors and in light from the side: as bright, red and colourful as the photo's own arms, between these and the face. A beard, brows
+    and eyes are no measure for skin."""
+    rig = load_portrait(asset_path("openpeople") / name)
+    face = np.mean(cheeks_of(rig), 0)
+    own = [arm[..., :3][cv2.erode(arm[..., 3], np.ones((15, 15))) > 250] for arm in rig.arms.arm.values()]
+    arms = lab(np.median(np.concatenate(own), 0)) if own[0].size else face
+    for kind in ("palm_both", "beat_both") if own[0].size else ("palm_both",):
+        motion = motion_of(*RAISED[kind])
+        frame, image = posed(rig, motion)[0], picture(rig, motion)
+        hand = lab(np.median(np.concatenate([drawn_hand(rig, frame, image, side) for side in (0, 1)]), 0))
+        assert arms[0] - (4 if own[0].size else 8) < hand[0] < face[0], f"{kind}: brightness {hand}, arms {arms}, face {face}"
+        redder = min(hue_of(arms), hue_of(face)) - hue_of(hand)
+        assert redder < 6, f"{kind}: {hand} is redder than arms {arms} and face {face}"
+        assert np.hypot(*hand[1:]) < 5 + max(np.hypot(*arms[1:]), np.hypot(*face[1:])), f"{kind}: not more colourful"
+        assert np.hypot(*hand[1:]) > 0.75 * np.hypot(*arms[1:]), f"{kind}: not greyer"
+
+
+def lab(colour: NDArray[np.floating]) -> NDArray[np.float32]:
+    return cv2.cvtColor(np.asarray(colour, np.float32).reshape(1, 1, 3) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+
+
+def hue_of(colour: NDArray[np.floating]) -> float:
+    """Degrees from red to yellow."""
+    return float(np.degrees(np.arctan2(colour[2], colour[1])))
+
+
+def cheeks_of(rig: PortraitRig) -> list[NDArray[np.float32]]:
+    """CIELAB of both cheeks in the photo: half way between eye and corner of the mouth."""
+    image = picture(rig, motion_of(None, None))
+    points = np.einsum("kij,ki->kj", rig.vertices[rig.keypoint_vertices].astype(np.float64), rig.keypoint_weights)
+    pixels = dict(zip(rig.keypoint_names, points[:, :2] / points[:, 2:] * rig.focal + rig.principal, strict=True))
+    found = []
+    for side, corner in (("right", 0), ("left", 6)):
+        x, y = np.mean([pixels[f"{side}_eye_{i}"] for i in range(6)] + 6 * [pixels[f"outer_lip_{corner}"]], 0).astype(int)
+        found.append(lab(np.median(image[y - 5 : y + 6, x - 5 : x + 6].reshape(-1, 3), 0)))
+    return found
+
+
+def drawn_hand(rig: PortraitRig, frame: ControlFrame, image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Pixels (n, 3) within the outline of a hand."""
+    asset, count = load_arm_asset(), rig.arms.points.shape[1]
+    places = frame.arms[side * count : side * count + len(asset.points), :2] / 32
+    inside = np.zeros(image.shape[:2], np.uint8)
+    for triangle in places[asset.triangles[(asset.hand > 0.9)[asset.triangles].all(1)]]:
+        cv2.fillConvexPoly(inside, np.round(triangle * 16).astype(np.int32), 1, shift=4)
+    return image[cv2.erode(inside, np.ones((3, 3))) > 0]
+
+
+@pytest.mark.parametrize("tone", [[224.0, 178.0, 150.0], [155.0, 113.0, 96.0], [104.0, 68.0, 48.0]])
+def test_nails_are_a_little_lighter_and_pinker_than_the_skin_beside_them(tone: list[float]) -> None:
+    asset = load_arm_asset()
+    nail = asset.tint[:, TINTS.index("nail")]
+    colours = skin_colours(asset, np.array(tone), np.array(tone))[:, :3]
+    back = (asset.hand > 0.95) & (nail < 0.05) & (asset.tint[:, TINTS.index("palm")] < 0.05)
+    on, beside = (lab(colours[part].mean(0)) for part in (nail > 0.95, back))
+    assert 0 < on[0] - beside[0] < 4 and 0 < on[1] - beside[1] < 6
+
+
 def test_a_hand_comes_from_below_whole_or_not_at_all() -> None:
     cut = load_portrait(asset_path("openpeople") / "P006" / "assets" / "amateur_selfie.jpg")
     assert cut.arms.kinds[0] == ARM_FROM_BELOW

@@ -99,7 +99,7 @@ def lift_skin(
 ) -> LiftedSkin | None:
     """The skin, or the sleeve, of the photo's arm ``found``, over which the posed arm lies with its points (N, 3) in camera space.
 
-    at: as ``skin_at``; light: (3, 11) as in ``ArmRig``. None where too little of the arm is seen.
+    at: as ``skin_at``; light: (3, 12) as in ``ArmRig``. None where too little of the arm is seen.
     """
     shape = height, width = texture_shape(asset, pixels)
     place, normal = _spread(fitted, asset, points, at, shape, sign)

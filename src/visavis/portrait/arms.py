@@ -11,7 +11,7 @@ from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_RES
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_balls import balls_of
 from visavis.portrait.arm_kinds import arm_kind, arms_are_shown, hangs
-from visavis.portrait.arm_light import light_of, light_towards
+from visavis.portrait.arm_light import light_of, light_towards, raised_light
 from visavis.portrait.arm_skin import HEM, TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait.hanging_arm import HangingArm, find_hanging_arm, hands_elsewhere, skin_of
@@ -45,8 +45,14 @@ INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
 """Skin darker than this share of white has palms that are paler than it."""
+NAIL = np.array([1.05, 1.0, 1.03])
+"""What nails are next to the skin around them: they show what is below it, which is red, through something clear."""
 ALIKE = 0.7
-"""How far towards the wrist an arm is taken to be as bright as all of it, where the photo is darker below."""
+"""How far towards the wrist an arm is taken to be as bright, and of the same hue, as all of it, where the photo is darker below."""
+HUED = (0.7, 0.5)
+"""From where on along the arm, and over what of it, its hue becomes that of all of it."""
+BESIDE_FACE = (0.6, 1.5)
+"""How bright an arm is at least and at most, as a share of the face."""
 UNDER_SLEEVE, INSIDE_SLEEVE = 0.3, 0.42
 """By how much an arm is narrower where its sleeve covers it, and where a long one goes over into what stays of it."""
 BARE_ABOVE, MERGES, NARROWS = (-0.06, 0.04), (-0.34, 0.16), (-0.34, 0.44)
@@ -122,9 +128,15 @@ def fit_arms(
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
             lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
             texture = plain if lifted is None else lifted.texture
-            arm_tone = tone if lifted is None else _tone_along(lifted, at[:, 1], asset)
+            arm_tone = (
+                np.tile(tone, (len(rest), 1))
+                if lifted is None
+                else _tone_along(lifted, at[:, 1], asset, ALIKE if found.cuff is None else 0.0)
+            )
             if found.cuff is None:
-                colour = skin_colours(asset, np.clip(arm_tone, 0.6 * tone, 1.5 * tone), tone)
+                arm_tone = _plausible(arm_tone, tone)
+                lights[row, :, -1] = raised_light(np.median(arm_tone, 0), tone)
+                colour = skin_colours(asset, arm_tone, tone)
             else:
                 covered = asset.along < found.cuff
                 colour = skin_colours(asset, tone, tone)
@@ -318,13 +330,21 @@ def _cloth_tone(fitted: FittedPortrait, found: HangingArm) -> Array:
     return np.asarray(np.median(fitted.image[(found.mask > 0.9) & (fitted.alpha > 0.9)].astype(np.float64), 0))
 
 
-def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset) -> Array:
-    """Colours (N, 3) of the skin at vertices in these rows of its texture. Light fades towards the lower edge of many photos; a hand is
-    raised out of there."""
+def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset, alike: float) -> Array:
+    """Colours (N, 3) of the skin at vertices in these rows of its texture. Light fades towards the lower edge of many photos, and takes on
+    the colour of what an arm hangs beside; a hand is raised out of there. alike: how far their hue is that of all of them."""
     tone = lifted.tone_at(rows)
-    bright = tone.mean(1, keepdims=True)
-    share = ALIKE * smoothstep(asset.along.astype(np.float64) - 1)[:, None]
-    return np.asarray(tone * (float(np.median(lifted.tone.mean(1))) / bright) ** share)
+    bright, all_bright = tone.mean(1, keepdims=True), lifted.tone.mean(1, keepdims=True)
+    hue = tone / bright
+    along = asset.along.astype(np.float64)[:, None]
+    hue = hue * (np.median(lifted.tone / all_bright, 0) / hue) ** (alike * smoothstep((along - HUED[0]) / HUED[1]))
+    return np.asarray(hue * bright * (float(np.median(all_bright)) / bright) ** (ALIKE * smoothstep(along - 1)))
+
+
+def _plausible(arm: Array, face: Array) -> Array:
+    """Colours (N, 3) of an arm that has the colours ``arm`` (N, 3), as bright as one can be beside a face of colour (3,)."""
+    bright = arm.mean(1, keepdims=True) / max(float(face.mean()), 1.0)
+    return np.asarray(arm * np.clip(bright, *BESIDE_FACE) / np.maximum(bright, 0.01))
 
 
 def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
@@ -336,9 +356,11 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     inside = skin * np.array([1.02, 1.01, 1.06]) + np.clip(PALE - bright, 0, 0.5) * np.array([122, 104, 106])
     palm = np.maximum(palm, INNER * inner_side(asset)[:, None])
     skin = skin * (1 - palm) + inside * palm
+    # Knuckles and finger tips are redder than the rest of a hand, but a hand is not redder than its arm.
+    blood = blood - float(blood[asset.hand > 0.9].mean()) * hand
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.07, 0.10, 0.11]))
-    nails = skin * 0.75 + np.array([62, 45, 45])
+    nails = skin * NAIL
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 
@@ -363,7 +385,7 @@ def _elbow_tip(asset: ArmAsset) -> NDArray[np.float32]:
 
 def _gloss(asset: ArmAsset) -> NDArray[np.float32]:
     nail, palm = (asset.tint[:, TINTS.index(name)] for name in ("nail", "palm"))
-    return (0.055 + 0.03 * asset.hand + 0.12 * nail - 0.02 * palm).astype(np.float32)
+    return (0.055 + 0.03 * asset.hand + 0.02 * nail - 0.02 * palm).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ FINE = 2
 """Lines are drawn with so many samples along each side of a texel."""
 ABOVE_WRIST, BEGINS = 0.06, 0.03
 """Metres above the wrist from which on there is a canvas, and something on it."""
+LENGTH, HALF = 0.16, 0.035
+"""Metres: where a hand's mean colour is taken, from its wrist on and to either side."""
 BACK, PALM = 1, -1
 LINE = np.array([0.72, 1.0, 1.05])
 """A crease takes less from red than from green and blue: what light is in it has come through skin."""
@@ -84,6 +86,10 @@ def hand_detail(asset: ArmAsset, shape: tuple[int, int], pixels: float, bright: 
     factor = np.ones((chart.height, chart.width, 3))
     for amount, colour in (*_colours(chart, joints, dark), *_creases(chart, joints, dark), *_nails(chart, asset, joints)):
         factor *= 1 - amount[..., None] * colour
+    # What lies on a hand is not what it is like on the whole: that is its skin's.
+    for side in (BACK, PALM):
+        mine = chart.side == side
+        factor[mine] /= factor[mine & (chart.f > 0) & (chart.f < LENGTH) & (np.abs(chart.t) < HALF)].mean(0)
     whole = np.ones((*shape, 3))
     whole[chart.rows] += (factor - 1) * smoothstep((chart.f + BEGINS) / 0.025)[..., None]
     return whole
@@ -228,8 +234,8 @@ def _nails(chart: _Chart, asset: ArmAsset, joints: dict[str, Array]) -> list[tup
         tip.append((BACK, [(high - 0.0008, middle + 0.9 * half), (high, middle), (high - 0.0008, middle - 0.9 * half)]))
         fold.append((BACK, [(high, middle + half), *root, (high, middle - half)]))
     return [
-        (chart.drawn(bed, 0.0008, True), np.array([-0.04, 0.03, 0.02])),
-        (chart.drawn(moon, 0.0008, True), np.array([-0.02, -0.10, -0.11])),
-        (chart.drawn(tip, 0.0013), np.array([-0.10, -0.17, -0.18])),
-        (0.26 * chart.drawn(fold, 0.0011), LINE),
+        (chart.drawn(bed, 0.0008, True), np.array([-0.01, 0.01, 0.0])),
+        (chart.drawn(moon, 0.0008, True), np.array([-0.02, -0.05, -0.055])),
+        (chart.drawn(tip, 0.0013), np.array([-0.06, -0.09, -0.10])),
+        (0.20 * chart.drawn(fold, 0.0011), LINE),
     ]

@@ -91,7 +91,7 @@ def _near_elbow(arms: ArmRig, side: int) -> NDArray[np.bool_]:
 
 
 def _brightest(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where most light (3, 11) comes from, (3,), of length 1, in camera axes: at least a little from above."""
+    """Where most light (3, 12) comes from, (3,), of length 1, in camera axes: at least a little from above."""
     way = light[1, 1:4].astype(np.float64)
     way = 2 * way / max(float(light[1, 0]), 0.1) + ABOVE
     return np.asarray(way / np.linalg.norm(way), np.float32)
