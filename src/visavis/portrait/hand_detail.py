@@ -236,6 +236,6 @@ def _nails(chart: _Chart, asset: ArmAsset, joints: dict[str, Array]) -> list[tup
     return [
         (chart.drawn(bed, 0.0008, True), np.array([-0.01, 0.01, 0.0])),
         (chart.drawn(moon, 0.0008, True), np.array([-0.02, -0.05, -0.055])),
-        (chart.drawn(tip, 0.0013), np.array([-0.06, -0.09, -0.10])),
-        (0.20 * chart.drawn(fold, 0.0011), LINE),
+        (chart.drawn(tip, 0.0013), np.array([-0.08, -0.12, -0.13])),
+        (0.26 * chart.drawn(fold, 0.0011), LINE),
     ]
