@@ -9,9 +9,9 @@ from visavis.types_portrait import GRAIN_ONE
 
 RIM = 0.48
 """How much darker an arm is at its outline than the light of its photo, which knows smooth changes only, has it."""
-FILL, OPEN, EVEN, BACK = 0.65, 0.8, 0.6, 0.4
-"""What a raised limb gets of the light that its side lacks, how much less of it the body beside it takes, how far its shade is without
-the colour of what is beside a hanging one, and how much less dark it is at its outline, behind which is the person."""
+FILL, OPEN, EVEN = 0.55, 0.8, 0.6
+"""What a raised limb gets of the light that its side lacks, how much less of it the body beside it takes, and how far its shade is without
+the colour of what is beside a hanging one."""
 SAMPLING = 2
 """Samples along each side of a pixel."""
 
@@ -122,7 +122,7 @@ def light_arm(normals, free, hanging, colour, gloss, light, lit):  # type: ignor
         edge, beside, raised = x * x, 9 if x < 0.0 else 10, 1.0 - hanging[i]
         # What is seen from the side looks at what is beside and behind a person, where it is darker. Above and below the light has it.
         rim = 1.0 + z
-        rim = 1.0 - RIM * rim * rim * rim * (1.0 - 0.6 * abs(y)) * (1.0 - BACK * raised)
+        rim = 1.0 - RIM * rim * rim * rim * (1.0 - 0.6 * abs(y))
         shine = max(x * hx + y * hy + z * hz, 0.0)
         shine = shine * shine
         shine = shine * shine
