@@ -45,8 +45,9 @@ INNER = 0.4
 """How far the inner side of a forearm is as pale as the palm."""
 PALE = 0.84
 """Skin darker than this share of white has palms that are paler than it."""
-NAIL = np.array([1.05, 1.0, 1.03])
-"""What nails are next to the skin around them: they show what is below it, which is red, through something clear."""
+NAIL, PALER = np.array([1.42, 1.03, 0.99]), 0.45
+"""What colour nails would have, relative to grey as bright as the skin around them, and how far they have it: they are less brown, and rosy
+from what is below."""
 ALIKE = 0.7
 """How far towards the wrist an arm is taken to be as bright, and of the same hue, as all of it, where the photo is darker below."""
 HUED = (0.7, 0.5)
@@ -360,7 +361,7 @@ def skin_colours(asset: ArmAsset, arm: Array, face: Array) -> Array:
     blood = blood - float(blood[asset.hand > 0.9].mean()) * hand
     skin = skin * (1 - blood * (1 - np.array([1.0, 0.962, 0.970])))
     skin = skin * (1 - shade * np.array([0.07, 0.10, 0.11]))
-    nails = skin * NAIL
+    nails = skin * (1 - PALER) + skin.mean(1, keepdims=True) * NAIL * PALER
     skin = skin * (1 - nail) + nails * nail
     return np.concatenate([skin, np.ones((len(skin), 1))], 1)
 
