@@ -128,32 +128,20 @@ def fit_arms(
             shoulders[row], lean = _laid_over(found, rest, asset, shoulders[row], lean, sign, fitted)
             placed = _hanging(rest, asset, lean, sign) + shoulders[row]
             lifted = lift_skin(fitted, found, asset, placed, at, SCALE * pixels, sign, lights[row])
-            texture = plain if lifted is None else lifted.texture
-            arm_tone = (
-                np.tile(tone, (len(rest), 1))
-                if lifted is None
-                else _tone_along(lifted, at[:, 1], asset, ALIKE if found.cuff is None else 0.0)
-            )
             if found.cuff is None:
-                arm_tone = _plausible(arm_tone, tone)
+                arm_tone = (
+                    np.tile(tone, (len(rest), 1)) if lifted is None else _plausible(_tone_along(lifted, at[:, 1], asset, ALIKE), tone)
+                )
                 lights[row, :, -1] = raised_light(np.median(arm_tone, 0), tone)
-                colour = skin_colours(asset, arm_tone, tone)
+                colour, texture = skin_colours(asset, arm_tone, tone), plain if lifted is None else lifted.texture
+                colour[:, 3] = np.clip((asset.along - hem - BARE_ABOVE[0]) / BARE_ABOVE[1], 0, 1)
+                shadow = _below_hem(asset, hem, len(detail), pixels, UNDER_HEM)
             else:
-                covered = asset.along < found.cuff
-                colour = skin_colours(asset, tone, tone)
-                colour[covered, :3] = np.broadcast_to(_cloth_tone(fitted, found) if lifted is None else arm_tone, colour[:, :3].shape)[
-                    covered
-                ]
-                gloss[: len(asset.points)][covered] = CLOTH_GLOSS
-                end = round((_height(asset, found.cuff) - float(asset.points[:, 1].min())) * SCALE * pixels)
-                texture = np.where(np.arange(height)[:, None, None] < end, texture.reshape(height, width, -1), plain[..., None])
-            shadow = _below_hem(
-                asset, hem if found.cuff is None else found.cuff, len(detail), pixels, UNDER_HEM if found.cuff is None else UNDER_CUFF
-            )
-            skins[side] = detailed(texture, detail * shadow)
-            colour[:, 3] = np.clip((asset.along - hem - BARE_ABOVE[0]) / BARE_ABOVE[1], 0, 1)
-            if found.cuff is not None:
+                colour, texture = _in_sleeve(asset, found.cuff, lifted, _cloth_tone(fitted, found), at, SCALE * pixels, tone, plain)
                 colour[:, 3] = smoothstep((asset.along.astype(np.float64) - hem - MERGES[0]) / MERGES[1])
+                gloss[: len(asset.points)][asset.along < found.cuff] = CLOTH_GLOSS
+                shadow = _below_hem(asset, found.cuff, len(detail), pixels, UNDER_CUFF)
+            skins[side] = detailed(texture, detail * shadow)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
         else:
             colour = skin_colours(asset, tone, tone)
@@ -329,6 +317,31 @@ def _height(asset: ArmAsset, along: float) -> float:
 def _cloth_tone(fitted: FittedPortrait, found: HangingArm) -> Array:
     """Colour (3,) of a sleeve that is seen too little to be lifted."""
     return np.asarray(np.median(fitted.image[(found.mask > 0.9) & (fitted.alpha > 0.9)].astype(np.float64), 0))
+
+
+def _in_sleeve(
+    asset: ArmAsset,
+    cuff: float,
+    lifted: LiftedSkin | None,
+    cloth: Array,
+    at: Array,
+    pixels: float,
+    face: Array,
+    plain: NDArray[np.floating],
+) -> tuple[Array, NDArray[np.floating]]:
+    """Colours (N, 4) and texture (h, w, 3) of an arm in a long sleeve that ends at its ``cuff``, with a bare hand.
+
+    lifted: the sleeve, of colour ``cloth`` (3,) where the photo shows too little of it; at: as ``skin_at``, pixels: to a metre of the
+    asset's arm; plain: texture (h, w) of skin.
+    """
+    colour = skin_colours(asset, face, face)
+    covered = asset.along < cuff
+    tone = np.tile(cloth, (len(at), 1)) if lifted is None else _tone_along(lifted, at[:, 1], asset, 0.0)
+    colour[covered, :3] = tone[covered]
+    skin = np.repeat(plain[..., None], 3, -1)
+    end = round((_height(asset, cuff) - float(asset.points[:, 1].min())) * pixels)
+    above = np.arange(len(skin))[:, None, None] < end
+    return colour, skin if lifted is None else np.where(above, lifted.texture, skin)
 
 
 def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset, alike: float) -> Array:
