@@ -1,5 +1,6 @@
 """Nodes as real processes over real DDS, and a listener in the test: every test gets a ROS domain of its own."""
 
+import math
 import os
 import queue
 import signal
@@ -30,6 +31,8 @@ GRACE = 5.0
 """Seconds that a process gets to end by itself at the end of a test."""
 GRACE_OF_MUTEXES = 3.0
 """Seconds until Fast DDS has given up a mutex that a killed process held: it looks after one second, and waits for one."""
+SETTLE = 0.2
+"""Seconds after which a server has found the reader of a new client."""
 TRIES = 4
 """How often a test may try to see something happen in time: a machine that stands still for a second in one of them does not in all."""
 
@@ -88,6 +91,7 @@ class Graph:
         """``shared_memory`` off: the listener uses UDP only, for tests that kill processes, which leave their shared memory as it was."""
         self.folder = folder
         self._shared_memory = shared_memory
+        self._clients: dict[tuple[type, str], Any] = {}
         self.env = dict(os.environ) | {
             "ROS_DOMAIN_ID": str(domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
@@ -225,13 +229,26 @@ class Graph:
 
     # Acting.
 
-    def call(self, service_type: type, name: str, request: Any) -> Any:
-        client = self.node.create_client(service_type, name)
+    def call(self, service_type: type, name: str, request: Any, again: float = math.inf) -> Any:
+        """The answer of a service. A server that has not yet found the client's reader when it answers gives the answer up after .1 s
+        (rmw_fastrtps): so clients are kept, and given a moment when they are new. again: seconds after which a question that may be asked
+        twice is."""
+        key = service_type, name
+        if key not in self._clients:
+            self._clients[key] = self.node.create_client(service_type, name)
+            self.wait(self._clients[key].service_is_ready, f"the service {name}")
+            self.spin(SETTLE)
+        client = self._clients[key]
         self.wait(client.service_is_ready, f"the service {name}")
-        future = client.call_async(request)
-        self.wait(future.done, f"an answer of {name}")
-        self.node.destroy_client(client)
-        return future.result()
+        asked = [(client.call_async(request), time.monotonic())]
+
+        def answered() -> bool:
+            if time.monotonic() > asked[-1][1] + again:
+                asked.append((client.call_async(request), time.monotonic()))
+            return any(future.done() for future, _ in asked)
+
+        self.wait(answered, f"an answer of {name}")
+        return next(future.result() for future, _ in asked if future.done())
 
     def transition(self, name: str, transition: int) -> bool:
         request = ChangeState.Request()
@@ -239,7 +256,7 @@ class Graph:
         return self.call(ChangeState, f"/{name}/change_state", request).success
 
     def lifecycle_state(self, name: str) -> str:
-        return self.call(GetState, f"/{name}/get_state", GetState.Request()).current_state.label
+        return self.call(GetState, f"/{name}/get_state", GetState.Request(), again=3.0).current_state.label
 
     def stop_speaking(self) -> None:
         """Publish no audio any more."""

@@ -139,14 +139,14 @@ def angle(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def test_an_independent_tracker_sees_the_hands(
     who: str, request: pytest.FixtureRequest, tracker: mediapipe.tasks.vision.HandLandmarker
 ) -> None:
-    """Each gesture in fifteen places and turns near its own: a single picture is luck, by as much as a tenth."""
+    """Each gesture in ten places and turns near its own: a single picture is luck, by as much as a tenth."""
     rig = request.getfixturevalue(who)
     for name, aims in RAISED.items():
         if who == "held_out" and name in ("waist", "palm_both"):
             continue  # the lower edge of this photo cuts these hands
         scores = []
         for aside, down in ((0, 0), (-0.03, 0), (0.03, 0), (0, -0.03), (0, 0.03)):
-            for twist in (-8, 0, 8):
+            for twist in (-8, 8):
                 near = [aim and moved(aim, aside, down, twist) for aim in aims]
                 found = tracker.detect(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=picture(rig, motion_of(*near))))
                 scores.append(max((hand[0].score for hand in found.handedness), default=0.0))

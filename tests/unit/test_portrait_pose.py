@@ -98,13 +98,13 @@ def test_who_chose_the_photo_is_told_what_becomes_of_its_arms() -> None:
     assert "both arms stay" in told_arms(np.array([ARM_LEFT_ALONE, ARM_LEFT_ALONE]))
 
 
-@pytest.mark.parametrize(("photo", "bare"), [("P006", True), ("P010", False), ("P005", False)])
+@pytest.mark.parametrize(("photo", "bare"), [("P006", True), ("P010", False)])
 def test_hands_from_below_wear_what_the_photo_shows_above_the_elbow(photo: str, bare: bool) -> None:
-    """A T-shirt on an arm in bright sun; a jacket; a hooded sweatshirt."""
+    """A T-shirt on an arm in bright sun; a jacket."""
     rig = load_portrait(asset_path("openpeople") / photo / "assets" / "amateur_selfie.jpg")
     assert rig.arms.kinds.tolist() == [ARM_FROM_BELOW] * 2
     cloth = len(load_arm_asset().points)
     assert (rig.arms.colour[:, cloth:, 3].max(1) > 0).tolist() == [not bare] * 2
     if not bare:
         sleeve = rig.arms.colour[:, cloth:, :3].mean(1)
-        assert (sleeve[:, 2] > sleeve[:, 0]).all(), f"blue or bluish grey, not {sleeve}"
+        assert (sleeve[:, 2] > sleeve[:, 0]).all(), f"blue, not {sleeve}"
