@@ -49,12 +49,11 @@ def hangs(limb: Array, pixels: float) -> bool:
     )
 
 
-def arm_kind(limb: Array, found: bool, busy: bool) -> int:
-    """``ARM_REPLACED`` where the hanging arm was ``found``; else ``ARM_FROM_BELOW``, unless that would be a third arm. busy: the photo
-    shows hands that do something."""
-    if found:
-        return ARM_REPLACED
-    return ARM_LEFT_ALONE if busy or elbow_is_shown(limb) else ARM_FROM_BELOW
+def arm_kinds(limbs: Array, found: list[bool], busy: bool) -> NDArray[np.int32]:
+    """``ArmRig.kinds``: ``ARM_REPLACED`` where the hanging arm was ``found``; ``ARM_FROM_BELOW`` where the picture ends above both elbows,
+    else that would be a third arm. busy: the photo shows hands that do something. limbs: as in ``FittedPortrait``."""
+    left_alone = busy or any(elbow_is_shown(limb) for limb in limbs)
+    return np.array([ARM_REPLACED if each else ARM_LEFT_ALONE if left_alone else ARM_FROM_BELOW for each in found], np.int32)
 
 
 def told_arms(kinds: NDArray[np.integer]) -> str:

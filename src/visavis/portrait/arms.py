@@ -10,7 +10,7 @@ from visavis.ease import smoothstep
 from visavis.motion.skeleton import ELBOW_AT_REST, FINGERS_AT_REST, THUMB_AT_REST
 from visavis.portrait.arm_asset import TINTS, ArmAsset
 from visavis.portrait.arm_balls import balls_of
-from visavis.portrait.arm_kinds import arm_kind, arms_are_shown, hangs
+from visavis.portrait.arm_kinds import arm_kinds, arms_are_shown, hangs
 from visavis.portrait.arm_light import light_of, light_towards, raised_light
 from visavis.portrait.arm_skin import HEM, TEXELS, LiftedSkin, as_grain, detailed, lift_skin, skin_at, skin_grain, texture_shape
 from visavis.portrait.hand_detail import hand_detail
@@ -102,16 +102,15 @@ def fit_arms(
     shoulders, leans, points, colours = [], [], [], []
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
-    kinds = np.zeros(2, np.int32)
     hanging = [found for found in found_arms if found is not None]
     busy = arms_are_shown(fitted.limbs) and hands_elsewhere(fitted, skin, pixels, hanging)
+    kinds = arm_kinds(fitted.limbs, [found is not None for found in found_arms], busy)
     tube = make_tube(asset)
     gloss = np.concatenate([_gloss(asset), np.full(len(tube.points), CLOTH_GLOSS, np.float32)])
     cloth = cloth_of(fitted, pixels)
     for row, side in enumerate(SIDES):
         sign = 1.0 if side == "left" else -1.0
         place, found = places[row], found_arms[row]
-        kinds[row] = arm_kind(fitted.limbs[row], found is not None, busy)
         shoulders.append(np.r_[(place - fitted.camera.principal) / fitted.camera.focal * depth, depth])
         rest = asset.points.astype(np.float64) * SCALE
         lean = np.zeros(2)

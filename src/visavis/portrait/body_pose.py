@@ -42,24 +42,29 @@ def find_limbs(image: NDArray[np.uint8], landmarks: Array, model: Path = POSE_MO
     for _ in range(LOOKS):
         points, sure = _look(network, image, middle, side)
         middle = points[HIPS, :2]
-        side = 2 * ROOM * float(np.linalg.norm(points[TOP, :2] - middle))
+        side = max(2 * ROOM * float(np.linalg.norm(points[TOP, :2] - middle)), metre)
     points[:, 2] *= sure > LEAST_SURE
     return np.stack([points[list(joints)] for _, joints in JOINTS])
 
 
 def _look(network: cv2.dnn.Net, image: NDArray[np.uint8], middle: Array, side: float) -> tuple[Array, float]:
     """The network's points in a square of the picture, (39, 3): x, y, odds to be seen; and the odds that they are a body's."""
-    wide = max(round(side), 1)
-    left, top = (round(float(centre) - wide / 2) for centre in middle)
-    height, width = image.shape[:2]
-    inside = image[max(top, 0) : max(top + wide, 0), max(left, 0) : max(left + wide, 0)]
-    border = max(-top, 0), max(top + wide - max(height, top), 0), max(-left, 0), max(left + wide - max(width, left), 0)
-    square = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT) if inside.size else np.zeros((wide, wide, 3), np.uint8)
-    square = cv2.resize(square, (NETWORK_SIDE, NETWORK_SIDE), interpolation=cv2.INTER_AREA if wide > NETWORK_SIDE else cv2.INTER_LINEAR)
+    square = np.zeros((NETWORK_SIDE, NETWORK_SIDE, 3), np.uint8)
+    scale = NETWORK_SIDE / side
+    corner = middle - side / 2
+    # Only what the photo has of the square is looked at: beside a large face the whole of it would be gigabytes.
+    first = np.clip(np.round(corner), 0, image.shape[1::-1]).astype(int)
+    last = np.clip(np.round(corner + side), 0, image.shape[1::-1]).astype(int)
+    (left, top), (right, bottom) = (np.clip(np.round((at - corner) * scale), 0, NETWORK_SIDE).astype(int) for at in (first, last))
+    if right > left and bottom > top:
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        square[top:bottom, left:right] = cv2.resize(
+            image[first[1] : last[1], first[0] : last[0]], (int(right - left), int(bottom - top)), interpolation=way
+        )
     network.setInput(cv2.dnn.blobFromImage(square, 1 / 255.0))
     found, sure = (np.asarray(out, np.float64) for out in network.forward(["Identity", "Identity_1"]))
     points = found.reshape(39, 5)  # x, y, z, visible, present
-    places = points[:, :2] * wide / NETWORK_SIDE + (left, top)
+    places = points[:, :2] / scale + corner
     seen = 1 / (1 + np.exp(-points[:, 3:]))
     return np.concatenate([places, seen.prod(1, keepdims=True)], 1), float(sure.ravel()[0])
 
