@@ -90,9 +90,9 @@ def fit_arms(
         guess = fitted.camera.to_picture(fitted.joint_heads[names.index(f"upperarm01.{side[0].upper()}")])[:2]
         places.append(shoulder_at(fitted.alpha, guess, float(middle), pixels, sign))
         limb = fitted.limbs[SIDES.index(side)]
-        found = find_hanging_arm(fitted, skin, places[-1], pixels, sign) if hangs(limb, pixels) else None
-        if found is None and hangs(limb, pixels):
-            found = find_sleeved_arm(fitted, skin, limb, pixels, sign)
+        found = None
+        if hangs(limb, pixels):
+            found = find_hanging_arm(fitted, skin, places[-1], pixels, sign) or find_sleeved_arm(fitted, skin, limb, pixels, sign)
         found_arms.append(found)
     lights, tone = light_of(fitted, mesh, seen, [found if found is not None and found.cuff is None else None for found in found_arms])
     grain, at = skin_grain(fitted), skin_at(asset, SCALE * pixels)

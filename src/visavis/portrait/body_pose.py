@@ -25,7 +25,6 @@ FACE_HEIGHT, EYES_TO_HIPS = 0.19, 0.72
 """Metres from forehead to chin, and from the eyes down to the hips."""
 FIRST_SIDE, ROOM = 2.2, 1.25
 """Metres that the first square is wide; width of the second one in diameters of that circle."""
-LOOKS = 2
 LEAST_SURE = 0.5
 """The network's odds that there is a body at all, from which on it is believed."""
 
@@ -37,12 +36,9 @@ def find_limbs(image: NDArray[np.uint8], landmarks: Array, model: Path = POSE_MO
     network = _network(model)
     metre = float(np.ptp(landmarks[:468, 1])) / FACE_HEIGHT
     middle = landmarks[[468, 473]].mean(0) + np.array([0, EYES_TO_HIPS * metre])
-    side = FIRST_SIDE * metre
-    points, sure = np.zeros((39, 3)), 0.0
-    for _ in range(LOOKS):
-        points, sure = _look(network, image, middle, side)
-        middle = points[HIPS, :2]
-        side = max(2 * ROOM * float(np.linalg.norm(points[TOP, :2] - middle)), metre)
+    points, sure = _look(network, image, middle, FIRST_SIDE * metre)
+    middle = points[HIPS, :2]
+    points, sure = _look(network, image, middle, max(2 * ROOM * float(np.linalg.norm(points[TOP, :2] - middle)), metre))
     points[:, 2] *= sure > LEAST_SURE
     return np.stack([points[list(joints)] for _, joints in JOINTS])
 

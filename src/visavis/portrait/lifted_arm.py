@@ -154,9 +154,9 @@ def _body_colour(fitted: FittedPortrait, mask: NDArray[np.float32], body: Array,
     # Far from what is known a wider mean is taken, so that there is a colour everywhere.
     colour = np.zeros(fitted.image.shape, np.float32)
     rest = np.ones(known.shape, np.float32)
+    sure, shown = known.astype(np.float32), fitted.image.astype(np.float32) * known[..., None]
     for width in SPREADS:
-        weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), width)
-        total = cv2.GaussianBlur(fitted.image.astype(np.float32) * known[..., None], (0, 0), width)
+        weight, total = (cv2.GaussianBlur(values, (0, 0), width) for values in (sure, shown))
         share = rest * np.minimum(weight / ENOUGH, 1)
         colour += total / np.maximum(weight, 1e-9)[..., None] * share[..., None]
         rest = rest - share
