@@ -13,7 +13,7 @@ from visavis_msgs.msg import AudioChunk as AudioChunkMsg
 from visavis_msgs.msg import MotionChunk as MotionChunkMsg
 
 from visavis.motion.layout import neutral_motion
-from visavis.nodes.player import move_stamp
+from visavis.nodes.player import move_stamp, usual_spacing_ns
 from visavis.ros.bags import BagError, BagWriter, bag_counts, offered_qos, open_bag, read_bag, repair_bag, select, typestore_with
 from visavis.ros.convert import audio_chunk_to_msg, motion_chunk_to_msg, stamp_to_msg
 from visavis.ros.topics import message_class
@@ -152,6 +152,16 @@ def test_only_the_stamp_of_a_message_is_moved() -> None:
 def test_no_stamp_stays_no_stamp() -> None:
     data = bytes(serialize_message(MotionChunkMsg()))
     assert move_stamp(data, 10**9) == data
+
+
+def test_the_last_message_of_a_pass_lasts_as_long_as_those_before_it() -> None:
+    sound = [index * 40 + (5_000 if index > 9 else 0) + index % 2 for index in range(20)]
+    assert (
+        abs(usual_spacing_ns({"/a/audio": sound, "/a/image_raw/compressed": list(range(0, 999, 33)), "/diagnostics": [0, 1000, 2000]}) - 40)
+        <= 1
+    )
+    assert usual_spacing_ns({"/diagnostics": [0, 1000, 2000], "/audio": [7]}) == 1000
+    assert usual_spacing_ns({"/audio": [7]}) == usual_spacing_ns({}) == 0
 
 
 def test_latched_topics_stay_latched(tmp_path: Path) -> None:

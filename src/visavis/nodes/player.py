@@ -11,10 +11,13 @@ at arrival). Sample and frame indices are never touched, so audio that is replay
 import struct
 import threading
 import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
@@ -37,6 +40,8 @@ MAX_DISCOVERY_SECONDS = 10.0
 SERVICE_SECONDS = 3.0
 PACED = ("audio", "audio_out", "motion", "control")
 """Topics whose samples and frames are counted: the graph takes their time from that, however fast they come."""
+REMEMBERED = 100
+"""Messages of a topic from which its usual spacing is taken."""
 MAX_LATE_NS = NANOSECONDS // 5
 """A replay that the machine holds up for longer goes on from there, all of it that much later, instead of catching up in a burst of which
 nobody could show the pictures."""
@@ -97,16 +102,17 @@ class Player(Node):
             with open_bag(Path(self.config.bag)) as reader:
                 connections = [connection for connection in reader.connections if connection.topic in topics]
                 publishers = {connection.topic: self._publisher(connection) for connection in connections}
-                if self.config.rate != 1 and any(topic.rsplit("/", 1)[-1] in PACED for topic in topics):
+                if self.config.rate != 1 and any(map(is_paced, topics)):
                     self.get_logger().info(
                         f"messages come {self.config.rate:g} times as fast as they were recorded; speech and motion keep their own pace: "
                         "what comes early waits, what comes late leaves pauses"
                     )
                 self._wait_for_subscribers(list(publishers.values()))
                 while not self._stop.is_set():
-                    self._play(reader, connections, publishers)
+                    last_ns = self._play(reader, connections, publishers)
                     if not self.config.loop:
                         break
+                    self._stop.wait(last_ns / self.config.rate / NANOSECONDS)
             for publisher in publishers.values():
                 if not self._stop.is_set():
                     publisher.wait_for_all_acked()
@@ -195,12 +201,15 @@ class Player(Node):
             self.get_logger().warning(f"nobody listens to {', '.join(unheard)}")
         self._stop.wait(SETTLE_SECONDS)
 
-    def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> None:
+    def _play(self, reader: Any, connections: list[Connection], publishers: dict[str, Publisher]) -> int:
+        """One pass; how long its last message lasts, nanoseconds of the recording."""
         stamped = {connection.topic for connection in connections if _begins_with_stamp(connection.msgtype)}
         first_ns: int | None = None
         begun_ns = shift_ns = 0
         looked_ns = time.monotonic_ns()
+        times: dict[str, deque[int]] = defaultdict(lambda: deque(maxlen=REMEMBERED))
         for connection, time_ns, data in reader.messages(connections):
+            times[connection.topic].append(time_ns)
             if first_ns is None:
                 first_ns, begun_ns = time_ns, time.monotonic_ns()
                 shift_ns = self.get_clock().now().nanoseconds - time_ns
@@ -209,7 +218,7 @@ class Player(Node):
                 self._make_room(publishers)
             due_ns = begun_ns + int((time_ns - first_ns) / self.config.rate)
             if self._stop.wait(max(0.0, (due_ns - time.monotonic_ns()) / NANOSECONDS)):
-                return
+                return 0
             late_ns = time.monotonic_ns() - due_ns
             if late_ns > MAX_LATE_NS and self.config.rate <= 1:  # faster than recorded may be as fast as the machine can
                 begun_ns += late_ns
@@ -221,6 +230,20 @@ class Player(Node):
                 data = move_stamp(bytes(data), shift_ns)
             publishers[connection.topic].publish(bytes(data))
             self._played += 1
+        return usual_spacing_ns(times)
+
+
+def is_paced(topic: str) -> bool:
+    return topic.rsplit("/", 1)[-1] in PACED
+
+
+def usual_spacing_ns(times: Mapping[str, Sequence[int]]) -> int:
+    """How long the last message of a bag lasts, given the times of the messages of its topics: the median spacing of the slowest topic
+    that is counted in samples or frames, or of any topic where there is none. Without it the next pass would begin within the sound or
+    motion of the last message, and take its end away."""
+    spacings = {topic: int(np.median(np.diff(seen))) for topic, seen in times.items() if len(seen) > 1}
+    paced = [spacing for topic, spacing in spacings.items() if is_paced(topic)]
+    return max(paced or spacings.values(), default=0)
 
 
 def move_stamp(data: bytes, shift_ns: int) -> bytes:
