@@ -111,6 +111,14 @@ def test_the_lower_lip_of_rounded_lips_hangs_in_one_arc(portrait: PortraitRig) -
     assert max(dents) < 0.005 * portrait.eye_distance  # y grows downwards: nowhere above the straight line between two others
 
 
+def test_the_upper_lip_of_an_open_mouth_has_no_dents_beside_the_corners(portrait: PortraitRig) -> None:
+    for jaw in (0.25, 0.6):
+        edge = posed(portrait, motion_of(jawOpen=jaw)).vertices[portrait.lips.upper, :2] / 32
+        height = np.interp(np.linspace(edge[0, 0], edge[-1, 0], 41), edge[:, 0], edge[:, 1])
+        bend = np.diff(height, 2)
+        assert bend.min() > -0.12, f"pixels by which it bends upwards in a fortieth of its width, at jawOpen {jaw}"
+
+
 def test_rounded_lips_are_narrow_full_and_open_in_their_middle(portrait: PortraitRig) -> None:
     def corners(**weights: float) -> tuple[ControlFrame, float]:
         frame = posed(portrait, motion_of(**weights))

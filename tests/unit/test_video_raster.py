@@ -96,14 +96,14 @@ def test_edges_drawn_with_samples_are_smooth() -> None:
     sampling = 4
     vertices = np.array([[-64, -64, 0], [136, -64, 0], [136, 512, 0], [-64, 512, 0]], np.int32)
     positions = np.empty((4, 2), np.int32)
-    raster.to_samples(vertices, 0, 0, sampling, positions)
+    raster.to_samples(vertices, 0, 0, sampling, sampling, positions)
     samples, touched = np.zeros((8 * sampling, 8 * sampling, 3), np.uint8), np.zeros((8 * sampling, 8 * sampling), np.uint8)
     texture = raster.as_texture(np.full((4, 4, 4), 255, np.uint8))
     triangles, uv = np.array([[0, 1, 2], [0, 2, 3]], np.int32), np.ones((4, 2), np.float32)
     opaque = raster.opaqueness(triangles, uv, texture)
     raster.draw_triangles(samples, touched, 1, -1, positions, triangles, uv, texture, opaque, raster.NO_TINT, 256)
     picture = np.full((8, 8, 3), 7, np.uint8)
-    raster.resolve_region(samples, touched, sampling, 0, 0, picture)
+    raster.resolve_region(samples, touched, sampling, sampling, 0, 0, picture)
     assert (picture[:, :4] == 255).all()
     assert (np.abs(picture[:, 4].astype(int) - 191) <= 1).all()  # samples at 3.625, 3.875, 4.125 of 4 lie within
     assert (picture[:, 5:] == 7).all()  # untouched pixels stay

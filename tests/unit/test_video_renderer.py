@@ -203,6 +203,17 @@ def test_half_open_lips_leave_no_grey_seam(portrait: PortraitRig) -> None:
     assert (middle[:, 0] > 1.3 * middle[:, 1]).all()
 
 
+@pytest.mark.parametrize("weights", [{"jawOpen": 0.16}, {"jawOpen": 0.22, "mouthPucker": 0.3}])
+def test_teeth_in_a_narrow_opening_are_shaded_enamel_not_a_grey_band(portrait: PortraitRig, weights: dict[str, float]) -> None:
+    """Darkest below the upper lip, brighter towards their edge, and everywhere warmer than grey."""
+    middle, _, gap = between_lips(portrait, motion_of(**weights))
+    assert 0.07 * portrait.eye_distance < gap < 0.18 * portrait.eye_distance
+    light = middle.mean(1)
+    edge = int(light[4:22].argmax()) + 4
+    assert edge > 7 and light[edge] > 1.45 * light[2:4].mean()
+    assert (middle[:edge, 0] > 1.29 * middle[:edge, 2]).all(), "in the warm light of this photo"
+
+
 def test_lips_bite_in_f_and_v(portrait: PortraitRig) -> None:
     """Upper teeth are seen between the lips and end on the lower one, with no dark gap in between."""
     middle, _, gap = between_lips(portrait, motion_of(jawOpen=0.12, mouthRollLower=0.5, mouthUpperUp=0.3))

@@ -25,6 +25,13 @@ INSIDE = 0.004
 LINING_BEYOND = 0.045
 """How far the lining of the mouth reaches beyond the corners of the lips, in eye distances."""
 
+RIMS_FROM = 0.014
+"""Where lips are nearer than this many eye distances, towards the corners of an open mouth, their wet rims get narrower, down to nothing
+where they meet."""
+
+LINING_BEHIND, LINING_BEHIND_CORNERS = 0.02, 0.04
+"""How far it reaches behind the lips above and below, and above the corners, where the skin of a smile may crack."""
+
 GLINT_FOLLOWS = 0.45
 """How far a highlight goes for what the pupil goes: it mirrors in the cornea, whose own centre lies half as far from the eyeball's as the
 pupil does, and the light stays where it is."""
@@ -48,6 +55,10 @@ TONGUE_PARTS = 0.10
 ROUNDS, ROUNDS_PUCKERED = (0.07, 0.28), (0.03, 0.12)
 """Gaps between the lips, in eye distances, from which on and at which the lower lip's edge is one arc from corner to corner; those of
 rounded lips."""
+
+UPPER_ROUNDS, UPPER_ARC, UPPER_ARCHED = (0.03, 0.14), (2.0, 0.90), 0.6
+"""The same of the upper lip's edge, which keeps more of its own form: gaps from which on and at which it is rounded, powers of its arc, and
+how much of that arc it takes on."""
 
 ARC = (2.2, 0.68)
 """Powers of that arc: fuller than a parabola, without the steep ends of an ellipse."""
@@ -107,14 +118,17 @@ class Poser:
         self._lining_reach = np.where(bound, np.abs(rig.lining_reach) * self._eye_distance, np.inf).astype(np.float32)
         self._lining_from = (rig.lining_reach < 0).astype(np.float32)
         behind = np.where(bound, 0, np.where(rig.lining_row < 0, -1, np.where(rig.lining_row > 1, 1, 0)))
-        self._tuck = (0.02 * metres * behind).astype(np.float32)
         # A turned head shows what lies behind the lips a little to the side: the lining reaches beyond the corners.
         self._tip, self._tongue = np.unique(rig.triangles["tongue_tip"]), np.unique(rig.triangles["tongue_out"])
         self._mouth_width = np.float32(np.linalg.norm(rig.vertices[lips.upper[0], :2] - rig.vertices[lips.upper[-1], :2]))
         # Rims lie on the lips themselves, or they would come off them when the head turns.
         deep = np.isin(rig.mouth_lining, np.concatenate([rig.triangles[name].ravel() for name in ("lining", "lip_shade")]))
         self._inside = np.where(deep, INSIDE, 0.0).astype(np.float32)
+        rims = np.isin(rig.mouth_lining, np.concatenate([rig.triangles[name].ravel() for name in ("lip_edge", "lip_rim")]))
+        self._rims = np.flatnonzero(rims & bound)
         outwards = rig.lining_column / (len(lips.upper) - 1) * 2 - 1
+        corners = smoothstep((np.abs(outwards) - 0.6) / 0.3) * (behind < 0)
+        self._tuck = ((LINING_BEHIND + (LINING_BEHIND_CORNERS - LINING_BEHIND) * corners) * metres * behind).astype(np.float32)
         self._broad = self._broad_smile()
         self._smile_at_rest = self._resting_smile()
         self._smiles_at_rest = bool(self._smile_at_rest.any())
@@ -139,6 +153,7 @@ class Poser:
             rounded = min(max(float((pose.face.weights[_ROUND] + rig.photo_expression[_ROUND]).sum()), 0.0), 1.0)
             first, last = (wide + (narrow - wide) * rounded for wide, narrow in zip(ROUNDS, ROUNDS_PUCKERED, strict=True))
             self._round_lower_lip(points, ramp(gap, first, last) * (1.0 - max(pose.face.broad)))
+            self._round_upper_lip(points, ramp(gap, *UPPER_ROUNDS) * (1.0 - max(pose.face.broad)))
             if rounded > 0.0:
                 gap = self._purse(points, ramp(rounded / PURSES), ramp(rounded, PURSED_FROM))
         if pose.face.bite > 0.0:
@@ -266,6 +281,22 @@ class Poser:
         down = np.float32(share) * (line + depth / max(arc[middle], np.float32(0.5)) * arc - lower[:, 1])
         points[lips.vertices, 1] += self._under[:, 0] * self._by_column(down)
 
+    def _round_upper_lip(self, points: NDArray[np.float32], share: float) -> None:
+        """Take the dents out of the upper lip's edge, most beside the corners, where shapes that add up leave them; its middle stays."""
+        lips = self._rig.lips
+        upper = points[lips.upper]
+        if share <= 0.0:
+            return
+        first, last = upper[0], upper[-1]
+        across = (upper[:, 0] - first[0]) / (last[0] - first[0])
+        line = first[1] + across * (last[1] - first[1])
+        middle = len(upper) // 2
+        aside = np.clip(np.abs(2 * across - 1), 0, 1)
+        arc = (1 - aside ** UPPER_ARC[0]) ** np.float32(UPPER_ARC[1])
+        arched = line + (upper[middle, 1] - line[middle]) / max(arc[middle], np.float32(0.5)) * arc
+        change = np.float32(share * UPPER_ARCHED) * (arched - upper[:, 1])
+        points[lips.vertices, 1] += self._above[:, 0] * self._by_column(change)
+
     def _purse(self, points: NDArray[np.float32], share: float, tight: float) -> float:
         """Shut rounded lips from the corners inwards, so that an oval in their middle is left. share, tight: 0..1, how much
         they do so and how much flatter it gets. Returns the gap in eye distances."""
@@ -347,7 +378,10 @@ class Poser:
         apart = lower - upper
         # A shadow and the rim of a lip reach only so far, however wide the mouth is.
         most = self._lining_reach / np.maximum(apart[:, 1], np.float32(1e-6))
-        place = upper + np.clip(rig.lining_row, self._lining_from - most, self._lining_from + most)[:, None] * apart
+        row = np.clip(rig.lining_row, self._lining_from - most, self._lining_from + most)
+        edge = self._lining_from[self._rims]
+        row[self._rims] = edge + (row[self._rims] - edge) * smoothstep(apart[self._rims, 1] / (np.float32(RIMS_FROM) * self._eye_distance))
+        place = upper + row[:, None] * apart
         # Its first and last rows lie behind the lips, so that no slit between them is without a lining.
         place[:, 0] += self._widen
         place[:, 1] += self._tuck

@@ -29,8 +29,9 @@ HINGE = 0.22
 SHADOW = 0.060
 """How far the shadow of the upper lip reaches into an open mouth, in eye distances."""
 
-SHADE_AT = np.linspace(0, 1, 6)
-SHADE_ROW, SHADE_REACH = np.r_[SHADE_AT[:-1] * 0.75, 1.0], np.r_[SHADE_AT[:-1] * SHADOW * 1.25, 0.0]
+SHADE_AT = np.array([0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0])
+SHADE_ROW = np.array([-0.01, 0.0, 0.5, 1.0, 1.5, 2.0, 1.01])
+SHADE_REACH = np.array([0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 0.0]) * SHADOW
 EDGE_AT = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 EDGE_ROW, EDGE_REACH = np.array([2.0, 1.5, 1.0, 0.78, 0.55]), np.array([-0.032, -0.016, 0.0, -0.006, -0.013])
 LINE_AT, LINE_ROW = np.array([0.0, 0.5, 1.0]), np.array([-0.01, 0.5, 1.01])
@@ -38,7 +39,7 @@ RIM_AT, RIM_ROW = EDGE_AT, np.array([-1.0, -0.5, 0.0, 0.20, 0.45])
 RIM_REACH = np.array([0.026, 0.013, 0.0, 0.007, 0.014])
 LINING_CARDS = ("lining", "lip_shade", "lip_edge", "lip_line", "lip_rim")
 """Rows of the upper lip's shadow, of the lower lip's rim, of the line between shut lips and of the upper lip's rim: where in the texture,
-and row and reach of ``PortraitRig.lining_*``."""
+and row and reach of ``PortraitRig.lining_*``. Rows below 0 and above 1 lie behind the lips, so that no sliver is left without shadow."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ def mouth_cards_of(
     uv = np.stack([np.full((LINING_ROWS, columns), 7.0), np.repeat(v[:, None] * 62.0, columns, 1)], -1)
     behind = unproject(line, np.full(columns, lip_depth + 0.02), camera)
     cards["lining"] = Cards(np.tile(behind, (LINING_ROWS, 1)), uv.reshape(-1, 2), _grid_triangles(LINING_ROWS, columns))
-    for name, at in (("lip_shade", np.minimum(SHADE_AT * 1.25, 1.0)), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT), ("lip_rim", RIM_AT)):
+    for name, at in (("lip_shade", SHADE_AT), ("lip_edge", EDGE_AT), ("lip_line", LINE_AT), ("lip_rim", RIM_AT)):
         height, across = textures[name].shape[:2]
         across, along = np.meshgrid(np.linspace(0, across - 1.02, columns), at * (height - 1.02))
         uv = np.stack([across, along], -1).reshape(-1, 2)

@@ -22,25 +22,31 @@ TONGUE_TALL, TONGUE_WIDE = 160, 128
 MOUTH_MM = 50.0
 """Width of a mouth at rest in millimetres, by which teeth have their size."""
 
+ENAMEL = np.array([1.035, 0.978, 0.905], np.float32)
+"""Colour of enamel in white light, of luminance 1: the yellowish white of the shades A1 and A2 that dentists compare with."""
+
+SHADED_EYES = 0.62
+"""The white of eyes that lie no deeper in the shade than the mouth is at least so bright, of lit skin (of eight people in even light)."""
+
 _UPPER_ROW = np.array(
     [
-        (8.4, 0.0, 0.45, 1.0, 5.0),
-        (6.6, 0.8, 0.70, 1.5, 4.0),
-        (7.2, 0.2, 1.50, 2.0, 2.0),
-        (6.1, 1.2, 1.20, 1.4, 2.0),
-        (5.5, 1.7, 1.10, 1.3, 2.0),
-        (5.0, 1.9, 0.80, 0.9, 2.0),
+        (8.4, 0.0, 0.30, 0.8, 5.0),
+        (6.6, 0.7, 0.45, 1.0, 4.0),
+        (7.4, 0.1, 0.90, 1.4, 2.0),
+        (6.4, 0.9, 0.70, 1.0, 2.6),
+        (5.9, 1.3, 0.70, 1.0, 2.6),
+        (5.2, 1.5, 0.60, 0.8, 2.6),
     ]
 )
 _LOWER_ROW = np.array(
     [
-        (5.6, 0.2, 0.20, 0.3, 5.0),
-        (5.9, 0.1, 0.25, 0.5, 4.0),
-        (6.6, 0.0, 0.90, 1.2, 2.0),
-        (6.0, 0.5, 0.90, 1.1, 2.0),
-        (5.6, 0.9, 0.90, 1.0, 2.0),
-        (5.6, 1.2, 0.80, 0.8, 2.0),
-        (5.0, 1.4, 0.80, 0.8, 2.0),
+        (5.4, 0.2, 0.20, 0.3, 5.0),
+        (5.8, 0.1, 0.25, 0.5, 4.0),
+        (6.6, 0.0, 0.70, 1.0, 2.2),
+        (6.2, 0.5, 0.70, 0.9, 2.4),
+        (5.8, 0.9, 0.70, 0.9, 2.4),
+        (5.6, 1.2, 0.70, 0.8, 2.4),
+        (5.0, 1.4, 0.70, 0.8, 2.4),
     ]
 )
 """Teeth from the middle outwards, millimetres: seen width, how much shorter than a central incisor, how far the inner and the outer corner
@@ -70,9 +76,10 @@ def mouth_light(
     grey = float(_luminance(lit))
     # Behind lips that speak enamel is about as bright as the white of the eye, which lies in the shade of the lid and tells the exposure
     # whatever the skin; the skin tells a little how warm the light is.
-    level = np.clip(0.66 * float(_luminance(white)) + 0.26 * grey + 44, 140, 215)
-    warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.2
-    tooth = (np.array([1.015, 0.985, 0.94], np.float32) * warm * level).clip(0, 222).astype(np.float32)
+    # Where the sun stands high eyes lie deeper in the shade than the mouth.
+    level = np.clip(0.66 * max(float(_luminance(white)), SHADED_EYES * grey) + 0.26 * grey + 44, 140, 215)
+    warm = np.clip(lit / max(grey, 1.0), 0.85, 1.18) ** 0.25
+    tooth = (ENAMEL * warm * level).clip(0, 224).astype(np.float32)
     flesh = (np.array([0.74, 0.37, 0.36], np.float32) * np.clip(grey, 90, 190) * 0.9 + 0.20 * lip).astype(np.float32)
     across = skin_points[:, 0] - skin_points[:, 0].mean()
     slope = float(across @ _luminance(skin) / max(float(across @ across), 1.0))
@@ -119,38 +126,44 @@ def _teeth(light: MouthLight, upper: bool) -> NDArray[np.uint8]:
     size, crowd, worn, bright_all = np.random.default_rng(light.seed).normal(size=4).clip(-2, 2)
     row = row * [1 + 0.035 * size, 1 + 0.25 * crowd, 1 - 0.22 * worn, 1 - 0.22 * worn, 1]
     rng = np.random.default_rng([light.seed, int(upper)])
-    width, local, end, tone = (np.empty(w) for _ in range(4))
+    width, local, end, tone, middle, spot, high, glint = (np.empty(w) for _ in range(8))
     for part in (x < 0, x >= 0):
         # Nobody's teeth are alike from side to side, or like those of others: a few tenths of a millimetre tell them apart.
         widths = row[:, 0] * (1 + 0.035 * rng.normal(size=len(row)))
         short = row[:, 1] + 0.20 * rng.normal(size=len(row)) * np.linspace(0.6, 1, len(row))
         tilt, bright = 0.12 * rng.normal(size=len(row)), 1 + 0.02 * rng.normal(size=len(row))
+        spot_at, spot_high = 0.14 * rng.normal(size=len(row)), 2.7 + 0.5 * rng.normal(size=len(row))
+        spot_bright = np.clip(0.6 + 0.4 * rng.normal(size=len(row)), 0.05, 1.2)
         outer = np.cumsum(widths)
         number = np.minimum(np.searchsorted(outer, across[part]), len(row) - 1)
         local[part] = here = np.clip(2 * (across[part] - outer[number]) / widths[number] + 1, -1, 1)
-        width[part], tone[part] = widths[number], bright[number]
+        width[part], tone[part], middle[part] = widths[number], bright[number], (outer - widths / 2)[number]
+        spot[part], high[part], glint[part] = spot_at[number], spot_high[number], spot_bright[number]
         inner_corner, outer_corner, power = row[number, 2], row[number, 3], row[number, 4]
         corner = np.where(here < 0, inner_corner, outer_corner) * np.abs(here) ** power
         end[part] = 0.965 * tall - short[number] - tilt[number] * here - corner
     edge = np.clip((end - y) / tall * h / (1.6 * over) + 0.5, 0, 1)
     reach = np.maximum(end - y, 0)  # from the edge towards the gum
     contact = (1 - np.abs(local)) * width / 2
-    between = (0.10 + 0.21 * np.exp(-reach / 2.0)) * np.exp(-((contact / 0.20) ** 2)) + 0.17 * np.exp(-((contact / 0.80) ** 2))
-    round_tooth = 1 - 0.10 * np.abs(local) ** 3 - 0.03 * local
-    # The row curves back: its sides get less light, and lie in the shadow of the cheeks.
-    depth = np.clip(1 - 0.66 * side**2.6, 0.10, 1)
-    translucent = 1 - 0.11 * np.exp(-reach / 0.8)
+    between = (0.08 + 0.22 * np.exp(-reach / 2.0)) * np.exp(-((contact / 0.17) ** 2)) + 0.15 * np.exp(-((contact / 0.80) ** 2))
+    round_tooth = 1 - 0.09 * np.abs(local) ** 3 - (0.02 + 0.10 * side) * local
+    # The row curves back: its sides get less light, each tooth a step less, and lie in the shadow of the cheeks.
+    depth = np.clip(1 - 0.72 * (0.5 * side + 0.5 * middle / (TOOTH_SPAN / 2 * MOUTH_MM)) ** 2.3, 0.10, 1)
+    translucent = 1 - 0.10 * np.exp(-reach / 0.7)
     bulge = 1 - 0.13 * np.clip(reach / 9.0, 0, 1) ** 2
-    # Enamel is wet: a soft streak where it bulges most, and a small bright spot on the teeth in front.
-    sheen = 0.07 * np.exp(-(((local + 0.15) / 0.45) ** 2)) * np.exp(-(((reach - 3.4) / 2.0) ** 2))
-    gloss = 0.16 * np.exp(-(((local + 0.30 - 0.4 * light.aside) / 0.13) ** 2)) * np.exp(-(((reach - 2.7) / 0.9) ** 2)) * (1 - side) ** 0.7
-    shade = translucent * bulge * round_tooth * depth * tone * (1 + 0.025 * bright_all) * (1 - between) + (sheen + gloss) * depth
+    mottle = cv2.GaussianBlur(rng.normal(size=(h, w)).astype(np.float32), (0, 0), sigmaX=w / 160, sigmaY=w / 90)
+    mottle = 1 + 0.018 * mottle / mottle.std()
+    # Enamel is wet: a soft streak where it bulges most, and small bright spots on the teeth in front, none like the other.
+    sheen = 0.06 * np.exp(-(((local + 0.15) / 0.45) ** 2)) * np.exp(-(((reach - 3.4) / 2.0) ** 2))
+    gloss = np.exp(-(((local + 0.26 - 0.4 * light.aside - spot) / 0.10) ** 2)) * np.exp(-(((reach - high) / 0.8) ** 2))
+    gloss = 0.17 * glint * gloss * np.clip(1 - 1.3 * side, 0, 1) ** 0.7
+    shade = translucent * bulge * round_tooth * depth * tone * mottle * (1 + 0.025 * bright_all) * (1 - between) + (sheen + gloss) * depth
     if not upper:
         shade = shade * 0.88
     colour = light.tooth[None, None] * shade[..., None]
     # The further back and the nearer to the gum, the warmer: light inside the mouth has bounced off flesh.
-    warmth = np.clip((1 - depth) + 0.30 * np.clip(reach / 8.0, 0, 1) ** 2 + 0.8 * between, 0, 1)[..., None]
-    colour = colour * (1 - warmth * np.array([0.0, 0.10, 0.16], np.float32))
+    warmth = np.clip(1.2 * (1 - depth) + 0.35 * np.clip(reach / 8.0, 0, 1) ** 1.5 + 0.9 * between, 0, 1)[..., None]
+    colour = colour * (1 - warmth * np.array([0.0, 0.13, 0.15], np.float32))
     # Gums reach down between the teeth.
     hem = 0.235 * tall + (1.5 if upper else 0.8) * np.abs(local) ** 3
     gum = np.clip((hem - y) / 0.4 + 0.5, 0, 1)[..., None]
@@ -241,11 +254,14 @@ def lip_shade(light: MouthLight) -> NDArray[np.uint8]:
     """
     v = np.linspace(0, 1, SHADE_ROWS, dtype=np.float32)[:, None]
     u = np.abs(np.linspace(-1, 1, SHADE_COLUMNS, dtype=np.float32))[None]
-    above = (1 - v) ** 1.8 * 0.80
-    corner = 0.92 * smoothstep((u - 0.58) / 0.40)
+    # Right below the lip hardly any light comes in, further down that from the front.
+    above = 1 - (1 - 0.72 * np.exp(-v / 0.16)) * (1 - 0.62 * (1 - v) ** 1.6)
+    corner = 0.94 * smoothstep((u - 0.50) / 0.48)
     shadow = 1 - (1 - above) * (1 - corner)
-    dark = light.lip * np.array([0.27, 0.13, 0.13], np.float32)
-    return np.dstack([np.broadcast_to(dark, (*shadow.shape, 3)), shadow * 255]).round().clip(0, 255).astype(np.uint8)
+    # Below the lip the shadow has the lip's colour; in the corners no light is left.
+    share = (corner / np.maximum(above + corner, 1e-3))[..., None]
+    dark = light.lip * ((1 - share) * np.array([0.28, 0.145, 0.14], np.float32) + share * np.array([0.15, 0.06, 0.055], np.float32))
+    return np.dstack([dark, shadow * 255]).round().clip(0, 255).astype(np.uint8)
 
 
 def lip_edge(image: NDArray[np.uint8], edge: NDArray[np.float64], unit: float) -> NDArray[np.uint8]:

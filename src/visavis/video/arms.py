@@ -251,7 +251,7 @@ class ArmDrawer:
         upper, rest, cloth = zip(self._parts[side], self._grain_at[side], (self._skin[side], self._skin[side], self._weave), strict=True)
         self._part(image, mine, self._part_corners[side][0], (upper,), opacity, self._top(mine, sheet, side))
         if side in self._sleeve_triangles:
-            raster.to_samples(sheet, 0, 0, 1, self._sheet_positions)
+            raster.to_samples(sheet, 0, 0, 1, 1, self._sheet_positions)
             raster.draw_triangles(
                 image,
                 self._no_touch,
@@ -287,7 +287,7 @@ class ArmDrawer:
         depth = samples.view(np.float32)
         spans = np.empty((shape[0], 2), np.int32)
         spans[:] = shape[1], -1
-        raster.to_samples(self._seen, x0, y0, SAMPLING, self._positions)
+        raster.to_samples(self._seen, x0, y0, SAMPLING, SAMPLING, self._positions)
         for triangles, grain_at, grain in parts:
             arm_kernels.draw_arm(
                 samples, touched, depth, self._positions, mine, triangles, self._lit, grain_at, grain, image, x0, y0, spans,

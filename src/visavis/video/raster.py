@@ -262,14 +262,14 @@ def to_view(vertices, left, top, scale, seen):  # type: ignore[no-untyped-def]
         seen[i, 2] = vertices[i, 2]
 
 
-@njit("void(int32[:,::1], int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
-def to_samples(vertices, x0, y0, sampling, positions):  # type: ignore[no-untyped-def]
-    """Vertices (V, 3 int32, x and y in 1/32 pixel of the view) to positions in a region that starts at pixel (x0, y0) and has sampling x
-    sampling samples a pixel."""
-    offset = 16 - 16 // sampling
+@njit("void(int32[:,::1], int64, int64, int64, int64, int32[:,::1])", cache=True, nogil=True, boundscheck=False)
+def to_samples(vertices, x0, y0, across, down, positions):  # type: ignore[no-untyped-def]
+    """Vertices (V, 3 int32, x and y in 1/32 pixel of the view) to positions in a region that starts at pixel (x0, y0) and has ``across``
+    times ``down`` samples a pixel."""
+    right, below = 16 - 16 // across, 16 - 16 // down
     for i in range(vertices.shape[0]):
-        positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + offset) * sampling
-        positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + offset) * sampling
+        positions[i, 0] = (np.int64(vertices[i, 0]) - 32 * x0 + right) * across
+        positions[i, 1] = (np.int64(vertices[i, 1]) - 32 * y0 + below) * down
 
 
 @njit("UniTuple(int64, 4)(int32[:,::1], int32[::1], int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
@@ -287,24 +287,24 @@ def box_around(vertices, chosen, before, after, height, width):  # type: ignore[
     return np.int64(x0), np.int64(y0), np.int64(x1), np.int64(y1)
 
 
-@njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
-def take_region(picture, x0, y0, x1, y1, sampling):  # type: ignore[no-untyped-def]
-    """The pixels from (x0, y0) up to (x1, y1) of a picture (h, w, c) as sampling x sampling equal samples each."""
+@njit("uint8[:,:,::1](uint8[:,:,::1], int64, int64, int64, int64, int64, int64)", cache=True, nogil=True, boundscheck=False)
+def take_region(picture, x0, y0, x1, y1, across, down):  # type: ignore[no-untyped-def]
+    """The pixels from (x0, y0) up to (x1, y1) of a picture (h, w, c) as ``across`` times ``down`` equal samples each."""
     channels = picture.shape[2]
-    samples = np.empty(((y1 - y0) * sampling, (x1 - x0) * sampling, channels), np.uint8)
+    samples = np.empty(((y1 - y0) * down, (x1 - x0) * across, channels), np.uint8)
     given, out, one, pixel = picture.reshape(-1), samples.reshape(-1), np.uint64(1), np.uint64(channels)
-    line = np.uint64((x1 - x0) * sampling * channels)
+    line = np.uint64((x1 - x0) * across * channels)
     begin = np.uint64(0)
     for y in range(y0, y1):
         source, place = np.uint64((y * picture.shape[1] + x0) * channels), begin
         for _ in range(x1 - x0):
             red, green, blue, opacity = given[source], given[source + one], given[source + np.uint64(2)], given[source + pixel - one]
             source += pixel
-            for _ in range(sampling):
+            for _ in range(across):
                 out[place], out[place + one], out[place + np.uint64(2)] = red, green, blue
                 out[place + pixel - one] = opacity
                 place += pixel
-        for _ in range(sampling - 1):
+        for _ in range(down - 1):
             for i in range(line):
                 out[begin + line + i] = out[begin + i]
             begin += line
@@ -312,16 +312,17 @@ def take_region(picture, x0, y0, x1, y1, sampling):  # type: ignore[no-untyped-d
     return samples
 
 
-@njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
-def resolve_region(samples, touched, sampling, x0, y0, target):  # type: ignore[no-untyped-def]
-    """Average the samples of each pixel into ``target`` at (x0, y0), only where one of the pixel's samples is marked in ``touched``."""
-    height, width, channels = samples.shape[0] // sampling, samples.shape[1] // sampling, samples.shape[2]
-    count = sampling * sampling
+@njit("void(uint8[:,:,::1], uint8[:,::1], int64, int64, int64, int64, uint8[:,:,::1])", cache=True, nogil=True, boundscheck=False)
+def resolve_region(samples, touched, across, down, x0, y0, target):  # type: ignore[no-untyped-def]
+    """Average the ``across`` times ``down`` samples of each pixel into ``target`` at (x0, y0), only where one of the pixel's samples is
+    marked in ``touched``."""
+    height, width, channels = samples.shape[0] // down, samples.shape[1] // across, samples.shape[2]
+    count = across * down
     for y in range(height):
         for x in range(width):
             any_touched, red, green, blue, opacity = 0, 0, 0, 0, 0
-            for j in range(y * sampling, (y + 1) * sampling):
-                for i in range(x * sampling, (x + 1) * sampling):
+            for j in range(y * down, (y + 1) * down):
+                for i in range(x * across, (x + 1) * across):
                     any_touched |= touched[j, i]
                     red += samples[j, i, 0]
                     green += samples[j, i, 1]
@@ -385,12 +386,12 @@ def warm_up() -> None:
     positions = np.empty((3, 2), np.int32)
     seen = np.empty((3, 3), np.int32)
     to_view(vertices, 0, 0, 1.0, seen)
-    to_samples(seen, 0, 0, 1, positions)
+    to_samples(seen, 0, 0, 1, 1, positions)
     texture = np.full((4, 4), 0xFFFFFFFF, np.uint32)
     triangles, uv = np.array([[0, 1, 2]], np.int32), np.ones((3, 2), np.float32)
     opaque = opaqueness(triangles, uv, texture)
     draw_triangles(target, touched, 1, -1, positions, triangles, uv, texture, opaque, NO_TINT, 256)
-    resolve_region(take_region(target, 0, 0, 8, 8, 1), touched, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
+    resolve_region(take_region(target, 0, 0, 8, 8, 1, 1), touched, 1, 1, 0, 0, np.zeros((8, 8, 3), np.uint8))
     matte = np.zeros((8, 8, 4), np.uint8)
     to_straight(matte, target)
     lay_over(matte, target, target.copy())

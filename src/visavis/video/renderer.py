@@ -25,7 +25,13 @@ LEARNT_FOLDS = FOLDS[:2]
 NO_ARMS = np.zeros((0, 3), np.int16)
 NO_TINT = (1.0, 1.0, 1.0)
 
-BARED_LIGHT = 0.26
+ENAMEL_LEAST = 0.20
+"""Light on teeth behind lips that all but touch, of 1 in an open mouth; the shadow of the upper lip comes on top of it."""
+
+LOWER_LIGHT = 0.80
+"""The same on the lower teeth, which stand in the shade of the upper ones."""
+
+BARED_LIGHT = 0.14
 """How much more light the upper teeth get in a broad smile."""
 
 MOST_SAMPLES = 40_000
@@ -147,7 +153,7 @@ class VideoStage:
         image = self._ground.copy()
         raster.to_view(np.ascontiguousarray(vertices), self.view.left, self.view.top, self.view.scale, self._seen)
         seen = self._seen
-        raster.to_samples(seen, 0, 0, 1, self._positions)
+        raster.to_samples(seen, 0, 0, 1, 1, self._positions)
         # What shows through a slit thinner than a sample is dark mouth or eye, not background.
         for name in ("lining", "eyeball_right", "eyeball_left"):
             self._draw(image, self._no_touch, _Layer(name, name, mark=-1))
@@ -198,10 +204,10 @@ class VideoStage:
         layers: tuple[_Layer, ...] = (
             _Layer("lining", "lining", tint=_dim(0.6 + 0.4 * light)),
             _Layer("tongue", "tongue", tint=_dim(light), within=1),
-            _Layer("teeth_lower", "teeth_lower", tint=_dim_enamel(light), within=1),
+            _Layer("teeth_lower", "teeth_lower", tint=_dim_enamel(LOWER_LIGHT * light), within=1),
             _Layer("teeth_upper", "teeth_upper", tint=(lit * red, lit * green, lit * blue), within=1),
             _Layer("tongue_tip", "tongue_tip", tint=_dim(light), within=1),
-            _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.4 * light) * (1.0 - 0.5 * broad), within=1),
+            _Layer("lip_shade", "lip_shade", opacity=(1.0 - 0.45 * light) * (1.0 - 0.5 * broad), within=1),
             _Layer("skin_mouth", "person", mark=0),
             _Layer("lip_rim", "lip_rim", opacity=ramp(gap / 0.05)),
             _Layer("lip_edge", "lip_edge", opacity=ramp(gap / 0.06)),
@@ -231,15 +237,16 @@ class VideoStage:
         x0, y0, x1, y1 = raster.box_around(vertices, edge, 2, 4, *image.shape[:2])
         if x1 <= x0 or y1 <= y0:
             return
-        sampling = self.config.sampling
-        while sampling > 2 and (x1 - x0) * (y1 - y0) * sampling * sampling > MOST_SAMPLES:
-            sampling //= 2
-        samples = raster.take_region(image, x0, y0, x1, y1, sampling)
+        across = down = self.config.sampling
+        # Edges of lips and lids run across: samples above each other are given up last.
+        while across > 2 and (x1 - x0) * (y1 - y0) * across * down > MOST_SAMPLES:
+            across, down = (across // 2, down) if across == down else (across, down // 2)
+        samples = raster.take_region(image, x0, y0, x1, y1, across, down)
         touched = np.zeros(samples.shape[:2], np.uint8)
-        raster.to_samples(vertices, x0, y0, sampling, self._positions)
+        raster.to_samples(vertices, x0, y0, across, down, self._positions)
         for layer in layers:
             self._draw(samples, touched, layer)
-        raster.resolve_region(samples, touched, sampling, x0, y0, image)
+        raster.resolve_region(samples, touched, across, down, x0, y0, image)
 
     def _draw(self, target: NDArray[np.uint8], touched: NDArray[np.uint8], layer: "_Layer", uv: NDArray[np.float32] | None = None) -> None:
         triangles, texture = self._triangles[layer.triangles], self._textures[layer.texture]
@@ -284,6 +291,6 @@ def _dim(light: float) -> tuple[float, float, float]:
 
 
 def _dim_enamel(light: float) -> tuple[float, float, float]:
-    """The same for teeth: wet and white, they hardly take on colour, and behind lips that all but touch they lie in the dark."""
-    light *= 0.78 + 0.22 * ramp((light - 0.62) / 0.28)
-    return light**0.90, light**1.04, light**1.10
+    """The same for teeth, which lie in front: what reaches them where it is dark has come off lips and tongue, and is warm."""
+    light = ENAMEL_LEAST + (1.0 - ENAMEL_LEAST) * light
+    return light**0.80, light**1.08, light**1.14
