@@ -429,6 +429,15 @@ def test_arms_in_long_sleeves_are_lifted_out_with_their_sleeves(jacket: Portrait
         assert was[..., 2].mean() > was[..., 1].mean() + 10 and now[..., 1].mean() > now[..., 2].mean() + 10
 
 
+def test_no_grass_between_arm_and_jacket_stays_on_the_jacket_alone(jacket: PortraitRig) -> None:
+    """The photo shows slivers of it beside the elbows; lifted arms leave a jacket behind that has none within its outline."""
+    stage = VideoStage(jacket, VideoConfig(matte=True))
+    image = stage.step(posed(jacket, motion_of(*RAISED["palm_both"]))[0], stage.initial_state())[0].image.astype(int)[560:640, 95:400]
+    photo = picture(jacket, motion_of(None, None)).astype(int)[560:640, 95:400]
+    assert (photo[..., 1] > photo[..., 2] + 40).sum() > 100, "in the photo"
+    assert ((image[..., 1] > image[..., 2] + 40) & (image[..., 3] > 240)).sum() < 5
+
+
 def test_the_outline_of_a_long_sleeve_has_no_step(jacket: PortraitRig) -> None:
     """Where the posed sleeve goes over into what stays of it on the shoulder."""
     stage = VideoStage(jacket, VideoConfig(matte=True))

@@ -86,6 +86,17 @@ def test_no_edge_shows_where_the_light_changes() -> None:
     assert np.abs(np.diff(cv2.blur(rows[:, None], (1, 7))[:, 0])[60:180]).max() < 6
 
 
+def test_one_thing_does_not_end_on_another_in_a_cut() -> None:
+    """Left of the person a dark wood, right of them a bright field: wherever the one gives way to the other, it does so softly."""
+    image, alpha = meadow()
+    side = np.where(np.arange(WIDTH) < 120, -70, 70)[None, :, None]
+    image = np.where(alpha[..., None] > 0, image, image + side).clip(0, 255).astype(np.uint8)
+    plate = complete_plate(image, alpha, plain=False).image
+    rows = cv2.blur(plate[70:290].astype(np.float32).mean(-1), (1, 25))
+    assert rows[:, 170:].mean() - rows[:, :70].mean() > 100
+    assert np.median(np.abs(np.diff(rows, axis=1)).max(1)) < 35, "levels from pixel to pixel"
+
+
 def test_the_rim_that_the_matte_missed_does_not_stay_behind() -> None:
     image, alpha = meadow()
     missed = cv2.erode(alpha, np.ones((15, 15), np.uint8), borderValue=1)

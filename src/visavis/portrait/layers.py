@@ -39,6 +39,9 @@ CORNER_COLUMN = np.zeros(1, np.int64)
 STRANDS = 9.0
 """Pixels over which the matte of strands of hair that the sides of the photo cut runs together beyond it."""
 
+MADE_UP = 16.0
+"""Levels by which the person's own colour at a rim may be told from a background that was made up, beside what the matte says of it."""
+
 TEXTURE_SCALE = 2
 """Texels a pixel of the person's texture. Texels on whole pixels are the photo's own, those between are cubic, so that bilinear drawing
 stays sharp."""
@@ -228,15 +231,19 @@ def _person_texture(fitted: FittedPortrait, plate: NDArray[np.uint8]) -> NDArray
     """The person in their own colours with the matte: RGBA at TEXTURE_SCALE, MARGIN pixels wider than the photo on every side.
 
     Where the matte is partial the colour is solved from photo = alpha * colour + (1 - alpha) * plate, so that over its own plate the photo
-    comes back.
+    comes back: wholly in a studio, by and large before a busy background.
     """
     alpha = fitted.alpha.astype(np.float32)
     alpha = np.where(alpha < 0.01, 0, np.where(alpha > 0.99, 1, alpha)).astype(np.float32)
     image = fitted.image.astype(np.float32)
     a = alpha[..., None]
-    solved = (image - (1 - a) * plate) / np.maximum(a, 0.05)
+    solved = np.asarray((image - (1 - a) * plate) / np.maximum(a, 0.05), np.float32)
     trust = np.clip((a - 0.08) / 0.25, 0, 1)
-    colour = solved.clip(0, 255) * trust + fitted.foreground.astype(np.float32) * (1 - trust)
+    own = fitted.foreground.astype(np.float32)
+    if not fitted.plain_background:
+        # Here the plate is made up, and may be quite another thing than what shone through.
+        solved = own + np.clip(solved - own, -MADE_UP, MADE_UP)
+    colour = solved.clip(0, 255) * trust + own * (1 - trust)
     # Beyond the rim colours continue outwards, so that bilinear sampling at the rim mixes in no background.
     inner = (alpha > 0.3).astype(np.float32)
     weight = cv2.GaussianBlur(inner, (0, 0), 3)

@@ -23,6 +23,9 @@ body."""
 SPREADS, ENOUGH = (5.0, 20.0, 80.0), 0.002
 """Pixels (standard deviations) over which the body's colours run on under an arm; the share of known pixels in such a mean from which on it
 is whole."""
+BETWEEN, BETWEEN_AS, BETWEEN_APART = 0.03, 0.55, 45.0
+"""Slivers of background between arm and body, which the matte closes: so far from the arm in metres, at most this share of the distance of
+their colour to the body's from the background's, and at least so far from the body's (levels of 255)."""
 EVEN = 0.045
 """Metres: notches of the body's outline that are narrower than about half of this are filled, spikes cut off."""
 
@@ -33,8 +36,8 @@ def lift_arm(
     """Box (4,), and the patches bare, arm and sleeve of ``ArmRig`` for one side."""
     if found.cuff is None:
         found = replace(found, mask=np.maximum(found.mask, _inside_of_sleeve(fitted, found, place, pixels, sign)))
-    mask, alpha = found.mask, fitted.alpha
     body = body_behind(fitted, found, pixels, sign)
+    mask, alpha = np.maximum(found.mask, _seen_between(fitted, found.mask, plate, pixels)), fitted.alpha
     colour = _body_colour(fitted, mask, body, sign)
     keep = 1 - mask
     whole = np.maximum(alpha * keep, body)
@@ -91,6 +94,32 @@ def _inside_of_sleeve(fitted: FittedPortrait, found: HangingArm, place: Array, p
     arm[0] = 0
     joined = cv2.dilate((near & (labels == int(arm.argmax()))).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return np.where(joined, np.clip(dark, 0, 1), 0).astype(np.float32)
+
+
+def _seen_between(fitted: FittedPortrait, mask: NDArray[np.float32], plate: Patch, pixels: float) -> NDArray[np.float32]:
+    """How much of a pixel is background seen between the arm and the body, (768, 512): the arm is what hems it in,
+    and takes it along."""
+    size = 2 * max(round(BETWEEN * pixels), 2) + 1
+    near = cv2.dilate((mask > 0.5).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))) > 0
+    sure = ((fitted.alpha > 0.98) & ~near).astype(np.float32)
+    image = fitted.image.astype(np.float32)
+    weight = cv2.GaussianBlur(sure, (0, 0), SPREADS[1])
+    body = cv2.GaussianBlur(image * sure[..., None], (0, 0), SPREADS[1]) / np.maximum(weight, 1e-6)[..., None]
+    behind = cv2.GaussianBlur(plate, (0, 0), SPREADS[0]).astype(np.float32)
+    from_body, from_behind = (np.linalg.norm(image - colour, axis=-1) for colour in (body, behind))
+    alike = (
+        near
+        & (mask < 0.5)
+        & (fitted.alpha > 0.5)
+        & (weight > ENOUGH)
+        & (from_body > BETWEEN_APART)
+        & (from_behind < BETWEEN_AS * from_body)
+    )
+    _, labels = cv2.connectedComponents((alike | (mask > 0.5)).astype(np.uint8), connectivity=8)
+    arm = np.unique(labels[mask > 0.5])
+    slivers = alike & np.isin(labels, arm[arm > 0])
+    wide = cv2.dilate(slivers.astype(np.uint8), np.ones((5, 5), np.uint8))  # with the pixels in which both mix
+    return np.asarray(cv2.GaussianBlur(wide.astype(np.float32), (0, 0), 0.7), np.float32)
 
 
 def body_behind(fitted: FittedPortrait, found: HangingArm, pixels: float, sign: float) -> NDArray[np.float64]:

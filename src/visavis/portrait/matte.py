@@ -24,6 +24,8 @@ DISTINCT = 22.0
 """Distance of colours (0..255) at which person and background can be told apart with even odds."""
 LEAST_PERSON = 1.4
 """A cut person has at least this many times the area of the face."""
+FACE_RIM = 0.04
+"""Widths of the face from its outline inwards, in which the picture decides what is face."""
 HEAD_ROOM = 0.75
 """How far the head crop reaches beyond the face, in heights of the face."""
 
@@ -45,9 +47,9 @@ def cut_out(
     ``own_alpha`` is used instead of the network where the file had transparency. PortraitError where no person stands out.
     """
     rough = own_alpha if own_alpha is not None else rough_matte(image, landmarks, model)
-    face = cv2.fillConvexPoly(np.zeros(image.shape[:2], np.uint8), cv2.convexHull(np.round(landmarks[:468]).astype(np.int32)), 1) > 0
+    face = _surely_face(rough, landmarks)
     rough = _one_person(np.where(face, 1, rough).astype(np.float32), landmarks)
-    if (rough > 0.5).sum() < LEAST_PERSON * face.sum():
+    if (rough > 0.5).sum() < LEAST_PERSON * cv2.contourArea(cv2.convexHull(landmarks[:468].astype(np.float32))):
         raise PortraitError(
             "the person cannot be told from the background: use a photo in which head and shoulders stand out from what is behind them"
         )
@@ -63,6 +65,17 @@ def cut_out(
     alpha = np.where(face, 1, np.clip(alpha, 0, 1)).astype(np.float32)
     foreground = _own_colour(colours, alpha, background if plain else None)
     return Cut(alpha, np.clip(np.round(foreground), 0, 255).astype(np.uint8), bool(plain))
+
+
+def _surely_face(rough: NDArray[np.float32], landmarks: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where the face is, whatever network and colours say, bool (height, width). Not its rim where that is beside the background: the
+    landmarks of a turned face place it a few pixels too far out."""
+    hull = cv2.convexHull(landmarks[:468].astype(np.float32))
+    face = cv2.fillConvexPoly(np.zeros(rough.shape, np.uint8), np.round(hull).astype(np.int32), 1)
+    size = 2 * round(FACE_RIM * float(np.ptp(landmarks[:468, 0]))) + 1
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    beside = cv2.dilate((rough < 0.5).astype(np.uint8), reach) > 0
+    return np.asarray((cv2.erode(face, reach) > 0) | (face > 0) & ~beside)
 
 
 def rough_matte(image: NDArray[np.uint8], landmarks: NDArray[np.float64], model: Path = MATTE_MODEL) -> NDArray[np.float32]:

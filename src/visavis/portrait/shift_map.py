@@ -30,6 +30,8 @@ TOLERANCE = 40.0
 """Levels of a step at a seam beyond which it is the edge of a thing and not another light on the same."""
 PULL, ROUNDS, OVER = 1.5e-3, 60, 1.8
 """Steps are evened out over about so many pixels: 1 / sqrt(PULL)."""
+NEAR_PULL, NEAR_ROUNDS = 0.02, 20
+"""The same for what is left of them where one thing ends on another: a soft edge, as of something out of focus, shows less than a cut."""
 NUDGE = 2
 """Pixels by which a piece may move up, down or sideways at full size, so that its edges meet."""
 BAND = 7
@@ -225,12 +227,28 @@ def fill(image: NDArray[np.uint8], hole: NDArray[np.bool_], found: ShiftMap) -> 
     seen = ~hole
     taken = _taken(photo, found.shift)
     taken[hole & ~found.filled] = 0
-    jumps, weights = np.zeros((2, *photo.shape), np.float32), np.zeros((2, *hole.shape), np.float32)
+    jumps, sure = _steps(photo, seen, taken, found)
+    weights = sure / (1 + (np.linalg.norm(jumps, axis=-1) / TOLERANCE) ** 4)
+    free = found.filled.astype(np.uint8)
+    change = np.zeros_like(photo)
+    relax(change, jumps, weights, free, np.float32(PULL), np.float32(OVER), ROUNDS)
+    left, softened = jumps.copy(), np.zeros_like(photo)
+    left[0, :, :-1] -= change[:, 1:] - change[:, :-1]
+    left[1, :-1] -= change[1:] - change[:-1]
+    relax(softened, left, sure, free, np.float32(NEAR_PULL), np.float32(OVER), NEAR_ROUNDS)
+    return np.asarray(taken + change + softened, np.float32)
+
+
+def _steps(
+    photo: NDArray[np.float32], seen: NDArray[np.bool_], taken: NDArray[np.float32], found: ShiftMap
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the steps to the pixels to the right and below lack, float32 (2, h, w, 3), to be as in the photo where either of the two was
+    taken from, and where that is known, 0 or 1 (2, h, w)."""
+    jumps, known = np.zeros((2, *photo.shape), np.float32), np.zeros((2, *seen.shape), np.float32)
     there = seen | found.filled
     for axis in (0, 1):
         one = (slice(None), slice(None, -1)) if axis == 0 else (slice(None, -1), slice(None))
         other = (slice(None), slice(1, None)) if axis == 0 else (slice(1, None), slice(None))
-        both = there[one] & there[other]
         step = taken[other] - taken[one]
         wanted, count = np.zeros_like(step), np.zeros(step.shape[:2], np.float32)
         for shift in (found.shift[one], found.shift[other]):
@@ -239,13 +257,9 @@ def fill(image: NDArray[np.uint8], hole: NDArray[np.bool_], found: ShiftMap) -> 
             sure = (first_seen & second_seen).astype(np.float32)
             wanted += (second - first) * sure[..., None]
             count += sure
-        jump = wanted / np.maximum(count, 1)[..., None] - step
-        apart = np.linalg.norm(jump, axis=-1)
-        jumps[axis][one] = jump
-        weights[axis][one] = both * (count > 0) / (1 + (apart / TOLERANCE) ** 4)
-    change = np.zeros_like(photo)
-    relax(change, jumps, weights, found.filled.astype(np.uint8), np.float32(PULL), np.float32(OVER), ROUNDS)
-    return taken + change
+        jumps[axis][one] = wanted / np.maximum(count, 1)[..., None] - step
+        known[axis][one] = there[one] & there[other] & (count > 0)
+    return jumps, known
 
 
 def _taken(values: NDArray[np.float32], shift: NDArray[np.int32]) -> NDArray[np.float32]:
