@@ -220,6 +220,7 @@ class ArmRig:
     own: int32 (2, 4), x, y, width, height in texels of the texture "person": what is changed there where the photo's own arm is lifted
     out; width 0 where it is not. bare, arm, sleeve: what is put there, by side ("right", "left"), uint8 (height, width, 4) RGBA: the
     person without the arm, the arm alone, the sleeve alone.
+    folds: float32 (2, N), 0..1, how deep folds of cloth are there; 0 on skin.
     elbow: float32 (N,), 0..1, how far a vertex is the tip of the elbow, which stands out when that is bent. balls: what of an arm stands
     in its light.
     hand: first of the vertices of a hand that is not the built-in one; correctives: float32 (3 H, 135), metres that the H vertices from
@@ -247,6 +248,7 @@ class ArmRig:
     bare: dict[str, NDArray[np.uint8]]
     arm: dict[str, NDArray[np.uint8]]
     sleeve: dict[str, NDArray[np.uint8]]
+    folds: NDArray[np.float32]
     elbow: NDArray[np.float32]
     balls: ArmBalls
     hand: int

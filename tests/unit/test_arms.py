@@ -27,8 +27,9 @@ from visavis.portrait.hand_detail import hand_detail
 from visavis.portrait_build.arm_refine import refined
 from visavis.store import asset_path
 from visavis.types import ControlFrame, MotionChunk
-from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PICTURE_HEIGHT, PortraitRig
+from visavis.types_portrait import ARM_FROM_BELOW, ARM_LEFT_ALONE, ARM_REPLACED, GRAIN_ONE, PICTURE_HEIGHT, UPPER_BONE, PortraitRig
 from visavis.video.renderer import ARM_LEFT, ARM_RIGHT, VideoConfig, VideoStage
+from visavis.video.sleeve_folds import SleeveFolds
 
 STILL = ControlConfig(breath=0, sway=0, crossfade=0, limb_crossfade=0)
 CONFIDENT = 0.7
@@ -436,6 +437,33 @@ def test_no_grass_between_arm_and_jacket_stays_on_the_jacket_alone(jacket: Portr
     photo = picture(jacket, motion_of(None, None)).astype(int)[560:640, 95:400]
     assert (photo[..., 1] > photo[..., 2] + 40).sum() > 100, "in the photo"
     assert ((image[..., 1] > image[..., 2] + 40) & (image[..., 3] > 240)).sum() < 5
+
+
+def test_a_sleeve_has_folds_and_its_hand_has_none(jacket: PortraitRig) -> None:
+    flat = replace(jacket.arms, folds=np.zeros_like(jacket.arms.folds))
+    stages = VideoStage(jacket), VideoStage(replace(jacket, arms=flat))
+    frame, along = posed(jacket, motion_of(*RAISED["waist"]))[0], load_arm_asset().along
+    folded, plain = (cv2.blur(stage.draw(frame.vertices, frame.shading, frame.arms).astype(float).mean(-1), (3, 3)) for stage in stages)
+    places = np.round(frame.arms[: len(along), :2] / 32).astype(int)
+    elbow, hand = (places[part].T for part in ((along > 0.85) & (along < 1.25), along > 1.999))
+    assert float((folded / np.maximum(plain, 1))[elbow[1], elbow[0]].std()) > 0.03
+    assert np.abs(folded - plain)[hand[1], hand[0]].mean() < 0.5
+
+
+def test_folds_of_a_sleeve_get_deeper_as_the_elbow_bends(jacket: PortraitRig) -> None:
+    arms = jacket.arms
+    folds, elbow = SleeveFolds(arms, 1), arms.heads[1]
+    below = (arms.weights * (arms.bones != UPPER_BONE)).sum(1) > 0.5
+
+    def depth(degrees: float) -> float:
+        points, normals = arms.points[1].copy(), np.tile(np.float32([0, 0, -1]), (len(below), 1))
+        free = np.ones(len(below), np.float32)
+        turn = cv2.Rodrigues(np.array([-np.radians(degrees), 0, 0]))[0]
+        points[below] = (points[below] - elbow) @ turn.T + elbow
+        folds.lay(points, normals, free)
+        return float((1 - free)[np.abs(arms.points[1][:, 1] - elbow[1]) < 0.05].mean())  # light that does not reach the valleys
+
+    assert depth(10) > 0.01 and depth(45) > 1.1 * depth(10) and depth(75) > 1.05 * depth(45)
 
 
 def test_the_outline_of_a_long_sleeve_has_no_step(jacket: PortraitRig) -> None:

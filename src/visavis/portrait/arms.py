@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
@@ -70,6 +71,9 @@ STAY = np.array([0.2, 0.02, 0.02])
 """What keeps shoulder and lean where they were: metres of misfit for a metre, and for a radian."""
 SHIFT, SHIFT_SLEEVED = 0.035, 0.008
 """Metres by which a hanging arm may correct where its shoulder is, bare and in a long sleeve."""
+FOLD_WIDTH, FOLDED_WHOLLY, FOLDED_LEAST = 0.006, 0.06, 0.42
+"""Metres of blur by which folds are told from weave; the deviation of a hanging sleeve's shading from which on it folds as deeply as cloth
+does; and how deeply any sleeve folds."""
 HALF_WIDTH = (0.110, 0.175)
 """Metres from the middle of the body to the joint: no narrower, no wider."""
 
@@ -100,6 +104,7 @@ def fit_arms(
     plain = np.tile(grain, (height // len(grain), width // len(grain)))
     detail = hand_detail(asset, (TEXELS * height, TEXELS * width), TEXELS * SCALE * pixels, float(tone.mean()) / 255)
     shoulders, leans, points, colours = [], [], [], []
+    folds = np.zeros((2, len(asset.points)))
     own = np.zeros((2, 4), np.int32)
     bare, arm_only, sleeve, skins = {}, {}, {}, {}
     hanging = [found for found in found_arms if found is not None]
@@ -139,6 +144,7 @@ def fit_arms(
                 colour, texture = _in_sleeve(asset, found.cuff, lifted, _cloth_tone(fitted, found), at, SCALE * pixels, tone, plain)
                 colour[:, 3] = smoothstep((asset.along.astype(np.float64) - hem - MERGES[0]) / MERGES[1])
                 gloss[: len(asset.points)][asset.along < found.cuff] = CLOTH_GLOSS
+                folds[row] = (asset.along < found.cuff) * colour[:, 3] * _fold_depth(lifted, SCALE * pixels)
                 shadow = _below_hem(asset, found.cuff, len(detail), pixels, UNDER_CUFF)
             skins[side] = detailed(texture, detail * shadow)
             own[row], bare[side], arm_only[side], sleeve[side] = lift_arm(fitted, found, place, pixels, sign, plate, person)
@@ -178,6 +184,7 @@ def fit_arms(
         bare=bare,
         arm=arm_only,
         sleeve=sleeve,
+        folds=np.pad(folds, ((0, 0), (0, len(tube.points)))).astype(np.float32),
         elbow=np.concatenate([_elbow_tip(asset), np.zeros(len(tube.points), np.float32)]),
         balls=balls_of(np.mean(points, 0), np.arange(len(asset.points)), asset.bones, asset.weights, asset.heads * SCALE),
         hand=0,
@@ -341,6 +348,15 @@ def _in_sleeve(
     end = round((_height(asset, cuff) - float(asset.points[:, 1].min())) * pixels)
     above = np.arange(len(skin))[:, None, None] < end
     return colour, skin if lifted is None else np.where(above, lifted.texture, skin)
+
+
+def _fold_depth(lifted: LiftedSkin | None, pixels: float) -> float:
+    """How deep the folds of a bent sleeve are, 0..1, by how much light and shade there is on the sleeve that hangs. pixels: to a metre."""
+    if lifted is None:
+        return FOLDED_LEAST
+    rows = lifted.texture[int(lifted.rows[0]) : int(lifted.rows[-1]) + 1].mean(-1).astype(np.float32)
+    shading = cv2.GaussianBlur(rows, (0, 0), FOLD_WIDTH * pixels)
+    return float(np.clip(float(shading.std()) / FOLDED_WHOLLY, FOLDED_LEAST, 1.0))
 
 
 def _tone_along(lifted: LiftedSkin, rows: Array, asset: ArmAsset, alike: float) -> Array:

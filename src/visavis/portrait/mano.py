@@ -101,6 +101,7 @@ def replace_hands(arms: ArmRig, hand: ManoHand) -> ArmRig:
         colour=carried(arms.colour, 1).astype(np.float32),
         gloss=carried(arms.gloss).astype(np.float32),
         grain_at=np.round(grain_at).astype(np.int32),
+        folds=carried(arms.folds, 1).astype(np.float32),
         elbow=carried(arms.elbow).astype(np.float32),
         balls=balls_of(np.mean(points, 0), np.arange(len(kept) + len(new)), all_bones, all_weights, heads),
         upper=int(is_upper.sum()),

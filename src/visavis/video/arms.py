@@ -10,6 +10,7 @@ from visavis.types_portrait import HAND_BONE, PICTURE_HEIGHT, PICTURE_WIDTH, UPP
 from visavis.video import arm_kernels, raster
 from visavis.video.arm_kernels import SAMPLING
 from visavis.video.ground import halved, person_texture
+from visavis.video.sleeve_folds import SleeveFolds
 from visavis.video.view import View
 
 SIDES = ("right", "left")
@@ -143,6 +144,7 @@ class ArmDrawer:
         self._lit, self._free = np.empty((count, 4), np.float32), np.empty(count, np.float32)
         self._middles = np.empty((len(arms.balls.radii), 3), np.float32)
         self._hanging = _Hanging(arms)
+        self._folds = tuple(SleeveFolds(arms, side) if arms.folds[side].any() else None for side in (0, 1))
         self._towards = tuple(_brightest(light) for light in arms.light)
         self._positions = np.empty((count, 2), np.int32)
         self._sheet_positions = np.empty((len(rig.vertices), 2), np.int32)
@@ -244,6 +246,9 @@ class ArmDrawer:
         arm_kernels.shade_arm(
             self._points, self._normals, balls.members, balls.begins, balls.radii, towards, COVERED, self._middles, self._free,
         )  # fmt: skip
+        folds = self._folds[side]
+        if folds is not None:
+            folds.lay(self._points, self._normals, self._free)
         hanging = self._hanging.of(self._points)
         arm_kernels.light_arm(self._normals, self._free, hanging, self._colour[side], self._gloss, self._light[side], self._lit)
         raster.to_view(mine, self._view.left, self._view.top, self._view.scale, self._seen)
