@@ -27,7 +27,7 @@ from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, narrowe
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 8
+LAYERS_VERSION = 9
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02

@@ -4,6 +4,7 @@ light."""
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
 from visavis.types_portrait import HAND_BONE, UPPER_BONE, ArmRig
 
 FOLDS = (
@@ -23,8 +24,9 @@ before the cuff."""
 VALLEY = 0.8
 """How much of the light a valley of slope 1 loses."""
 
-BENT = 1.4
-"""Radians between upper arm and forearm at which all folds of a bent elbow are there."""
+BENT = 0.8, 1.9
+"""Radians between upper arm and forearm, as rings of points around the joints tell them, from which on folds of a bent elbow show, and at
+which all of them are there; 0.9 is that of an arm at rest."""
 
 RING = 24
 """So many points around a joint tell where it is."""
@@ -56,7 +58,7 @@ class SleeveFolds:
         """Change ``normals`` (N, 3), of length 1, and ``free`` (N,), how much light reaches them, at points (N, 3), all in camera space."""
         shoulder, elbow, wrist = points[self._rings].mean(1)
         upper, fore = ((way / max(float(np.linalg.norm(way)), 1e-6)).astype(np.float32) for way in (elbow - shoulder, wrist - elbow))
-        bend = np.float32(min(float(np.arccos(np.clip(upper @ fore, -1, 1))) / BENT, 1.0))
+        bend = np.float32(ramp(float(np.arccos(np.clip(upper @ fore, -1, 1))), *BENT))
         slope, valley = self._still + bend * self._bent
         along = fore + self._upper * (upper - fore)
         leaning = normals[self.covered] - slope[:, None] * along
