@@ -15,13 +15,14 @@ from visavis.motion.face_model import FaceSpec
 from visavis.motion.features import HEARD_VALUES
 from visavis.runtime.engine import OnnxEngine
 from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, ENCODER_FILE, load_encoder
-from visavis.runtime.weights import WeightsError
+from visavis.runtime.weights import DEFAULT_WEIGHTS, WeightsError
 from visavis.training.config import EncoderTraining, FaceTraining, LoopConfig, load_config
 from visavis.training.encoder_net import AudioEncoder, begin_with_whisper, distance_from, measure_distances
 from visavis.training.encoder_run import train_encoder
 from visavis.training.face_net import FaceNet
 from visavis.training.face_run import train_face
 from visavis.training.loop import CURVES, load_average
+from visavis.training.shipped import load_exported
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 
@@ -88,6 +89,32 @@ def test_face_training_goes_on_where_it_stopped(
     np.testing.assert_allclose(weights(resumed), weights(straight), atol=1e-6)
     assert isinstance(straight, FaceNet)
     assert set(straight.spec.shapes) == {"eyeBlinkLeft", "eyeLookInLeft", "jawOpen", "mouthClose", "browInnerUp"}
+
+
+def test_a_face_may_begin_with_the_weights_that_ship(
+    small_corpus: Path, small_weights: Path, small_encoder: EncoderSpec, tmp_path: Path
+) -> None:
+    loop = LoopConfig(steps=1, batch=2, learning_rate=1e-9, begin_with="shipped")
+    config = FaceTraining(str(small_corpus), str(tmp_path), str(small_weights / ENCODER_FILE), loop)
+    face = train_face(config, small_encoder)
+    assert isinstance(face, FaceNet)
+    spec, generator = face.spec, np.random.default_rng(0)
+    window, style = (
+        generator.standard_normal(shape).astype(np.float32) for shape in ((1, spec.window, spec.context_values), (1, spec.style))
+    )
+    known = OnnxEngine(DEFAULT_WEIGHTS / CONTEXT_FILE).run({"window": window, "style": style})
+    with torch.no_grad():
+        memory, _ = face.context(torch.from_numpy(window), torch.from_numpy(style))
+    np.testing.assert_allclose(memory.numpy(), known["memory"], atol=1e-4)
+
+
+def test_weights_of_another_network_are_refused(small_networks: tuple[AudioEncoder, FaceNet], small_weights: Path) -> None:
+    face = FaceNet(small_networks[1].spec)
+    load_exported(face.denoiser, small_weights / DENOISER_FILE)
+    for mine, theirs in zip(face.denoiser.parameters(), small_networks[1].denoiser.parameters(), strict=True):
+        np.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), atol=2e-3)
+    with pytest.raises(ValueError, match="of another network"):
+        load_exported(face.denoiser, small_weights / CONTEXT_FILE)
 
 
 def test_onnx_equals_torch(small_networks: tuple[AudioEncoder, FaceNet], small_weights: Path) -> None:

@@ -28,14 +28,20 @@ JAW_SHARE = 0.3
 """How much of the way that the jaw stays open while the lips are nearer than it shows as an open jaw with closed lips; the rest shuts the
 jaw with the lips."""
 
-QUIETER = 0.25
+QUIETER = 0.20
 """Share of the opening that is lost where the voice is silent; a loud voice opens wider."""
 
-LIPS_S, JAW_S, SHAPE_S = 0.046, 0.060, 0.048
+LIPS_S, JAW_S, SHAPE_S = 0.047, 0.060, 0.048
 """Time scale of the lips' opening, of the jaw, and of rounding, spreading and the rest: the larger, the slower."""
 
 SHUT, SHUT_WEIGHT = -0.04, 40.0
 """Shut lips are pressed together a little, which the opening shows as a value below 0."""
+SHUT_SHARE = 0.3
+"""How much of a P, B or M, in its middle, wants shut lips; closing and opening take the rest."""
+
+LEAD_S = 0.013
+"""What a frame shows is wanted this long after its middle: a sound comes after the movement that makes it, and who follows a film sees a
+mouth a little late."""
 
 EARLY_ROUND_S = 0.06
 """Rounding is wanted this long before its phone begins."""
@@ -58,44 +64,44 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {
-    "AA": Target(0.92, teeth=0.30, lip_weight=0.5),
-    "AE": Target(0.85, spread=0.35, teeth=0.45, lip_weight=0.6),
-    "AH": Target(0.62, teeth=0.20),
-    "AO": Target(0.80, round=0.35, funnel=0.45, lip_weight=0.8),
-    "AW": Target(0.96, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
-    "AY": Target(0.90, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
-    "EH": Target(0.68, spread=0.30, teeth=0.40, lip_weight=0.5),
-    "ER": Target(0.40, round=0.30, funnel=0.30, lip_weight=0.6),
-    "EY": Target(0.58, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
-    "IH": Target(0.42, spread=0.35, teeth=0.30, lip_weight=0.5),
-    "IY": Target(0.30, spread=0.80, teeth=0.60, lip_weight=0.9),
-    "OW": Target(0.58, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
-    "OY": Target(0.55, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
-    "UH": Target(0.36, round=0.50, funnel=0.25, lip_weight=0.7),
-    "UW": Target(0.25, round=1.00, funnel=0.25, lip_weight=1.2),
-    "W": Target(0.15, round=1.00, funnel=0.10, jaw_weight=1.2, lip_weight=1.4),
-    "B": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
-    "P": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
-    "M": Target(0.12, jaw_weight=0.7, lip_weight=0.1),
-    "F": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
-    "V": Target(0.24, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
-    "TH": Target(0.25, teeth=0.30, tongue=1.0),
-    "DH": Target(0.25, teeth=0.25, tongue=0.7, lip_weight=0.2),
-    "S": Target(0.15, spread=0.50, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
-    "Z": Target(0.15, spread=0.45, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
-    "SH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.1),
-    "ZH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.0),
-    "CH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.1),
-    "JH": Target(0.15, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.0),
-    "T": Target(0.22, teeth=0.25, lip_weight=0.15),
-    "D": Target(0.21, teeth=0.25, lip_weight=0.15),
-    "N": Target(0.22, teeth=0.22, lip_weight=0.15),
-    "L": Target(0.26, teeth=0.22, tongue=0.35, lip_weight=0.15),
-    "K": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
-    "G": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
-    "NG": Target(0.32, jaw_weight=0.7, lip_weight=0.1),
-    "HH": Target(0.40, jaw_weight=0.3, lip_weight=0.05),
-    "R": Target(0.28, round=0.50, funnel=0.35, lip_weight=0.8),
+    "AA": Target(0.90, teeth=0.30, lip_weight=0.5),
+    "AE": Target(0.79, spread=0.35, teeth=0.45, lip_weight=0.6),
+    "AH": Target(0.59, teeth=0.20),
+    "AO": Target(0.73, round=0.35, funnel=0.45, lip_weight=0.8),
+    "AW": Target(0.93, round=0.30, funnel=0.25, teeth=0.2, lip_weight=0.6, glide="UW"),
+    "AY": Target(0.94, spread=0.25, teeth=0.35, lip_weight=0.5, glide="IY"),
+    "EH": Target(0.60, spread=0.30, teeth=0.40, lip_weight=0.5),
+    "ER": Target(0.41, round=0.30, funnel=0.30, lip_weight=0.6),
+    "EY": Target(0.55, spread=0.50, teeth=0.40, lip_weight=0.6, glide="IY"),
+    "IH": Target(0.35, spread=0.35, teeth=0.30, lip_weight=0.5),
+    "IY": Target(0.27, spread=0.80, teeth=0.60, lip_weight=0.9),
+    "OW": Target(0.59, round=0.80, funnel=0.35, lip_weight=1.0, glide="UW"),
+    "OY": Target(0.59, round=0.60, funnel=0.35, lip_weight=0.8, glide="IY"),
+    "UH": Target(0.37, round=0.50, funnel=0.25, lip_weight=0.7),
+    "UW": Target(0.31, round=1.00, funnel=0.25, lip_weight=1.2),
+    "W": Target(0.18, round=1.00, funnel=0.10, jaw_weight=1.2, lip_weight=1.4),
+    "B": Target(0.16, jaw_weight=0.7, lip_weight=0.1),
+    "P": Target(0.16, jaw_weight=0.7, lip_weight=0.1),
+    "M": Target(0.16, jaw_weight=0.7, lip_weight=0.1),
+    "F": Target(0.27, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
+    "V": Target(0.27, teeth=0.20, jaw_weight=0.9, lip_weight=0.4),
+    "TH": Target(0.23, teeth=0.30, tongue=1.0),
+    "DH": Target(0.22, teeth=0.25, tongue=0.7, lip_weight=0.2),
+    "S": Target(0.10, spread=0.50, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "Z": Target(0.10, spread=0.45, teeth=0.60, jaw_weight=1.3, lip_weight=0.5),
+    "SH": Target(0.11, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.1),
+    "ZH": Target(0.14, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.3, lip_weight=1.0),
+    "CH": Target(0.12, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.1),
+    "JH": Target(0.12, round=0.40, funnel=0.50, teeth=0.40, jaw_weight=1.2, lip_weight=1.0),
+    "T": Target(0.19, teeth=0.25, lip_weight=0.15),
+    "D": Target(0.20, teeth=0.25, lip_weight=0.15),
+    "N": Target(0.17, teeth=0.22, lip_weight=0.15),
+    "L": Target(0.18, teeth=0.22, tongue=0.35, lip_weight=0.15),
+    "K": Target(0.23, jaw_weight=0.7, lip_weight=0.1),
+    "G": Target(0.24, jaw_weight=0.7, lip_weight=0.1),
+    "NG": Target(0.29, jaw_weight=0.7, lip_weight=0.1),
+    "HH": Target(0.30, jaw_weight=0.3, lip_weight=0.05),
+    "R": Target(0.26, round=0.50, funnel=0.35, lip_weight=0.8),
     "Y": Target(0.25, spread=0.45, teeth=0.25, lip_weight=0.5),
     SILENCE: Target(0.0, jaw_weight=1.0, lip_weight=0.6),
 }
@@ -120,8 +126,9 @@ class Wishes:
 
 
 def mouth_curves(phones: tuple[Phone, ...], prosody: Prosody, frames: int, style: MouthStyle) -> NDArray[np.float64]:
-    """(frames, 52) with the mouth's shapes filled, 0..1. Frame n is taken at the middle of the time it is shown."""
-    frame_times = (np.arange(frames) + 0.5) / FRAME_RATE
+    """(frames, 52) with the mouth's shapes filled, 0..1. Frame n is taken ``LEAD_S`` after the middle of the time it is
+    shown."""
+    frame_times = (np.arange(frames) + 0.5) / FRAME_RATE + LEAD_S
     times = np.arange(int(np.ceil(frames / FRAME_RATE * FINE_HZ)) + FINE_HZ // 2) / FINE_HZ
     spoken = tuple(phone for phone in phones if phone.end > phone.start)
     loudness = np.interp(times, np.arange(len(prosody.loudness)) / GRID_HZ, prosody.loudness)
@@ -181,7 +188,7 @@ def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) 
     if lips:
         for phone in phones:
             if phone.name in BILABIALS:
-                middle, around = (phone.start + phone.end) / 2, max(0.2 * (phone.end - phone.start), 0.5 / FINE_HZ)
+                middle, around = (phone.start + phone.end) / 2, max(SHUT_SHARE / 2 * (phone.end - phone.start), 0.5 / FINE_HZ)
                 weight[_span(times, phone.start, phone.end)] = 0.3
                 held = slice(max(int(np.floor((middle - around) * FINE_HZ)), 0), int(np.ceil((middle + around) * FINE_HZ)) + 1)
                 wanted[held], weight[held] = SHUT, SHUT_WEIGHT

@@ -16,7 +16,7 @@ from visavis.data.prosody import analyse
 from visavis.motion.layout import FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion
 from visavis.timing import frames_in
 
-TEACHER_VERSION = 5
+TEACHER_VERSION = 6
 """Kept in every motion file; raised when the same phones give other curves, so that stale files are made again."""
 
 

@@ -13,7 +13,8 @@ from visavis.motion.encoder import EncoderSpec
 @dataclass(frozen=True)
 class LoopConfig:
     """What every run needs. save_minutes: wall time between checkpoints. The learning rate falls as a cosine from ``learning_rate`` to
-    ``final_rate`` times it. begin_with: output folder of another run, whose averaged weights this one starts from; empty starts anew.
+    ``final_rate`` times it. begin_with: output folder of another run, whose averaged weights this one starts from, or ``shipped`` (face
+    only) for those that come with visavis; empty starts anew.
     """
 
     steps: int
@@ -62,7 +63,7 @@ class FaceTraining:
     """The face model's run.
 
     encoder: exported encoder (.onnx) whose output is the conditioning, or the folder of a model of transformers. copies:
-    differently disturbed readings of each utterance.
+    readings of each utterance, each disturbed once more than the one before it, the first not at all.
     noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
     not drift. past_swapped: share of windows whose past mouth is another window's, from where it comes home.
     closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows

@@ -3,6 +3,7 @@ index.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,13 +183,16 @@ def hear(encoder: Engine, spec: EncoderSpec, energies: Energies) -> NDArray[np.f
 def hear_all(
     encoder: Engine, spec: EncoderSpec, fingerprint: str, utterances: list[Utterance], copies: int, cache: Path
 ) -> list[list[NDArray[np.float16]]]:
-    """``copies`` readings of each utterance, the first clean, the others disturbed as a real voice is; kept in ``cache`` by encoder and
-    utterance.
+    """``copies`` readings of each utterance, the first clean, the second disturbed as a real voice is, each further one once more; kept in
+    ``cache`` by encoder and utterance.
+
+    On voices like those it was trained on the encoder is nearly always right: 92 of 100 steps in clean readings and 86 in those that are
+    disturbed once, but 63 in those that are disturbed three times, as often and as surely as on real voices (65, `visavis eval phones`).
     """
     cache.mkdir(parents=True, exist_ok=True)
     heard = []
     for index, utterance in enumerate(utterances):
-        key = hashlib.sha256(f"{fingerprint} {copies} {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
+        key = hashlib.sha256(f"{fingerprint} {copies} more and more {utterance.name} {len(utterance.samples)}".encode()).hexdigest()[:24]
         path = cache / f"{key}.npy"
         if not path.exists():
             generator = np.random.default_rng(int(key[:8], 16))
@@ -198,12 +202,19 @@ def hear_all(
             def talker(other: Energies = other, length: int = len(energies)) -> Energies:
                 return play(other, 0, len(other) / length, length)
 
-            versions = [energies] + [disturb(revoice(energies, generator), talker, generator) for _ in range(copies - 1)]
+            versions = [energies, *(_disturbed(energies, times, talker, generator) for times in range(1, copies))]
             partial = path.with_suffix(".part.npy")
             np.save(partial, np.stack([hear(encoder, spec, version) for version in versions]))
             partial.replace(path)
         heard.append(list(np.load(path)))
     return heard
+
+
+def _disturbed(energies: Energies, times: int, talker: Callable[[], Energies], generator: np.random.Generator) -> Energies:
+    energies = revoice(energies, generator)
+    for _ in range(times):
+        energies = disturb(energies, talker, generator)
+    return energies
 
 
 def hear_waves(

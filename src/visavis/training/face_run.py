@@ -16,9 +16,9 @@ from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
 from visavis.motion.wave_encoder import WaveEncoder
 from visavis.runtime.engine import OnnxEngine
-from visavis.runtime.motion import as_fields
+from visavis.runtime.motion import CONTEXT_FILE, DENOISER_FILE, as_fields
 from visavis.runtime.torch_engine import TorchEngine
-from visavis.runtime.weights import file_sha256
+from visavis.runtime.weights import DEFAULT_WEIGHTS, file_sha256, read_manifest
 from visavis.timing import FRAME_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
@@ -26,6 +26,7 @@ from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_a
 from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
 from visavis.training.mishear import Mishearing
+from visavis.training.shipped import SHIPPED, load_exported
 
 MOUTH_SETTLE_FRAMES = 1.5
 """Frames in which a mouth that is somewhere else comes nearer to where it belongs by a factor of e."""
@@ -49,8 +50,7 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     if spec_path.exists():
         spec = read_spec(spec_path)
     else:
-        begun = config.loop.begin_with
-        spec = read_spec(Path(begun) / SPEC_FILE) if begun else make_spec(config, (wave or encoder_spec).frame_features, utterances)
+        spec = _begun_spec(config.loop.begin_with) or make_spec(config, (wave or encoder_spec).frame_features, utterances)
         spec_path.write_text(json.dumps(asdict(spec), indent=1))
     cache = output / "heard"
     if wave is not None:
@@ -66,7 +66,11 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     # what another encoder gives are no chances of phones
     mishearing = None if wave else Mishearing(posteriors(data.sound).reshape(-1, len(PHONES)), config.misheard_share)
     torch.manual_seed(config.loop.seed)
-    network = FaceNet(spec)
+    network, loop = FaceNet(spec), config.loop
+    if loop.begin_with == SHIPPED:
+        load_exported(network.context, DEFAULT_WEIGHTS / CONTEXT_FILE, "network.")
+        load_exported(network.denoiser, DEFAULT_WEIGHTS / DENOISER_FILE)
+        loop = replace(loop, begin_with="")
     mouth = torch.from_numpy(spec.mouth)
     weight = torch.where(mouth, 1.0, 0.5)
     gap = torch.from_numpy(gap_direction(spec))
@@ -100,7 +104,14 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
     def validate(network: nn.Module) -> Metrics:
         return examine(network, spec, [(s[0], to_inner(spec, u.face, u.head)) for u, s in zip(held_out, exam, strict=True)])
 
-    return train(network, config.loop, output, losses, validate, validate_steps=500, stop_at=stop_at)
+    return train(network, loop, output, losses, validate, validate_steps=500, stop_at=stop_at)
+
+
+def _begun_spec(begin_with: str) -> FaceSpec | None:
+    """Of the network whose weights a run begins with."""
+    if begin_with == SHIPPED:
+        return FaceSpec(**as_fields(read_manifest(DEFAULT_WEIGHTS).specs["face"]))
+    return read_spec(Path(begin_with) / SPEC_FILE) if begin_with else None
 
 
 def _wave_encoder(config: FaceTraining, output: Path) -> WaveEncoder | None:
