@@ -31,8 +31,8 @@ jaw with the lips."""
 QUIETER = 0.20
 """Share of the opening that is lost where the voice is silent; a loud voice opens wider."""
 
-LIPS_S, JAW_S, SHAPE_S = 0.047, 0.060, 0.048
-"""Time scale of the lips' opening, of the jaw, and of rounding, spreading and the rest: the larger, the slower."""
+LIPS_S, JAW_S, SHAPE_S, REST_S = 0.047, 0.060, 0.048, 0.060
+"""Time scale of the lips' opening, of the jaw, of rounding, spreading and the like, and of coming to rest: the larger, the slower."""
 
 SHUT, SHUT_WEIGHT = -0.04, 40.0
 """Shut lips are pressed together a little, which the opening shows as a value below 0."""
@@ -43,8 +43,14 @@ LEAD_S = 0.013
 """What a frame shows is wanted this long after its middle: a sound comes after the movement that makes it, and who follows a film sees a
 mouth a little late."""
 
-EARLY_ROUND_S = 0.06
-"""Rounding is wanted this long before its phone begins."""
+LONG_SILENCE_S = 0.3
+"""A silence longer than this is a rest."""
+
+SHAPES = ("round", "spread", "teeth", "funnel", "tongue")
+"""What phones ask of the mouth beside its opening (``Target``)."""
+
+EARLY_ROUND_S, EARLY_SHAPES, EARLY_FROM = 0.06, ("round", "funnel"), 0.25
+"""Rounding of more than this is wanted this long before its phone begins."""
 
 
 @dataclass(frozen=True)
@@ -125,24 +131,57 @@ class Wishes:
     weight: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Course:
+    """All that is asked of the mouth: openings of lips and jaw, shapes, lips bitten, lips at rest, and lips_s: time
+    scale of the lips."""
+
+    lips: Wishes
+    jaw: Wishes
+    shapes: dict[str, Wishes]
+    bitten: Wishes
+    rest: Wishes
+    lips_s: float = LIPS_S
+
+
 def mouth_curves(phones: tuple[Phone, ...], prosody: Prosody, frames: int, style: MouthStyle) -> NDArray[np.float64]:
     """(frames, 52) with the mouth's shapes filled, 0..1. Frame n is taken ``LEAD_S`` after the middle of the time it is
     shown."""
-    frame_times = (np.arange(frames) + 0.5) / FRAME_RATE + LEAD_S
-    times = np.arange(int(np.ceil(frames / FRAME_RATE * FINE_HZ)) + FINE_HZ // 2) / FINE_HZ
+    times = fine_times(frames)
     spoken = tuple(phone for phone in phones if phone.end > phone.start)
-    loudness = np.interp(times, np.arange(len(prosody.loudness)) / GRID_HZ, prosody.loudness)
-    openness = 1 - QUIETER * (1 - loudness)
+    openness = loud_openness(times, prosody)
+    course = Course(
+        lips=scaled(_opening(times, spoken, lips=True), openness),
+        jaw=scaled(_opening(times, spoken, lips=False), openness),
+        shapes={name: _shape(times, spoken, name) for name in SHAPES},
+        bitten=_bite(times, spoken),
+        rest=_rest(times, spoken),
+    )
+    return follow(course, times, frames, style)
 
-    def at_frames(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.interp(frame_times, times, values))
 
-    lips = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=True), openness), LIPS_S)
-    jaw = style.amplitude * least_acceleration(_scaled(_opening(times, spoken, lips=False), openness), JAW_S)
-    names = ("round", "spread", "teeth", "funnel", "tongue")
-    shapes = {name: np.clip(at_frames(least_acceleration(_shape(times, spoken, name), SHAPE_S)), 0, 1) for name in names}
-    bitten = np.clip(at_frames(least_acceleration(_bite(times, spoken), LIPS_S)), 0, 1)
-    return _to_shapes(at_frames(lips), at_frames(jaw), shapes, bitten, at_frames(_rest(times, spoken)), style)
+def fine_times(frames: int) -> NDArray[np.float64]:
+    """Seconds of the fine grid under ``frames`` frames and a little beyond."""
+    return np.arange(int(np.ceil(frames / FRAME_RATE * FINE_HZ)) + FINE_HZ // 2) / FINE_HZ
+
+
+def loud_openness(times: NDArray[np.float64], prosody: Prosody) -> NDArray[np.float64]:
+    """Factor on wide openings, 1 where the voice is loud."""
+    return 1 - QUIETER * (1 - np.interp(times, np.arange(len(prosody.loudness)) / GRID_HZ, prosody.loudness))
+
+
+def follow(course: Course, times: NDArray[np.float64], frames: int, style: MouthStyle) -> NDArray[np.float64]:
+    """(frames, 52): what a mouth of limited quickness makes of a course on ``times``."""
+    frame_times = (np.arange(frames) + 0.5) / FRAME_RATE + LEAD_S
+
+    def eased(wishes: Wishes, scale_s: float) -> NDArray[np.float64]:
+        return np.asarray(np.interp(frame_times, times, least_acceleration(wishes, scale_s)))
+
+    shapes = {name: np.clip(eased(wishes, SHAPE_S), 0, 1) for name, wishes in course.shapes.items()}
+    bitten, rest = np.clip(eased(course.bitten, LIPS_S), 0, 1), np.clip(eased(course.rest, REST_S), 0, 1)
+    return _to_shapes(
+        style.amplitude * eased(course.lips, course.lips_s), style.amplitude * eased(course.jaw, JAW_S), shapes, bitten, rest, style
+    )
 
 
 def least_acceleration(wishes: Wishes, scale_s: float) -> NDArray[np.float64]:
@@ -165,7 +204,7 @@ def _span(times: NDArray[np.float64], start: float, end: float) -> slice:
     return slice(first, max(int(np.searchsorted(times, end)), first + 1))
 
 
-def _scaled(wishes: Wishes, factor: NDArray[np.float64]) -> Wishes:
+def scaled(wishes: Wishes, factor: NDArray[np.float64]) -> Wishes:
     """Wide openings follow the loudness; narrow ones, which consonants need to sound at all, do not."""
     wide = np.clip((wishes.wanted - 0.2) / 0.2, 0, 1)
     return Wishes(wishes.wanted * (1 - wide * (1 - factor)), wishes.weight)
@@ -184,7 +223,7 @@ def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) 
         if phone.name == SILENCE:
             weight[span] = 1.5
             # A mouth needs time to shut after the last sound and opens before the first one.
-            weight[_span(times, phone.start + 0.12, phone.end - 0.10)] = 8.0 if phone.end - phone.start > 0.3 else 1.5
+            weight[_span(times, phone.start + 0.12, phone.end - 0.10)] = 8.0 if phone.end - phone.start > LONG_SILENCE_S else 1.5
     if lips:
         for phone in phones:
             if phone.name in BILABIALS:
@@ -200,7 +239,7 @@ def _shape(times: NDArray[np.float64], phones: tuple[Phone, ...], name: str) -> 
     for phone in phones:
         target = TARGETS[phone.name]
         value = getattr(target, name)
-        early = EARLY_ROUND_S if name in ("round", "funnel") and value > 0.25 else 0.0
+        early = EARLY_ROUND_S if name in EARLY_SHAPES and value > EARLY_FROM else 0.0
         span = _span(times, phone.start - early, phone.end)
         wanted[span] = value
         weight[span] = 2.0 if name == "tongue" else target.lip_weight
@@ -220,13 +259,13 @@ def _bite(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
     return Wishes(wanted, weight)
 
 
-def _rest(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> NDArray[np.float64]:
-    """(points,) 1 where the mouth rests: inside silences of more than 0.3 s."""
+def _rest(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
+    """1 where the mouth rests: inside silences of more than 0.3 s."""
     wanted = np.zeros(len(times))
     for phone in phones:
-        if phone.name == SILENCE and phone.end - phone.start > 0.3:
+        if phone.name == SILENCE and phone.end - phone.start > LONG_SILENCE_S:
             wanted[_span(times, phone.start + 0.1, phone.end - 0.1)] = 1
-    return np.clip(least_acceleration(Wishes(wanted, np.ones(len(times))), 0.06), 0, 1)
+    return Wishes(wanted, np.ones(len(times)))
 
 
 def _to_shapes(
@@ -239,12 +278,14 @@ def _to_shapes(
 ) -> NDArray[np.float64]:
     """ARKit weights (frames, 52) from the opening of lips and jaw and from the other shapes."""
     opening = np.maximum(lips, 0) * (1 - 0.3 * bitten)
-    pressed = np.clip(-lips / 0.08, 0, 1) * (1 - rest)
+    pressed = np.clip(-lips / 0.06, 0, 1) * (1 - rest)
+    # Lips that meet cannot stick out as far as open ones.
+    meeting = np.clip(1 - opening / 0.10, 0, 1)
     # Where the jaw hangs lower than the lips allow, the lips cover it.
     covered = JAW_SHARE * np.maximum(jaw - np.maximum(lips, 0), 0) * (1 - rest)
     # Teeth and rolled lips show only as far as the lips are apart.
     bared = np.clip(opening / 0.16, 0, 1)
-    rounding = np.clip(shapes["round"] * style.rounding, 0, 1) * (1 - rest)
+    rounding = np.clip(shapes["round"] * style.rounding, 0, 1) * (1 - rest) * (1 - 0.4 * meeting)
     spread = np.clip(shapes["spread"] * style.spreading, 0, 1) * (1 - rest)
     teeth, funnel, tongue = shapes["teeth"] * bared, shapes["funnel"] * style.rounding * (1 - rest), shapes["tongue"] * bared
     curves = np.zeros((len(lips), len(ARKIT_INDEX)))

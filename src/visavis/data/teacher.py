@@ -16,7 +16,7 @@ from visavis.data.prosody import analyse
 from visavis.motion.layout import FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion
 from visavis.timing import frames_in
 
-TEACHER_VERSION = 6
+TEACHER_VERSION = 7
 """Kept in every motion file; raised when the same phones give other curves, so that stale files are made again."""
 
 
@@ -55,7 +55,7 @@ def random_style(rng: np.random.Generator) -> Style:
 def teach(samples: NDArray[np.int16], phones: tuple[Phone, ...], seed: int, style: Style | None = None) -> TaughtMotion:
     """Motion for int16 samples at 16 kHz with their phones: frames_in(len(samples)) frames. The seed decides drift, blinks, glances, and
     the style if none is given."""
-    rng = np.random.default_rng([seed, 7])
+    rng = _randomness(seed)
     drawn = random_style(rng)
     style = style or drawn
     frames = frames_in(len(samples))
@@ -71,7 +71,20 @@ def teach(samples: NDArray[np.int16], phones: tuple[Phone, ...], seed: int, styl
 
 def teach_item(item: Item) -> TaughtMotion:
     """Motion of a corpus item; its name is its seed."""
-    return teach(item.samples, item.phones, crc32(item.name.encode()))
+    return teach(item.samples, item.phones, _seed(item.name))
+
+
+def item_style(name: str) -> Style:
+    """Style in which ``teach_item`` moves the item of that name."""
+    return random_style(_randomness(_seed(name)))
+
+
+def _seed(name: str) -> int:
+    return crc32(name.encode())
+
+
+def _randomness(seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 7])
 
 
 def teach_file(path: Path, force: bool = False) -> bool:

@@ -66,10 +66,8 @@ class FaceTraining:
     readings of each utterance, each disturbed once more than the one before it, the first not at all.
     noise_draws: diffusion times tried for each context. past_noise, past_dropout: how the past motion is spoilt, so that roll-out does
     not drift. past_swapped: share of windows whose past mouth is another window's, from where it comes home.
-    closed_weight: extra loss weight of the lip channels where the teacher's lips are closed in speech. style_dropout: share of windows
+    closed_weight: extra loss weight of the lip channels where lips are closed in speech. style_dropout: share of windows
     with the null style.
-    misheard_share: share of windows in which a sound may be taken for another (``training.mishear``); how sure the encoder sounds
-    varies in all.
     silence_share: seconds of idle for each second of corpus.
     """
 
@@ -96,7 +94,6 @@ class FaceTraining:
     velocity_weight: float = 1.0
     event_weight: float = 0.3
     gap_weight: float = 1.0
-    misheard_share: float = 0.0
     silence_share: float = 0.15
 
 

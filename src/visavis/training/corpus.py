@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.corpus import item_paths, load_item, motion_path
-from visavis.motion.phones import PHONE_INDEX, SILENCE, phone_index
+from visavis.data.phones import Phone
+from visavis.motion.phones import PHONE_INDEX, PHONES, SILENCE, phone_index
 from visavis.timing import FRAME_RATE, frame_to_sample
 
 SHORTEST_S = 2.0
@@ -28,6 +29,11 @@ class Utterance:
     ends: NDArray[np.float64]
     face: NDArray[np.float32]
     head: NDArray[np.float32]
+
+    @property
+    def spoken(self) -> tuple[Phone, ...]:
+        """The phones by name."""
+        return tuple(Phone(PHONES[p], float(s), float(e)) for p, s, e in zip(self.phones, self.starts, self.ends, strict=True))
 
 
 def read_corpus(folder: Path, split: str, with_motion: bool) -> list[Utterance]:

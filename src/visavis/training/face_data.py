@@ -6,18 +6,22 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.data.heard_mouth import heard_mouth_curves, lips_heard_closed
+from visavis.data.mouth import mouth_curves
 from visavis.data.phones import Phone
-from visavis.data.teacher import teach
-from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, initial_encoder_state
+from visavis.data.prosody import analyse
+from visavis.data.teacher import item_style, teach
+from visavis.motion.encoder import HOP_FRAMES, STEPS_PER_FRAME, EncoderSpec, initial_encoder_state
 from visavis.motion.encoder import hear_all as hear_stream
 from visavis.motion.face_model import FaceSpec, to_inner
 from visavis.motion.features import MELS_PER_FRAME, heard_features, utterance_energies
 from visavis.motion.layout import ARKIT_NAMES
-from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, SILENCE
+from visavis.motion.phones import LIPS_CLOSED, PHONE_INDEX, PHONES, SILENCE
 from visavis.motion.style_clip import measure_style
 from visavis.motion.styles import STYLE_VALUES
 from visavis.motion.wave_encoder import WaveEncoder
@@ -48,29 +52,27 @@ class Windows:
 
 
 class FaceData:
-    """Utterances laid end to end, each after ``past`` frames of rest."""
+    """Utterances laid end to end, each after ``past`` frames of rest; every reading of them with the motion that belongs to it.
 
-    def __init__(self, spec: FaceSpec, utterances: list[Utterance], sounds: list[list[NDArray[np.float16]]], styles: Array) -> None:
+    heard_mouth: the mouth does what is heard (``heard_faces``), not what was said.
+    """
+
+    def __init__(
+        self, spec: FaceSpec, utterances: list[Utterance], sounds: list[list[NDArray[np.float16]]], styles: Array, heard_mouth: bool
+    ) -> None:
         self.spec = spec
         self.styles = styles
-        motions, closings, bases, self.lengths = [], [], [], []
-        total = 0
-        for utterance, versions in zip(utterances, sounds, strict=True):
-            frames = min(len(utterance.face), len(utterance.head), *(len(version) for version in versions))
-            inner = to_inner(spec, utterance.face[:frames], utterance.head[:frames])
-            motions.append(np.concatenate([np.zeros((spec.past, spec.values), np.float32), from_rest(spec, inner)]))
-            closings.append(np.concatenate([np.zeros(spec.past, bool), lips_closed(utterance, frames)]))
-            bases.append(total + spec.past)
-            self.lengths.append(frames)
-            total += spec.past + frames
-        self.motion = np.concatenate(motions)
-        self.closed = np.concatenate(closings)
-        self.bases = np.array(bases)
-        copies = len(sounds[0])
+        self.lengths = [min(len(u.face), len(u.head), *map(len, versions)) for u, versions in zip(utterances, sounds, strict=True)]
+        self.bases = np.cumsum([spec.past + length for length in self.lengths]) - self.lengths
+        copies, total = len(sounds[0]), int(self.bases[-1]) + self.lengths[-1]
         self.sound = np.zeros((copies, total, spec.audio), np.float16)
-        for base, length, versions in zip(self.bases, self.lengths, sounds, strict=True):
-            for copy, version in enumerate(versions):
-                self.sound[copy, base : base + length] = version[:length]
+        self.motion = np.zeros((copies, total, spec.values), np.float32)
+        self.closed = np.zeros((copies, total), bool)
+        for utterance, base, frames, versions in zip(utterances, self.bases, self.lengths, sounds, strict=True):
+            here = slice(base, base + frames)
+            self.sound[:, here] = [version[:frames] for version in versions]
+            faces, self.closed[:, here] = heard_faces(utterance, frames, versions) if heard_mouth else said_faces(utterance, frames, copies)
+            self.motion[:, here] = [from_rest(spec, to_inner(spec, face, utterance.head[:frames])) for face in faces]
         usable = np.maximum(np.array(self.lengths) - spec.chunk - spec.future + 1, 0)
         self.shares = usable / usable.sum()
         self.usable = usable
@@ -83,8 +85,8 @@ class FaceData:
         known = self.spec.past + self.spec.chunk
         return Windows(
             sound=self.sound[copies[:, None], index].astype(np.float32),
-            motion=self.motion[index[:, :known]],
-            closed=self.closed[index[:, self.spec.past : known]],
+            motion=self.motion[copies[:, None], index[:, :known]],
+            closed=self.closed[copies[:, None], index[:, self.spec.past : known]],
             style=self.styles[picks],
         )
 
@@ -115,10 +117,35 @@ def from_rest(spec: FaceSpec, inner: Array) -> Array:
     return bent.astype(np.float32)
 
 
+def posteriors(sound: NDArray[Any]) -> NDArray[Any]:
+    """View of the chances of the phones in encoder output (..., frames, audio): (..., frames, steps a frame, phones)."""
+    return sound.reshape(*sound.shape[:-1], STEPS_PER_FRAME, -1)[..., : len(PHONES)]
+
+
+def said_faces(utterance: Utterance, frames: int, copies: int) -> tuple[list[Array], list[NDArray[np.bool_]]]:
+    """For each of ``copies`` readings the teacher's face (frames, 52), whatever was heard, and where P, B or M is said (frames,)."""
+    return [utterance.face[:frames]] * copies, [lips_closed(utterance, frames)] * copies
+
+
+def heard_faces(utterance: Utterance, frames: int, readings: list[NDArray[np.float16]]) -> tuple[list[Array], list[NDArray[np.bool_]]]:
+    """For each reading (frames, audio) the teacher's face (frames, 52) with a mouth that does what was heard, and where P, B or M was
+    heard (frames,). Films of people, whose phones nobody knows, keep their own mouth."""
+    chances = [posteriors(reading[:frames].astype(np.float64)) for reading in readings]
+    closed = [np.asarray(lips_heard_closed(heard).any(axis=1)) for heard in chances]
+    face = utterance.face[:frames]
+    if not len(utterance.phones):
+        return [face] * len(readings), closed
+    prosody, style = analyse(utterance.samples, utterance.spoken), item_style(utterance.name).mouth
+    rest_of_face = face - mouth_curves(utterance.spoken, prosody, frames, style)
+    steps_a_second = STEPS_PER_FRAME * FRAME_RATE
+    mouths = [heard_mouth_curves(heard.reshape(-1, len(PHONES)), steps_a_second, prosody, frames, style) for heard in chances]
+    return [np.clip(rest_of_face + mouth, 0, 1).astype(np.float32) for mouth in mouths], closed
+
+
 def lips_closed(utterance: Utterance, frames: int) -> NDArray[np.bool_]:
     """Frames whose middle lies in a P, B or M, or in whose middle third of a longer one: (frames,)."""
     labels = phone_at(utterance, (np.arange(frames) + 0.5) / FRAME_RATE)
-    return np.isin(labels, [PHONE_INDEX[name] for name in LIPS_CLOSED])
+    return np.asarray(np.isin(labels, [PHONE_INDEX[name] for name in LIPS_CLOSED]))
 
 
 def moving_shapes(utterances: list[Utterance]) -> tuple[str, ...]:

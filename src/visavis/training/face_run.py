@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from visavis.evaluation.curves import GAP_WEIGHTS
 from visavis.motion.chance import chance_of, draw, first_noise
-from visavis.motion.encoder import STEPS_PER_FRAME, EncoderSpec
+from visavis.motion.encoder import EncoderSpec
 from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
-from visavis.motion.phones import PHONES
 from visavis.motion.sampler import even_schedule
 from visavis.motion.wave_encoder import WaveEncoder
 from visavis.runtime.engine import OnnxEngine
@@ -22,10 +21,18 @@ from visavis.runtime.weights import DEFAULT_WEIGHTS, file_sha256, read_manifest
 from visavis.timing import FRAME_RATE
 from visavis.training.config import FaceTraining
 from visavis.training.corpus import read_corpus
-from visavis.training.face_data import SETTLE_SECONDS, FaceData, Windows, hear_all, hear_waves, idle_share, make_spec, measure_styles
+from visavis.training.face_data import (
+    SETTLE_SECONDS,
+    FaceData,
+    Windows,
+    hear_all,
+    hear_waves,
+    idle_share,
+    make_spec,
+    measure_styles,
+)
 from visavis.training.face_net import ContextChances, FaceNet
 from visavis.training.loop import Losses, Metrics, train
-from visavis.training.mishear import Mishearing
 from visavis.training.shipped import SHIPPED, load_exported
 
 MOUTH_SETTLE_FRAMES = 1.5
@@ -61,10 +68,9 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
         encoder = OnnxEngine(Path(config.encoder), threads=config.loop.threads)
         sounds = hear_all(encoder, encoder_spec, encoder.sha256, utterances, config.copies, cache)
         exam = hear_all(encoder, encoder_spec, encoder.sha256, held_out, 1, cache)
-    data = FaceData(spec, utterances, sounds, measure_styles(utterances))
-    print(f"{len(utterances)} utterances, {len(data.motion)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
     # what another encoder gives are no chances of phones
-    mishearing = None if wave else Mishearing(posteriors(data.sound).reshape(-1, len(PHONES)), config.misheard_share)
+    data = FaceData(spec, utterances, sounds, measure_styles(utterances), heard_mouth=wave is None)
+    print(f"{len(utterances)} utterances, {sum(data.lengths)} frames, {spec.values} channels: {', '.join(spec.shapes)}")
     torch.manual_seed(config.loop.seed)
     network, loop = FaceNet(spec), config.loop
     if loop.begin_with == SHIPPED:
@@ -77,8 +83,6 @@ def train_face(config: FaceTraining, encoder_spec: EncoderSpec, stop_at: int | N
 
     def losses(network: nn.Module, generator: np.random.Generator) -> Losses:
         windows = data.draw(config.loop.batch, generator)
-        if mishearing is not None:
-            windows = replace(windows, sound=misheard(windows.sound, mishearing, generator))
         window, clean, style, events, before = prepare(spec, config, windows, mouth.numpy(), generator)
         draws = (len(window), config.noise_draws)
         times = generator.random(draws, np.float32)
@@ -123,20 +127,6 @@ def _wave_encoder(config: FaceTraining, output: Path) -> WaveEncoder | None:
     encoder = load_transformers(Path(config.encoder).resolve(), config.loop.device)
     (output / ENCODER_SPEC_FILE).write_text(json.dumps(asdict(encoder.spec), indent=1))
     return encoder
-
-
-def posteriors(sound: np.ndarray) -> np.ndarray:
-    """View of the chances of the phones in encoder output (..., frames, audio): (..., frames, steps a frame, phones)."""
-    return sound.reshape(*sound.shape[:-1], STEPS_PER_FRAME, -1)[..., : len(PHONES)]
-
-
-def misheard(sound: np.ndarray, mishearing: Mishearing, generator: np.random.Generator) -> np.ndarray:
-    """Encoder output (windows, frames, audio) in which sounds are taken for others; how loud it is stays."""
-    spoilt = sound.copy()
-    view = posteriors(spoilt)
-    count, frames, steps, phones = view.shape
-    view[:] = mishearing.spoil(view.reshape(count, frames * steps, phones), generator).reshape(view.shape)
-    return spoilt
 
 
 def gap_direction(spec: FaceSpec) -> np.ndarray:

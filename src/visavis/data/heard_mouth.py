@@ -1,0 +1,140 @@
+"""Mouth curves of phones that are known only as chances: what a listener who is not sure does with the mouth.
+
+The mouth of ``data.mouth`` knows what is said. A model that is taught it from readings that are right in two of three steps, as those of
+real voices are, can only learn its mean over all that may have been said: openings near their mean, and lips that shut as far as ever,
+which then are most of what moves. Here each step's wishes are weighted by the chances of its phones; openings are as different as those
+of known phones are, lips shut where P, B and M are likelier than anything else, as firmly as fits the rest.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visavis.data.mouth import (
+    EARLY_FROM,
+    EARLY_ROUND_S,
+    EARLY_SHAPES,
+    FINE_HZ,
+    LONG_SILENCE_S,
+    SHAPES,
+    SHUT,
+    SHUT_SHARE,
+    TARGETS,
+    Course,
+    MouthStyle,
+    Wishes,
+    fine_times,
+    follow,
+    loud_openness,
+    scaled,
+)
+from visavis.data.phones import BILABIALS, LABIODENTALS, SILENCE
+from visavis.data.prosody import Prosody
+from visavis.motion.phones import PHONES
+
+CONTRAST, CONTRAST_AT = 1.3, 0.55
+"""Openings are this many times as far from ``CONTRAST_AT`` as the mean of what may be said."""
+
+LEAST = 0.12
+"""Nobody speaks with lips nearer than this on purpose, but for P, B and M."""
+
+HELD_WEIGHT = 25.0
+"""How firmly shut lips are wanted. Half of what known phones insist on: a closure that is heard may be a little early or late."""
+
+HEARD_LIPS_S = 0.044
+"""Time scale of the lips: what is heard is smoother than what is said, as one sound turns slowly into the next."""
+
+HELD_LEAST = 1.8
+"""Half of the points for which lips are shut at least."""
+
+SHUTTING = 0.5
+"""Chance of P, B and M from which lips shut."""
+
+Chances = NDArray[np.floating]
+
+_EARLY = round(EARLY_ROUND_S * FINE_HZ)
+_TARGETS = [TARGETS[name] for name in PHONES]
+_SILENT = PHONES.index(SILENCE)
+
+
+def _glided(name: str) -> float:
+    """Opening of a phone, of a glide its mean: the second half is half way to where it goes."""
+    target = TARGETS[name]
+    return target.jaw if not target.glide else 0.775 * target.jaw + 0.225 * TARGETS[target.glide].jaw
+
+
+_OPENINGS = np.array([_glided(name) for name in PHONES])
+_JAW_WEIGHTS = np.array([1.5 if name == SILENCE else TARGETS[name].jaw_weight for name in PHONES])
+_LIP_WEIGHTS = np.array([target.lip_weight for target in _TARGETS])
+
+
+def heard_mouth_curves(chances: Chances, steps_a_second: int, prosody: Prosody, frames: int, style: MouthStyle) -> NDArray[np.float64]:
+    """(frames, 52) with the mouth's shapes filled, 0..1, for chances (steps, phones) of ``motion.phones.PHONES``."""
+    times = fine_times(frames)
+    index = np.minimum((times * steps_a_second).astype(int), len(chances) - 1)
+    fine = chances[index] / chances[index].sum(axis=1, keepdims=True)
+    silent = fine[:, _SILENT]
+    pauses = [(start, end) for start, end in _stretches(silent > 0.5) if end - start > LONG_SILENCE_S * FINE_HZ]
+    openness = loud_openness(times, prosody)
+    jaw = scaled(_opening(fine, pauses), openness)
+    course = Course(
+        lips=_shut(jaw, _stretches(_chance(fine, BILABIALS) > SHUTTING)),
+        jaw=jaw,
+        shapes={name: _shape(fine, name) for name in SHAPES},
+        bitten=Wishes(1.05 * _chance(fine, LABIODENTALS), 0.6 + 5.4 * _chance(fine, LABIODENTALS)),
+        rest=_rest(len(times), pauses),
+        lips_s=HEARD_LIPS_S,
+    )
+    return follow(course, times, frames, style)
+
+
+def lips_heard_closed(chances: Chances) -> NDArray[np.bool_]:
+    """Whether P, B and M are likelier than all else: (...,) of chances (..., phones)."""
+    return np.asarray(_chance(chances, BILABIALS) > SHUTTING * chances.sum(axis=-1))
+
+
+def _chance(fine: Chances, names: frozenset[str]) -> NDArray[np.float64]:
+    return np.asarray(fine[..., [PHONES.index(name) for name in sorted(names)]].sum(axis=-1))
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First point and end of each run of True."""
+    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
+    return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
+
+
+def _opening(fine: Chances, pauses: list[tuple[int, int]]) -> Wishes:
+    weight = fine @ _JAW_WEIGHTS
+    mean = fine @ (_JAW_WEIGHTS * _OPENINGS) / weight
+    spoken = 1 - fine[:, _SILENT]
+    wanted = np.maximum(mean + spoken * (CONTRAST - 1) * (mean - CONTRAST_AT), LEAST * spoken)
+    for start, end in pauses:
+        # A mouth needs time to shut after the last sound and opens before the first one.
+        weight[start + round(0.12 * FINE_HZ) : end - round(0.1 * FINE_HZ)] = 8.0
+    return Wishes(wanted, weight)
+
+
+def _shut(jaw: Wishes, closures: list[tuple[int, int]]) -> Wishes:
+    wanted, weight = jaw.wanted.copy(), jaw.weight.copy()
+    for start, end in closures:
+        weight[start:end] = 0.3
+    for start, end in closures:
+        middle, around = (start + end) / 2, max(SHUT_SHARE / 2 * (end - start), HELD_LEAST)
+        held = slice(max(int(middle - around), 0), int(np.ceil(middle + around)) + 1)
+        wanted[held], weight[held] = SHUT, HELD_WEIGHT
+    return Wishes(wanted, weight)
+
+
+def _shape(fine: Chances, name: str) -> Wishes:
+    values = np.array([getattr(target, name) for target in _TARGETS])
+    weights = np.full(len(PHONES), 2.0) if name == "tongue" else _LIP_WEIGHTS
+    if name in EARLY_SHAPES:
+        soon = np.concatenate([fine[_EARLY:], np.repeat(fine[-1:], _EARLY, axis=0)]) * (values > EARLY_FROM)
+        fine = soon + fine * (1 - soon.sum(axis=1, keepdims=True))
+    return Wishes(fine @ (weights * values) / (fine @ weights), fine @ weights)
+
+
+def _rest(points: int, pauses: list[tuple[int, int]]) -> Wishes:
+    wanted = np.zeros(points)
+    for start, end in pauses:
+        wanted[start + FINE_HZ // 10 : end - FINE_HZ // 10] = 1
+    return Wishes(wanted, np.ones(points))
