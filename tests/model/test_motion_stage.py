@@ -128,9 +128,28 @@ def test_an_ended_utterance_takes_no_more(stage: MotionStage) -> None:
 
 def test_style_and_guidance_change_the_motion(small_weights: Path, stage: MotionStage) -> None:
     samples = noise(SAMPLE_RATE)
-    assert not np.array_equal(whole(load_motion_stage(small_weights, MotionConfig(guidance=2.0)), samples), whole(stage, samples))
+    assert not np.array_equal(whole(load_motion_stage(small_weights, MotionConfig(sound_guidance=2.0)), samples), whole(stage, samples))
     lively = stage.with_manner(stage.initial_state(), Manner((2.0, 0, 0, 0, 0, 0)))
     assert not np.array_equal(stage.step(samples, lively, final=True)[0], whole(stage, samples))
+
+
+def test_guidance_on_style_leads_away_from_no_style_and_only_where_one_is_told(small_weights: Path, stage: MotionStage) -> None:
+    samples, manner = noise(SAMPLE_RATE), Manner((2.0, 0, 0, 0, 0, 0))
+    led = load_motion_stage(small_weights, MotionConfig(style_guidance=1.2))
+    assert np.array_equal(whole(led, samples), whole(stage, samples))
+    # of the first chunk, before the past differs
+    plain = whole(stage, samples)[:3]
+    told = stage.step(samples, stage.with_manner(stage.initial_state(), manner), final=True)[0][:3]
+    further = led.step(samples, led.with_manner(led.initial_state(), manner), final=True)[0][:3]
+    moved, lead = (told - plain).ravel(), (further - told).ravel()
+    assert np.abs(moved).max() > 1e-5
+    assert moved @ lead > 0.5 * np.linalg.norm(moved) * np.linalg.norm(lead) > 0
+
+
+@pytest.mark.parametrize("setting", [{"sound_guidance": -1.0}, {"style_guidance": 6.0}, {"style_guidance": float("nan")}])
+def test_guidance_out_of_range_is_refused(setting: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="guidance must be 0 to 5"):
+        MotionConfig(**setting)  # type: ignore[arg-type]
 
 
 def test_another_manner_shows_from_the_next_chunk_on(small_weights: Path, stage: MotionStage) -> None:

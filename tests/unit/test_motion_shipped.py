@@ -84,7 +84,8 @@ def test_a_broken_microphone_breaks_nothing(samples: NDArray[np.int16]) -> None:
 
 def test_head_and_eyes_move_about_as_much_as_they_were_taught_and_do_not_tremble() -> None:
     """With at most four network calls a chunk. The teacher is what the model learnt from; each seed is another performance."""
-    assert MotionConfig.sampling_steps * (1 if MotionConfig.guidance == 1 else 2) <= 4
+    calls = 1 + (MotionConfig.sound_guidance != 1) + (MotionConfig.style_guidance != 1)
+    assert MotionConfig.sampling_steps * calls <= 4
     samples, _ = soundfile.read(SPEECH, dtype="int16")
     phones = read_phones(phone_file(SPEECH))
     taught = np.mean([liveliness(teach(samples, phones, seed, Style()).as_motion()) for seed in range(4)], axis=0)

@@ -267,11 +267,11 @@ def generate_body(
     then = told(kind, kind_age, stroke_age, code)
     memory = output["memory"]
 
-    def denoise(noisy: Array, time: float, _conditioned: bool) -> Array:
+    def denoise(noisy: Array, time: float) -> Array:
         inputs = {"noisy": noisy[None], "time": np.array([time], np.float32), "condition": then, "memory": memory}
         return denoiser.run(inputs)["clean"][0]
 
-    residual = sample_ddim(denoise, luck.noise, schedule, 1.0)
+    residual = sample_ddim(denoise, luck.noise, schedule)
     chunk = (glide(spec, state.past[-2:]) + np.asarray(spec.change_scale, np.float32) * residual).astype(np.float32)
     chunk += home(spec, state.past[-1], kind, kind_age)
     chunk = np.clip(chunk, np.asarray(spec.low, np.float32), np.asarray(spec.high, np.float32))

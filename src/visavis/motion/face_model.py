@@ -176,6 +176,16 @@ def context_input(spec: FaceSpec, sound: Array, past: Array) -> Array:
     return np.concatenate([sound, motion], axis=-1).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """Classifier-free guidance (Ho and Salimans 2022) on sound and style: how many times as far as it goes by itself the network is led
+    from what it does without them. 1 leads nothing and costs nothing; each other one is a network call more a step.
+    """
+
+    sound: float = 1.0
+    style: float = 1.0
+
+
 def generate_chunk(
     spec: FaceSpec,
     context: Engine,
@@ -186,7 +196,7 @@ def generate_chunk(
     noise: Array,
     luck: Array,
     schedule: tuple[float, ...],
-    guidance: float,
+    guidance: Guidance,
 ) -> Array:
     """The next ``chunk`` frames (chunk, values) from sound (window, audio), past motion (past, values) and style (style,).
 
@@ -198,21 +208,25 @@ def generate_chunk(
     happens = (luck < chances).astype(np.float32)
     if not happens[GLANCE]:
         noise = np.where(spec.gaze, np.float32(BETWEEN_GLANCES) * noise, noise)
-    known = {True: memory}
-    if guidance != 1:
-        known[False], _ = _remember(spec, context, np.zeros_like(sound), past, style)
+    no_sound, no_style = np.zeros_like(sound), np.zeros_like(style)
+    lead_sound, lead_style = np.float32(guidance.sound - 1), np.float32(guidance.style - 1) if style.any() else np.float32(0)
+    deaf = _remember(spec, context, no_sound, past, style)[0] if lead_sound else memory
+    plain = _remember(spec, context, sound, past, no_style)[0] if lead_style else memory
 
-    def denoise(noisy: Array, time: float, conditioned: bool) -> Array:
-        inputs = {
-            "noisy": noisy[None],
-            "time": np.array([time], np.float32),
-            "style": style[None],
-            "events": happens[None],
-            "memory": known[conditioned],
-        }
-        return denoiser.run(inputs)["clean"][0]
+    def ask(noisy: Array, time: float, memory: Array, style: Array) -> Array:
+        inputs = {"noisy": noisy[None], "time": np.array([time], np.float32), "style": style[None], "events": happens[None]}
+        return denoiser.run({**inputs, "memory": memory})["clean"][0]
 
-    chunk = (offset + scale * sample_ddim(denoise, noise, schedule, guidance)).astype(np.float32)
+    def denoise(noisy: Array, time: float) -> Array:
+        told = ask(noisy, time, memory, style)
+        clean = told
+        if lead_sound:
+            clean = clean + lead_sound * (told - ask(noisy, time, deaf, style))
+        if lead_style:
+            clean = clean + lead_style * (told - ask(noisy, time, plain, no_style))
+        return clean
+
+    chunk = (offset + scale * sample_ddim(denoise, noise, schedule)).astype(np.float32)
     chunk[:, : len(spec.shapes)] = np.clip(chunk[:, : len(spec.shapes)], 0, 1)
     return chunk
 

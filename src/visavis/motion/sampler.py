@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
-Denoise = Callable[[Array, float, bool], Array]
-"""denoise(noisy, time, conditioned) -> the clean signal it expects; time 1 is pure noise, 0 is clean."""
+Denoise = Callable[[Array, float], Array]
+"""denoise(noisy, time) -> the clean signal it expects; time 1 is pure noise, 0 is clean."""
 
 
 def signal_share(time: float) -> tuple[float, float]:
@@ -23,19 +23,14 @@ def even_schedule(steps: int) -> tuple[float, ...]:
     return tuple(1 - index / steps for index in range(steps))
 
 
-def sample_ddim(denoise: Denoise, noise: Array, schedule: Sequence[float], guidance: float) -> Array:
-    """Deterministic DDIM (Song et al. 2021, equation 12 with sigma 0) in clean-signal form, with classifier-free guidance (Ho and
-    Salimans 2022).
+def sample_ddim(denoise: Denoise, noise: Array, schedule: Sequence[float]) -> Array:
+    """Deterministic DDIM (Song et al. 2021, equation 12 with sigma 0) in clean-signal form.
 
-    noise: float32, the shape of the result. schedule: falling diffusion times, the first is the noise's. guidance 1 asks only the
-    conditioned model, one call a step; any other value asks both, two calls a step.
+    noise: float32, the shape of the result. schedule: falling diffusion times, the first is the noise's.
     """
     x = noise
     for time, next_time in zip(schedule, (*schedule[1:], 0.0), strict=True):
-        clean = denoise(x, time, True)
-        if guidance != 1:
-            free = denoise(x, time, False)
-            clean = free + np.float32(guidance) * (clean - free)
+        clean = denoise(x, time)
         signal, spread = signal_share(time)
         next_signal, next_spread = signal_share(next_time)
         x = (next_signal * clean + next_spread * (x - signal * clean) / spread).astype(np.float32)

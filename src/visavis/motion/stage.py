@@ -10,7 +10,7 @@ from visavis.motion.body_model import BodySpec, BodyState, draw_luck, generate_b
 from visavis.motion.body_sound import body_sound
 from visavis.motion.chance import chance_of, draw, first_noise
 from visavis.motion.encoder import FrameEncoder
-from visavis.motion.face_model import BLINK, FaceSpec, generate_chunk, rest, to_motion
+from visavis.motion.face_model import BLINK, FaceSpec, Guidance, generate_chunk, rest, to_motion
 from visavis.motion.features import FeatureState, frame_features, initial_feature_state
 from visavis.motion.layout import MOTION_DIM
 from visavis.motion.sampler import even_schedule
@@ -27,9 +27,9 @@ mouths would jump a seventh further from chunk to chunk than inside chunks."""
 
 @dataclass(frozen=True)
 class MotionConfig:
-    """seed: of all chance in the motion. sampling_steps: denoising steps a chunk, of one network call each, or two where guidance is not 1;
-    body_steps: those of the body, which needs few because what has many forms is drawn before. guidance: 1 follows the sound as
-    trained; more opens the mouth wider and makes it restless (classifier-free guidance).
+    """seed: of all chance in the motion. sampling_steps: denoising steps a chunk, of one network call each, and one more for each guidance
+    that is not 1; body_steps: those of the body, which needs few because what has many forms is drawn before. sound_guidance: 1 follows
+    the sound as trained; more opens the mouth wider and makes it restless. style_guidance: the same for a style, where one is told.
 
     mouth_chance: factor on the noise that the mouth is sampled from, 0..1. Below 1 the mouth keeps to what is likely for the sound,
     whatever the seed. head_chance: the same for head, gaze and brows, 0..3, where 1 moves them as much as they were taught if there are two
@@ -40,7 +40,8 @@ class MotionConfig:
     seed: int = 0
     sampling_steps: int = 2
     body_steps: int = 2
-    guidance: float = 1.0
+    sound_guidance: float = 1.0
+    style_guidance: float = 1.0
     mouth_chance: float = 0.1
     head_chance: float = 1.0
     body_chance: float = 1.0
@@ -51,6 +52,9 @@ class MotionConfig:
         for name in ("sampling_steps", "body_steps"):
             if not 1 <= getattr(self, name) <= 50:
                 raise ValueError(f"{name} must be 1 to 50, got {getattr(self, name)}")
+        for name in ("sound_guidance", "style_guidance"):
+            if not 0 <= getattr(self, name) <= 5:
+                raise ValueError(f"{name} must be 0 to 5, got {getattr(self, name)}")
         if not 0 <= self.mouth_chance <= 1:
             raise ValueError(f"mouth_chance must be 0 to 1, got {self.mouth_chance}")
         if not 0 <= self.head_chance <= 3:
@@ -122,6 +126,7 @@ class MotionStage:
             )
         self._body = body
         self._schedule = even_schedule(config.sampling_steps)
+        self._guidance = Guidance(config.sound_guidance, config.style_guidance)
         self._body_schedule = even_schedule(config.body_steps)
         self._chance = chance_of(face_spec, config.mouth_chance, config.head_chance)
 
@@ -226,7 +231,7 @@ class MotionStage:
         luck[BLINK] = luck[BLINK] / state.manner.blinks if state.manner.blinks else 1
         style = np.array(state.manner.style, np.float32)
         chunk = generate_chunk(
-            spec, self._context, self._denoiser, state.sound, state.past, style, noise, luck, self._schedule, self._config.guidance
+            spec, self._context, self._denoiser, state.sound, state.past, style, noise, luck, self._schedule, self._guidance
         )
         return chunk, last
 

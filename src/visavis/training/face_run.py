@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from visavis.evaluation.curves import GAP_WEIGHTS
 from visavis.motion.chance import chance_of, draw, first_noise
 from visavis.motion.encoder import EncoderSpec
-from visavis.motion.face_model import HEAD_VALUES, FaceSpec, context_input, events_in, generate_chunk, rest, scaling, to_inner
+from visavis.motion.face_model import HEAD_VALUES, FaceSpec, Guidance, context_input, events_in, generate_chunk, rest, scaling, to_inner
 from visavis.motion.sampler import even_schedule
 from visavis.motion.wave_encoder import WaveEncoder
 from visavis.runtime.engine import OnnxEngine
@@ -195,14 +195,13 @@ def examine(network: nn.Module, spec: FaceSpec, exam: list[tuple[np.ndarray, np.
 def roll_out(spec: FaceSpec, context: TorchEngine, denoiser: TorchEngine, sound: np.ndarray, seed: int) -> np.ndarray:
     """Frames (n, values) for encoder output (frames, audio), chunk after chunk as the stage does it."""
     padded = np.concatenate([np.zeros((spec.past, spec.audio), np.float32), sound])
-    chance, last = chance_of(spec, 1.0, 1.0), first_noise(spec, seed)
+    chance, last, unstyled = chance_of(spec, 1.0, 1.0), first_noise(spec, seed), np.zeros(spec.style, np.float32)
+    schedule, unguided = even_schedule(2), Guidance()
     motion = rest(spec, spec.past)
     for first in range(0, len(sound) - spec.chunk - spec.future + 1, spec.chunk):
         noise, luck, last = draw(spec, chance, seed, first // spec.chunk, last)
-        window = padded[first : first + spec.window]
-        chunk = generate_chunk(
-            spec, context, denoiser, window, motion[-spec.past :], np.zeros(spec.style, np.float32), noise, luck, even_schedule(2), 1.0
-        )
+        window, past = padded[first : first + spec.window], motion[-spec.past :]
+        chunk = generate_chunk(spec, context, denoiser, window, past, unstyled, noise, luck, schedule, unguided)
         motion = np.concatenate([motion, chunk])
     return motion[spec.past :]
 
