@@ -72,6 +72,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--enlarge-gpu", action="store_true", help="enlarge on the graphics card (Vulkan)")
     parser.add_argument("--seed", type=int, default=0, help="of the motion: the same photo, sound and seed give the same film (default 0)")
+    for name, effect in (("sound", "wider and more restless lips"), ("style", "a style shows more")):
+        parser.add_argument(
+            f"--{name}-guidance",
+            type=float,
+            default=1.0,
+            metavar="X",
+            help=f"classifier-free guidance on {name}, 0 to 5 (1); above 1 {effect}",
+        )
     parser.add_argument("--weights", default="", metavar="FOLDER", help="trained weights; without it those that visavis brings")
     add_steering_arguments(parser)
     parser.add_argument("--no-arms", dest="arms", action="store_false", help="leave arms and hands as the photo shows them")
@@ -141,8 +149,9 @@ def _render(args: argparse.Namespace) -> int:
     from visavis.runtime.refine import load_refine
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
+    motion_config = MotionConfig(seed=args.seed, sound_guidance=args.sound_guidance, style_guidance=args.style_guidance)
     begin = time.monotonic()
-    motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, MotionConfig(seed=args.seed))
+    motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, motion_config)
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
     if args.mano:

@@ -16,7 +16,6 @@ from visavis.data.mouth import (
     FINE_HZ,
     LONG_SILENCE_S,
     SHAPES,
-    SHUT,
     SHUT_SHARE,
     TARGETS,
     Course,
@@ -31,19 +30,19 @@ from visavis.data.phones import BILABIALS, LABIODENTALS, SILENCE
 from visavis.data.prosody import Prosody
 from visavis.motion.phones import PHONES
 
-CONTRAST, CONTRAST_AT = 1.3, 0.55
+CONTRAST, CONTRAST_AT = 1.25, 0.55
 """Openings are this many times as far from ``CONTRAST_AT`` as the mean of what may be said."""
 
 LEAST = 0.12
 """Nobody speaks with lips nearer than this on purpose, but for P, B and M."""
 
-HELD_WEIGHT = 25.0
-"""How firmly shut lips are wanted. Half of what known phones insist on: a closure that is heard may be a little early or late."""
+HELD_AT, HELD_WEIGHT = -0.06, 25.0
+"""Where shut lips are wanted, and how firmly: half of what known phones insist on, as what is heard may be a little early or late."""
 
-HEARD_LIPS_S = 0.044
+HEARD_LIPS_S = 0.042
 """Time scale of the lips: what is heard is smoother than what is said, as one sound turns slowly into the next."""
 
-HELD_LEAST = 1.8
+HELD_LEAST = 2.0
 """Half of the points for which lips are shut at least."""
 
 SHUTTING = 0.5
@@ -120,7 +119,7 @@ def _shut(jaw: Wishes, closures: list[tuple[int, int]]) -> Wishes:
     for start, end in closures:
         middle, around = (start + end) / 2, max(SHUT_SHARE / 2 * (end - start), HELD_LEAST)
         held = slice(max(int(middle - around), 0), int(np.ceil(middle + around)) + 1)
-        wanted[held], weight[held] = SHUT, HELD_WEIGHT
+        wanted[held], weight[held] = HELD_AT, HELD_WEIGHT
     return Wishes(wanted, weight)
 
 

@@ -53,6 +53,8 @@ class MotionNodeConfig(SteeringParameters):
 
     weights: str = parameter("", "folder of the weights; empty for those that come with visavis")
     seed: int = parameter(0, "seed of everything random in the motion: the same audio and seed give the same motion", low=0, high=2**31 - 1)
+    sound_guidance: float = parameter(1.0, "classifier-free guidance on the sound; above 1 lips open wider, restlessly", low=0, high=5)
+    style_guidance: float = parameter(1.0, "the same on a style, where one is told; 2 shows about twice as much of it", low=0, high=5)
     providers: tuple[str, ...] = parameter(("CPUExecutionProvider",), "onnxruntime execution providers, in order of preference")
     idle_after: float = parameter(0.3, "seconds without audio after which idle begins", low=0.05, high=10)
     max_ahead: float = parameter(
@@ -71,7 +73,8 @@ def load_style(config: MotionNodeConfig, clip: Path) -> Style:
 def load_stage(config: MotionNodeConfig) -> MotionStageLike[Any]:
     """The motion stage with its weights. Raises an error that names the path and says what to do."""
     weights = Path(config.weights) if config.weights else DEFAULT_WEIGHTS
-    return load_motion_stage(weights, MotionConfig(seed=config.seed), partial(OnnxEngine, providers=config.providers))
+    chosen = MotionConfig(seed=config.seed, sound_guidance=config.sound_guidance, style_guidance=config.style_guidance)
+    return load_motion_stage(weights, chosen, partial(OnnxEngine, providers=config.providers))
 
 
 class MotionDiffusion(AvatarNode):
