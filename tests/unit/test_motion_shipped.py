@@ -70,11 +70,9 @@ def test_the_seed_moves_the_head_and_the_lids(idle: NDArray[np.float32]) -> None
 def test_the_mouth_says_nearly_the_same_whatever_the_seed() -> None:
     samples, _ = soundfile.read(SPEECH, dtype="int16", frames=5 * SAMPLE_RATE)
 
-    def apart(chance: float) -> float:
-        first, other = (run(samples, seed, chance)[:, ARKIT_INDEX["jawOpen"]] for seed in (0, 1))
-        return float(np.abs(first - other).mean())
-
-    assert apart(0.0) < 0.5 * apart(1.0)
+    first, other = (run(samples, seed)[:, ARKIT_INDEX["jawOpen"]] for seed in (0, 1))
+    assert not np.array_equal(first, other)
+    assert np.abs(first - other).mean() < 0.1 * first.std()
 
 
 @pytest.mark.parametrize("samples", [np.full(32000, -32768, np.int16), np.tile(np.array([32767, -32768], np.int16), 16000)])
