@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,8 +26,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--to", type=Path, default=None, help="folder of the weights (default src/visavis/assets/motion, for refine .../picture)"
     )
     parser.add_argument("--lip-odds", type=float, default=1.3, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
-    parser.add_argument("--early", type=Path, help="(encoder) folder of an early checkpoint of the same run, to average the weights with")
-    parser.add_argument("--early-share", type=float, default=0.7, help="(encoder) share of the early weights in that average")
+    parser.add_argument(
+        "--early", type=Path, help="(encoder, face) folder of an early checkpoint or earlier run, to average with"
+    )
+    parser.add_argument("--early-share", type=float, default=0.7, help="(encoder, face) share of the early weights in that average")
     parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")
 
 
@@ -50,13 +56,16 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "refine":
         return _refine(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
-    if args.network == "encoder":
-        network = AudioEncoder(encoder_spec)
+
+    def fill(network: "Module", early: "Module") -> None:
         load_average(network, args.checkpoint)
         if args.early is not None:
-            early = AudioEncoder(encoder_spec)
             load_average(early, args.early)
             average_weights(network, early, args.early_share)
+
+    if args.network == "encoder":
+        network = AudioEncoder(encoder_spec)
+        fill(network, AudioEncoder(encoder_spec))
         print(export_encoder(network, args.to, args.lip_odds))
         if (args.to / MANIFEST).exists():
             facts = json.loads(args.metrics.read_text()) if args.metrics else {}
@@ -64,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)
     face = FaceNet(face_spec)
-    load_average(face, args.checkpoint)
+    fill(face, FaceNet(face_spec))
     for path in export_face(face, args.to):
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}
