@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from visavis.cli.main import main
 from visavis.export.motion import add_encoder, export_encoder
 from visavis.motion.encoder import HOP_FRAMES, EncoderSpec, hear_all
 from visavis.motion.face_model import FaceSpec
@@ -89,6 +91,35 @@ def test_face_training_goes_on_where_it_stopped(
     np.testing.assert_allclose(weights(resumed), weights(straight), atol=1e-6)
     assert isinstance(straight, FaceNet)
     assert set(straight.spec.shapes) == {"eyeBlinkLeft", "eyeLookInLeft", "jawOpen", "mouthClose", "browInnerUp"}
+
+
+def test_a_face_is_exported_as_a_mean_of_two_stages_of_its_training(
+    small_corpus: Path, small_weights: Path, small_encoder: EncoderSpec, tmp_path: Path
+) -> None:
+    """The share is of the earlier one: all of it gives that one back, half of it something between."""
+    small = {"past": 5, "width": 16, "heads": 2, "context_layers": 1, "denoiser_layers": 1}
+    runs = {name: tmp_path / name for name in ("first", "second")}
+    for name, begin_with in (("first", ""), ("second", str(runs["first"]))):
+        loop = LoopConfig(steps=3, batch=4, learning_rate=3e-3, warmup_steps=1, begin_with=begin_with)
+        face = train_face(FaceTraining(str(small_corpus), str(runs[name]), str(small_weights / ENCODER_FILE), loop, **small), small_encoder)
+
+    spec = face.spec
+    assert isinstance(spec, FaceSpec)
+
+    def remembers(checkpoint: str, *early: str) -> NDArray[np.float32]:
+        folder = tmp_path / f"weights {checkpoint} {early[-1:]}"
+        shutil.copytree(small_weights, folder)
+        assert main(["export", "face", "--checkpoint", str(runs[checkpoint]), "--to", str(folder), *early]) == 0
+        window, style = np.ones((1, spec.window, spec.context_values), np.float32), np.ones((1, spec.style), np.float32)
+        context = OnnxEngine(folder / CONTEXT_FILE)
+        return context.run({"window": window, "style": style})["memory"]
+
+    early = ("--early", str(runs["first"]), "--early-share")
+    first, second = remembers("first"), remembers("second")
+    np.testing.assert_allclose(remembers("second", *early, "1.0"), first, atol=1e-5)
+    half = remembers("second", *early, "0.5")
+    assert np.abs(first - second).max() > 1e-4
+    assert np.linalg.norm(half - first) < np.linalg.norm(second - first) > np.linalg.norm(half - second)
 
 
 def test_a_face_may_begin_with_the_weights_that_ship(
