@@ -2,10 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,9 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--to", type=Path, default=None, help="folder of the weights (default src/visavis/assets/motion, for refine .../picture)"
     )
     parser.add_argument("--lip-odds", type=float, default=1.3, help="(encoder) factor on the odds of P, B and M; 1 for training the face")
-    parser.add_argument(
-        "--early", type=Path, help="(encoder, face) folder of an early checkpoint or earlier run, to average with"
-    )
+    parser.add_argument("--early", type=Path, help="(encoder, face) folder of an early checkpoint or earlier run, to average with")
     parser.add_argument("--early-share", type=float, default=0.7, help="(encoder, face) share of the early weights in that average")
     parser.add_argument("--metrics", type=Path, help="JSON file with data, commands and metrics to put into the manifest")
 
@@ -36,14 +30,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     import json
 
-    from visavis.export.motion import add_encoder, average_weights, export_encoder, export_face, write_manifest
+    from visavis.export.motion import add_encoder, export_encoder, export_face, load_mean, write_manifest
     from visavis.motion.wave_encoder import WaveSpec
     from visavis.runtime.weights import MANIFEST
     from visavis.training.config import EncoderTraining, load_config
     from visavis.training.encoder_net import AudioEncoder
     from visavis.training.face_net import FaceNet
     from visavis.training.face_run import ENCODER_SPEC_FILE, SPEC_FILE, read_spec
-    from visavis.training.loop import load_average, trained_steps
+    from visavis.training.loop import trained_steps
 
     if args.to is None:
         args.to = Path("src/visavis/assets") / ("picture" if args.network == "refine" else "motion")
@@ -57,15 +51,9 @@ def run(args: argparse.Namespace) -> int:
         return _refine(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
 
-    def fill(network: "Module", early: "Module") -> None:
-        load_average(network, args.checkpoint)
-        if args.early is not None:
-            load_average(early, args.early)
-            average_weights(network, early, args.early_share)
-
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
-        fill(network, AudioEncoder(encoder_spec))
+        load_mean(network, AudioEncoder(encoder_spec), args.checkpoint, args.early, args.early_share)
         print(export_encoder(network, args.to, args.lip_odds))
         if (args.to / MANIFEST).exists():
             facts = json.loads(args.metrics.read_text()) if args.metrics else {}
@@ -73,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)
     face = FaceNet(face_spec)
-    fill(face, FaceNet(face_spec))
+    load_mean(face, FaceNet(face_spec), args.checkpoint, args.early, args.early_share)
     for path in export_face(face, args.to):
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}

@@ -23,6 +23,7 @@ from visavis.runtime.weights import MANIFEST, file_sha256
 from visavis.training.body_net import BodyChances, BodyNet
 from visavis.training.encoder_net import AudioEncoder
 from visavis.training.face_net import ContextChances, FaceNet
+from visavis.training.loop import load_average
 
 OPSET = 17
 BODY_HERE = "the body's spec"
@@ -60,6 +61,14 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     example = (torch.zeros(1, HOP_FRAMES * MELS_PER_FRAME, HEARD_VALUES), network.initial_state(1))
     export_network(_Encode(network, lip_odds), example, path, ["features", "state"], ["encoded", "next_state"], BYTES_FROM)
     return path
+
+
+def load_mean(network: nn.Module, other: nn.Module, checkpoint: Path, early: Path | None, share: float) -> None:
+    """Fills ``network`` with the averaged weights of ``checkpoint``, or with their mean with those of ``early``, which ``other`` takes."""
+    load_average(network, checkpoint)
+    if early is not None:
+        load_average(other, early)
+        average_weights(network, other, share)
 
 
 def average_weights(network: nn.Module, other: nn.Module, share: float) -> None:
