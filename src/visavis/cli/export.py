@@ -50,10 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.network == "refine":
         return _refine(args)
     encoder_spec = load_config(args.config, EncoderTraining).spec
-
     if args.network == "encoder":
         network = AudioEncoder(encoder_spec)
-        load_mean(network, AudioEncoder(encoder_spec), args.checkpoint, args.early, args.early_share)
+        load_mean(network, args.checkpoint, args.early, args.early_share)
         print(export_encoder(network, args.to, args.lip_odds))
         if (args.to / MANIFEST).exists():
             facts = json.loads(args.metrics.read_text()) if args.metrics else {}
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     face_spec = read_spec(args.checkpoint / SPEC_FILE)
     face = FaceNet(face_spec)
-    load_mean(face, FaceNet(face_spec), args.checkpoint, args.early, args.early_share)
+    load_mean(face, args.checkpoint, args.early, args.early_share)
     for path in export_face(face, args.to):
         print(path)
     facts = json.loads(args.metrics.read_text()) if args.metrics else {}

@@ -10,14 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.mouth import (
+    BITE,
+    BITE_WEIGHT,
+    CALM_S,
+    CLOSING_WEIGHT,
     EARLY_FROM,
     EARLY_ROUND_S,
     EARLY_SHAPES,
     FINE_HZ,
+    LEAVE_S,
     LONG_SILENCE_S,
+    REST_WEIGHT,
+    RETURN_S,
     SHAPES,
     SHUT_SHARE,
+    SILENCE_WEIGHT,
     TARGETS,
+    TONGUE_WEIGHT,
+    UNBITTEN_WEIGHT,
     Course,
     MouthStyle,
     Wishes,
@@ -62,7 +72,7 @@ def _glided(name: str) -> float:
 
 
 _OPENINGS = np.array([_glided(name) for name in PHONES])
-_JAW_WEIGHTS = np.array([1.5 if name == SILENCE else TARGETS[name].jaw_weight for name in PHONES])
+_JAW_WEIGHTS = np.array([SILENCE_WEIGHT if name == SILENCE else TARGETS[name].jaw_weight for name in PHONES])
 _LIP_WEIGHTS = np.array([target.lip_weight for target in _TARGETS])
 
 
@@ -73,13 +83,13 @@ def heard_mouth_curves(chances: Chances, steps_a_second: int, prosody: Prosody, 
     fine = chances[index] / chances[index].sum(axis=1, keepdims=True)
     silent = fine[:, _SILENT]
     pauses = [(start, end) for start, end in _stretches(silent > 0.5) if end - start > LONG_SILENCE_S * FINE_HZ]
-    openness = loud_openness(times, prosody)
-    jaw = scaled(_opening(fine, pauses), openness)
+    bites = _chance(fine, LABIODENTALS)
+    jaw = scaled(_opening(fine, pauses), loud_openness(times, prosody))
     course = Course(
         lips=_shut(jaw, _stretches(_chance(fine, BILABIALS) > SHUTTING)),
         jaw=jaw,
         shapes={name: _shape(fine, name) for name in SHAPES},
-        bitten=Wishes(1.05 * _chance(fine, LABIODENTALS), 0.6 + 5.4 * _chance(fine, LABIODENTALS)),
+        bitten=Wishes(BITE * bites, UNBITTEN_WEIGHT + (BITE_WEIGHT - UNBITTEN_WEIGHT) * bites),
         rest=_rest(len(times), pauses),
         lips_s=HEARD_LIPS_S,
     )
@@ -107,15 +117,14 @@ def _opening(fine: Chances, pauses: list[tuple[int, int]]) -> Wishes:
     spoken = 1 - fine[:, _SILENT]
     wanted = np.maximum(mean + spoken * (CONTRAST - 1) * (mean - CONTRAST_AT), LEAST * spoken)
     for start, end in pauses:
-        # A mouth needs time to shut after the last sound and opens before the first one.
-        weight[start + round(0.12 * FINE_HZ) : end - round(0.1 * FINE_HZ)] = 8.0
+        weight[start + round(LEAVE_S * FINE_HZ) : end - round(RETURN_S * FINE_HZ)] = REST_WEIGHT
     return Wishes(wanted, weight)
 
 
 def _shut(jaw: Wishes, closures: list[tuple[int, int]]) -> Wishes:
     wanted, weight = jaw.wanted.copy(), jaw.weight.copy()
     for start, end in closures:
-        weight[start:end] = 0.3
+        weight[start:end] = CLOSING_WEIGHT
     for start, end in closures:
         middle, around = (start + end) / 2, max(SHUT_SHARE / 2 * (end - start), HELD_LEAST)
         held = slice(max(int(middle - around), 0), int(np.ceil(middle + around)) + 1)
@@ -125,7 +134,7 @@ def _shut(jaw: Wishes, closures: list[tuple[int, int]]) -> Wishes:
 
 def _shape(fine: Chances, name: str) -> Wishes:
     values = np.array([getattr(target, name) for target in _TARGETS])
-    weights = np.full(len(PHONES), 2.0) if name == "tongue" else _LIP_WEIGHTS
+    weights = np.full(len(PHONES), TONGUE_WEIGHT) if name == "tongue" else _LIP_WEIGHTS
     if name in EARLY_SHAPES:
         soon = np.concatenate([fine[_EARLY:], np.repeat(fine[-1:], _EARLY, axis=0)]) * (values > EARLY_FROM)
         fine = soon + fine * (1 - soon.sum(axis=1, keepdims=True))
@@ -133,7 +142,7 @@ def _shape(fine: Chances, name: str) -> Wishes:
 
 
 def _rest(points: int, pauses: list[tuple[int, int]]) -> Wishes:
-    wanted = np.zeros(points)
+    wanted, calm = np.zeros(points), round(CALM_S * FINE_HZ)
     for start, end in pauses:
-        wanted[start + FINE_HZ // 10 : end - FINE_HZ // 10] = 1
+        wanted[start + calm : end - calm] = 1
     return Wishes(wanted, np.ones(points))

@@ -43,8 +43,21 @@ LEAD_S = 0.013
 """What a frame shows is wanted this long after its middle: a sound comes after the movement that makes it, and who follows a film sees a
 mouth a little late."""
 
-LONG_SILENCE_S = 0.3
-"""A silence longer than this is a rest."""
+LONG_SILENCE_S, LEAVE_S, RETURN_S, CALM_S = 0.3, 0.12, 0.10, 0.1
+"""A silence longer than this is a rest. A mouth takes ``LEAVE_S`` to shut after the last sound and opens ``RETURN_S`` before the first one;
+``CALM_S`` from both ends nothing of speech is left in it."""
+
+SILENCE_WEIGHT, REST_WEIGHT = 1.5, 8.0
+"""How firmly a silence asks for shut lips, and how firmly the inside of a long one does."""
+
+CLOSING_WEIGHT = 0.3
+"""How firmly P, B and M ask for their opening before and after the lips are shut."""
+
+TONGUE_WEIGHT = 2.0
+"""How firmly every phone says where the tongue is."""
+
+BITE, BITE_WEIGHT, UNBITTEN_WEIGHT = 1.05, 6.0, 0.6
+"""F and V: how far the lower lip is wanted under the teeth, how firmly, and how firmly all other phones want it free."""
 
 SHAPES = ("round", "spread", "teeth", "funnel", "tongue")
 """What phones ask of the mouth beside its opening (``Target``)."""
@@ -221,14 +234,14 @@ def _opening(times: NDArray[np.float64], phones: tuple[Phone, ...], lips: bool) 
             half = _span(times, 0.45 * phone.start + 0.55 * phone.end, phone.end)
             wanted[half] = 0.5 * (target.jaw + TARGETS[target.glide].jaw)
         if phone.name == SILENCE:
-            weight[span] = 1.5
-            # A mouth needs time to shut after the last sound and opens before the first one.
-            weight[_span(times, phone.start + 0.12, phone.end - 0.10)] = 8.0 if phone.end - phone.start > LONG_SILENCE_S else 1.5
+            weight[span] = SILENCE_WEIGHT
+            if phone.end - phone.start > LONG_SILENCE_S:
+                weight[_span(times, phone.start + LEAVE_S, phone.end - RETURN_S)] = REST_WEIGHT
     if lips:
         for phone in phones:
             if phone.name in BILABIALS:
                 middle, around = (phone.start + phone.end) / 2, max(SHUT_SHARE / 2 * (phone.end - phone.start), 0.5 / FINE_HZ)
-                weight[_span(times, phone.start, phone.end)] = 0.3
+                weight[_span(times, phone.start, phone.end)] = CLOSING_WEIGHT
                 held = slice(max(int(np.floor((middle - around) * FINE_HZ)), 0), int(np.ceil((middle + around) * FINE_HZ)) + 1)
                 wanted[held], weight[held] = SHUT, SHUT_WEIGHT
     return Wishes(wanted, weight)
@@ -242,7 +255,7 @@ def _shape(times: NDArray[np.float64], phones: tuple[Phone, ...], name: str) -> 
         early = EARLY_ROUND_S if name in EARLY_SHAPES and value > EARLY_FROM else 0.0
         span = _span(times, phone.start - early, phone.end)
         wanted[span] = value
-        weight[span] = 2.0 if name == "tongue" else target.lip_weight
+        weight[span] = TONGUE_WEIGHT if name == "tongue" else target.lip_weight
         if target.glide:
             half = _span(times, 0.5 * (phone.start + phone.end), phone.end)
             wanted[half], weight[half] = getattr(TARGETS[target.glide], name), TARGETS[target.glide].lip_weight
@@ -251,20 +264,20 @@ def _shape(times: NDArray[np.float64], phones: tuple[Phone, ...], name: str) -> 
 
 def _bite(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
     """Lower lip at the upper teeth."""
-    wanted, weight = np.zeros(len(times)), np.full(len(times), 0.6)
+    wanted, weight = np.zeros(len(times)), np.full(len(times), UNBITTEN_WEIGHT)
     for phone in phones:
         if phone.name in LABIODENTALS:
             span = _span(times, phone.start, phone.end)
-            wanted[span], weight[span] = 1.05, 6.0
+            wanted[span], weight[span] = BITE, BITE_WEIGHT
     return Wishes(wanted, weight)
 
 
 def _rest(times: NDArray[np.float64], phones: tuple[Phone, ...]) -> Wishes:
-    """1 where the mouth rests: inside silences of more than 0.3 s."""
+    """1 where the mouth rests: inside long silences."""
     wanted = np.zeros(len(times))
     for phone in phones:
         if phone.name == SILENCE and phone.end - phone.start > LONG_SILENCE_S:
-            wanted[_span(times, phone.start + 0.1, phone.end - 0.1)] = 1
+            wanted[_span(times, phone.start + CALM_S, phone.end - CALM_S)] = 1
     return Wishes(wanted, np.ones(len(times)))
 
 

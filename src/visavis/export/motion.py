@@ -1,5 +1,6 @@
 """Turns trained checkpoints into the ONNX files and the manifest that the run time loads."""
 
+import copy
 import json
 import math
 from dataclasses import asdict
@@ -63,10 +64,11 @@ def export_encoder(network: AudioEncoder, folder: Path, lip_odds: float = 1.0) -
     return path
 
 
-def load_mean(network: nn.Module, other: nn.Module, checkpoint: Path, early: Path | None, share: float) -> None:
-    """Fills ``network`` with the averaged weights of ``checkpoint``, or with their mean with those of ``early``, which ``other`` takes."""
+def load_mean(network: nn.Module, checkpoint: Path, early: Path | None, share: float) -> None:
+    """Fills ``network`` with the averaged weights of ``checkpoint``, moved by ``share`` of the way to those of ``early``."""
     load_average(network, checkpoint)
     if early is not None:
+        other = copy.deepcopy(network)
         load_average(other, early)
         average_weights(network, other, share)
 
