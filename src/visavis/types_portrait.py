@@ -277,6 +277,7 @@ class PortraitRig:
     focal, principal: ``pixel = focal * camera[:2] / camera[2] + principal``.
     shapes: float32 (52, F, 3), camera space, displacement of ``shape_vertices`` (F,) for each ARKit shape at weight 1.
     smile: float32 (F, 3), the same: where a broad smile of a relaxed face has moved them, as measured on people; no depth.
+    offsets: float32 (32, F, 3), the same for each value of ``motion.layout.FACE_OFFSET`` at 1; no depth.
     narrows: float32 (F,), the same along x only: how much nearer together the corners of a mouth that smiles in the photo are at rest.
     photo_expression, rest_expression: float32 (52,), what the photo shows and what the face returns to.
     head_weight: float32 (V,), how far a vertex follows the head. breath: float32 (V, 3), camera space, metres, how it moves from breathed
@@ -304,6 +305,7 @@ class PortraitRig:
     shapes: NDArray[np.float32]
     shape_vertices: NDArray[np.int32]
     smile: NDArray[np.float32]
+    offsets: NDArray[np.float32]
     narrows: NDArray[np.float32]
     photo_expression: NDArray[np.float32]
     rest_expression: NDArray[np.float32]

@@ -22,6 +22,7 @@ FLOORS = {
     "visavis.timing": 0,
     "visavis.follow": 0,
     "visavis.ease": 0,
+    "visavis.face_offset": 0,
     "visavis.compiled": 0,
     "visavis.store": 0,
     "visavis.motion.layout": 0,

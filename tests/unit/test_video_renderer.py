@@ -62,6 +62,7 @@ def test_the_unmoved_face_is_the_photo(portrait: PortraitRig) -> None:
     plate)."""
     unmoved = Pose(
         FacePose(np.zeros(52, np.float32), (0, 0), ((0, 0), (0, 0))),
+        np.zeros(32, np.float32),
         np.eye(3, dtype=np.float32),
         np.zeros(3, np.float32),
         TorsoPose(0, 0, 0, 0),

@@ -21,6 +21,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     arms.add_argument("--output", type=Path, default=ASSETS / "rig" / "arm.npz")
     smile = actions.add_parser("smile", help="make assets/rig/smile.npz from PyPI openpeople")
     smile.add_argument("--output", type=Path, default=ASSETS / "rig" / "smile.npz")
+    offset = actions.add_parser("offset", help="make assets/rig/offset.npz from PyPI openpeople (minutes)")
+    offset.add_argument("--output", type=Path, default=ASSETS / "rig" / "offset.npz")
     portrait = actions.add_parser("portrait", help="make assets/portraits/default.jpg from PyPI openpeople")
     portrait.add_argument("--output", type=Path, default=ASSETS / "portraits" / "default.jpg")
     show = actions.add_parser("show", help="fit a photo and draw the matte, the joints of the arms, the mesh and the landmarks over it")
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
             return _arms(args)
         if args.action == "smile":
             return _smile(args)
+        if args.action == "offset":
+            return _offset(args)
         if args.action == "portrait":
             return _portrait(args)
         return _show(args)
@@ -71,6 +75,17 @@ def _smile(args: argparse.Namespace) -> int:
     from visavis.store import asset_path
 
     print(build_smile(asset_path("openpeople"), asset_path("face_landmarker.task"), args.output))
+    return 0
+
+
+def _offset(args: argparse.Namespace) -> int:
+    from visavis.portrait_build.offset import build_offset
+    from visavis.store import asset_path
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    print(build_offset(asset_path("openpeople"), asset_path("face_landmarker.task"), args.output, tell))
     return 0
 
 

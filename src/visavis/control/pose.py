@@ -16,6 +16,7 @@ from visavis.motion.layout import (
     BODY,
     BODY_JOINTS,
     FACE,
+    FACE_OFFSET,
     HEAD_POSITION,
     HEAD_ROTATION,
     LEFT_HAND,
@@ -142,7 +143,7 @@ class ControlStage:
         frames = []
         for i, wanted in enumerate(motion):
             wanted, state = self._fade(wanted, state)
-            head = soft_limit(rotation_from_6d(wanted[_NECK]) @ rotation_from_6d(wanted[HEAD_ROTATION]), self.config.head_limit, NOD_SHARE)
+            head = head_of(wanted, self.config)
             yaw, _, roll = head_euler_from_rotation(head)
             state = replace(state, lean=follow(state.lean, (float(yaw), float(roll))))
             vertices, shading, keypoints, arms = self._pose(
@@ -191,7 +192,7 @@ class ControlStage:
         )
         torso = TorsoPose(at.breath * config.breath, at.roll * config.sway, at.yaw * config.sway, at.shift * config.sway)
         spine = soft_limit(rotation_from_6d(motion[_SPINE]), config.spine_limit)
-        vertices, gap = self._poser.pose(Pose(face, head, shift.astype(np.float32), torso, spine))
+        vertices, gap = self._poser.pose(Pose(face, motion[FACE_OFFSET], head, shift.astype(np.float32), torso, spine))
         arms, shown = NO_ARMS, (0.0, 0.0)
         if config.arms:
             sway = spine @ head_rotation_from_euler(torso.yaw, 0.0, torso.roll)
@@ -212,6 +213,11 @@ class ControlStage:
         pivot = rig.head_pivot
         pivot_pixel = [pivot[0] / pivot[2] * rig.focal + rig.principal[0], pivot[1] / pivot[2] * rig.focal + rig.principal[1], pivot[2]]
         return vertices, shading, np.concatenate([keypoints, np.array([pivot_pixel], np.float32)]), arms
+
+
+def head_of(motion: NDArray[np.float32], config: ControlConfig) -> NDArray[np.float32]:
+    """How the head is turned, within its limits, in a frame of motion (MOTION_DIM,): (3, 3)."""
+    return soft_limit(rotation_from_6d(motion[_NECK]) @ rotation_from_6d(motion[HEAD_ROTATION]), config.head_limit, NOD_SHARE)
 
 
 def mouth_light(gap: float, motion: NDArray[np.float32], bite: float, tip: float = 0.0) -> float:

@@ -9,6 +9,7 @@ from visavis.control import kernels
 from visavis.control.retarget import FacePose, retarget_face
 from visavis.control.torso import TorsoPose
 from visavis.ease import ramp, smoothstep
+from visavis.face_offset import OFFSET_LIMIT
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES, head_rotation_from_euler
 from visavis.types_portrait import TONGUE_COLUMNS, TONGUE_INSIDE, TONGUE_ROWS, EyeRig, PortraitRig
 
@@ -79,6 +80,9 @@ from a face that smiles at rest while its jaw drops; and jawOpen at which all of
 HALVES = 0.35
 """The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
 
+REFINES_OPEN = (0.005, 0.04)
+"""Gaps between the lips, in eye distances, from which on the implicit refinement may open them further, and at which it does so wholly."""
+
 _JAW = ARKIT_INDEX["jawOpen"]
 _ROUND = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
 _SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
@@ -86,10 +90,11 @@ _SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
 
 @dataclass(frozen=True)
 class Pose:
-    """face: what the face does. head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway.
+    """face: what the face does. offset: float32 (32,), its implicit refinement (``motion.layout.FACE_OFFSET``). head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway.
     spine: float32 (3, 3)."""
 
     face: FacePose
+    offset: NDArray[np.float32]
     head: NDArray[np.float32]
     head_shift: NDArray[np.float32]
     torso: TorsoPose
@@ -158,6 +163,8 @@ class Poser:
                 gap = self._purse(points, ramp(rounded / PURSES), ramp(rounded, PURSED_FROM))
         if pose.face.bite > 0.0:
             gap = self._bite(points, pose.face.bite)
+        if pose.offset.any():
+            gap = self._refine(points, pose.offset, gap)
         for eye, closure, gaze in (
             (rig.right_eye, pose.face.closure[0], pose.face.gaze[0]),
             (rig.left_eye, pose.face.closure[1], pose.face.gaze[1]),
@@ -329,6 +336,18 @@ class Poser:
         up = share * arc * (edge - np.float32(BITE_SHOWS) * self._eye_distance - upper[:, 1])
         for strength, change in ((self._above, up), (self._under, down)):
             points[lips.vertices, 1] += strength[:, 0] * self._by_column(change)
+        return self._gap(points)
+
+    def _refine(self, points: NDArray[np.float32], offset: NDArray[np.float32], gap: float) -> float:
+        """Move the face by what the shapes do not say. Lips that are shut stay shut, and none goes through the other. Returns the gap in eye
+        distances."""
+        rig, lips = self._rig, self._rig.lips
+        before = points[lips.lower, 1] - points[lips.upper, 1]
+        kernels.add_shapes(points, rig.shape_vertices, rig.offsets, np.clip(offset, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.float32))
+        after = points[lips.lower, 1] - points[lips.upper, 1]
+        least = np.minimum(before, 0)
+        allowed = np.float32(ramp(gap, *REFINES_OPEN)) * np.maximum(after - before, 0) + np.minimum(after, before)
+        points[lips.vertices, 1] += lips.share * self._by_column(np.maximum(allowed, least) - after)
         return self._gap(points)
 
     def _raise_tip(self, points: NDArray[np.float32], share: float) -> None:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from visavis.evaluation.perceptual import Spread, frechet_distance
 from visavis.evaluation.picture_score import halo, shape_distance
-from visavis.evaluation.reenact import Reenactor, Score, Source, Target, draw_with, mean_score, motion_of
+from visavis.evaluation.reenact import Reenactor, Score, Source, Target, draw_with, mean_score, refined_motion_of
 from visavis.evaluation.robust import flicker
-from visavis.motion.layout import ARKIT_INDEX, neutral_motion
+from visavis.motion.layout import ARKIT_INDEX, FACE_OFFSET, neutral_motion
 from visavis.portrait.landmarks import FACE_OVAL, Face
 from visavis.portrait.matte import rough_matte
 from visavis.video.refine import RefineEngines
@@ -20,8 +20,9 @@ from visavis.video.renderer import VideoConfig, VideoStage
 
 Picture = NDArray[np.uint8]
 
-WAYS = ("photo", "rig", "rig + network")
-"""The still photo; the rig drawn without networks; with them."""
+WAYS = ("photo", "rig", "rig + offset", "rig + offset + network")
+"""The still photo; the rig as the named weights and the head pose it, without networks; with the implicit refinement of the face; with that
+and the networks."""
 FLICKER_FRAMES = 16
 REGIONS = ("face", "hair, ears, neck", "body", "background")
 
@@ -70,13 +71,13 @@ class Shown:
 
     def __init__(self, source: Source, refine: RefineEngines) -> None:
         self.source = source
-        engines = dict(zip(WAYS[1:], (None, refine), strict=True))
+        engines = dict(zip(WAYS[1:], (None, None, refine), strict=True))
         self.opaque = {way: VideoStage(source.rig, refine=each) for way, each in engines.items()}
         self.matte = {way: VideoStage(source.rig, VideoConfig(matte=True), each) for way, each in engines.items()}
 
     def pictures(self, motions: NDArray[np.float32]) -> dict[str, list[Picture]]:
         """Pictures of (frames, MOTION_DIM) motion by way."""
-        drawn = {way: list(draw_with(stage, self.source.rig, motions)) for way, stage in self.opaque.items()}
+        drawn = {way: list(draw_with(stage, self.source.rig, shown_by(way, motions))) for way, stage in self.opaque.items()}
         return {WAYS[0]: [self.source.picture] * len(motions), **drawn}
 
     def halo(self, way: str, motions: NDArray[np.float32]) -> float:
@@ -85,7 +86,7 @@ class Shown:
             (at_rest,) = draw_with(self.matte[WAYS[1]], self.source.rig, neutral_motion(1))
             return halo(self.source.picture, at_rest[..., 3])[0]
         stage = self.matte[way]
-        return float(np.mean([halo(stage.over_plate(image), image[..., 3])[0] for image in draw_with(stage, self.source.rig, motions)]))
+        return float(np.mean([halo(stage.over_plate(image), image[..., 3])[0] for image in draw_with(stage, self.source.rig, shown_by(way, motions))]))
 
     def flicker(self, way: str) -> tuple[float, float]:
         """As ``robust.flicker``; none of the still photo."""
@@ -94,10 +95,18 @@ class Shown:
         return flicker(self.source.rig, FLICKER_FRAMES, self.opaque[way], self.matte[way])
 
 
+def shown_by(way: str, motions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Motion (frames, MOTION_DIM) as one of ``WAYS`` shows it: the plain rig knows no implicit refinement."""
+    motions = motions.copy()
+    if way == WAYS[1]:
+        motions[:, FACE_OFFSET] = 0
+    return motions
+
+
 def judge_self(reenactor: Reenactor, shown: Shown, targets: list[Target]) -> tuple[dict[str, Verdict], dict[str, list[Picture]]]:
     """Verdict and pictures by way, of somebody moved as the same person is seen to move in ``targets``."""
     source = shown.source
-    motions = np.stack([motion_of(target, source, source.rig) for target in targets])
+    motions = np.stack([refined_motion_of(target, source, source.rig) for target in targets])
     pictures = shown.pictures(motions)
     scores: dict[str, list[Score]] = {way: [] for way in WAYS}
     spreads, wanted = {way: Spread() for way in WAYS}, Spread()
@@ -119,7 +128,7 @@ def judge_cross(
 ) -> tuple[dict[str, CrossVerdict], dict[str, list[Picture]]]:
     """Verdict and pictures by way, of somebody moved as ``driver`` is seen to move in ``targets``. real: pictures of the moved person."""
     source = shown.source
-    motions = np.stack([motion_of(target, driver, source.rig) for target in targets])
+    motions = np.stack([refined_motion_of(target, driver, source.rig) for target in targets])
     pictures = shown.pictures(motions)
     own = reenactor.who(source.picture, source.landmarks)
     own_face, their_photo = reenactor.look(source.picture), reenactor.look(driver.picture)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.pose import ControlConfig, ControlStage
+from visavis.data.offset_meter import POSE_LANDMARKS, OffsetMeter
 from visavis.evaluation.face_api import Features
 from visavis.evaluation.identity import FaceEmbedder, middle_of, similarity
 from visavis.evaluation.perceptual import PictureNetwork, perceptual_distance
 from visavis.evaluation.picture_score import RIGID, gradient_similarity, landmark_distance, psnr, shape_distance, ssim
-from visavis.motion.layout import ARKIT_INDEX, FACE, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
+from visavis.motion.layout import ARKIT_INDEX, FACE, FACE_OFFSET, HEAD_POSITION, HEAD_ROTATION, neutral_motion, rotation_to_6d
 from visavis.portrait.fit import fit_face, fit_portrait
 from visavis.portrait.landmarks import Face, FaceFinder, find_face
 from visavis.portrait.layers import build_portrait_rig
@@ -42,16 +43,13 @@ CLIP_SOURCE, CLIP_EVERY = 235, 5
 FACE_MARGIN = 0.25
 """The face region reaches this share of the face beyond the target's landmarks."""
 
-POSE_LANDMARKS = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 109, 338, 54, 284, 127, 356, 234, 454, 93, 323)
-"""Landmarks that tell the pose of the head, whatever the face does: eyes, nose, forehead, temples; not the jaw."""
-
 CONFIG = ControlConfig(head_limit=28.0, shift_limit=0.06, breath=0.0, sway=0.0, crossfade=0, limb_crossfade=0)
 
 
 @dataclass(frozen=True)
 class Source:
     """A photo as a rig, and how its picture was seen. picture: uint8 (768, 512, 3); rig: made of it; frame: which part of the photo it
-    is; points: (478, 3), where its landmarks are in head space."""
+    is; points: (478, 3), where its landmarks are in head space; meter: of the rig."""
 
     name: str
     picture: NDArray[np.uint8]
@@ -61,6 +59,7 @@ class Source:
     camera: Camera
     scores: dict[str, float]
     points: NDArray[np.float64]
+    meter: OffsetMeter
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,8 @@ class Reenactor:
         fitted = fit_face(landmarks, self._asset)
         mesh = self._asset.mesh
         points = mesh.at_landmarks(fitted.vertices + np.tensordot(fitted.expression, mesh.expressions, 1)).astype(np.float64)
-        return Source(name, picture, rig, frame, landmarks, fitted.camera, face.scores or {}, points)
+        meter = OffsetMeter(ControlStage(rig, CONFIG), rig, landmarks)
+        return Source(name, picture, rig, frame, landmarks, fitted.camera, face.scores or {}, points, meter)
 
     def target(self, image: NDArray[np.uint8], source: Source, name: str, still_camera: bool = False) -> Target | None:
         """``image``, cut as its source was; None where no face is found. Unless a ``still_camera`` took both, the cut is moved so that the
@@ -227,6 +227,14 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
     moved = turn @ (pivot - tracked_source.camera.translation) + target.camera.translation
     motion[HEAD_ROTATION] = rotation_to_6d(turn.astype(np.float32))
     motion[HEAD_POSITION] = (moved - pivot).astype(np.float32)
+    return motion
+
+
+def refined_motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArray[np.float32]:
+    """The same with the implicit refinement of the face that is measured there (``motion.layout.FACE_OFFSET``)."""
+    motion = motion_of(target, tracked_source, rig)
+    own = motion if rig is tracked_source.rig else motion_of(target, tracked_source, tracked_source.rig)
+    motion[FACE_OFFSET] = tracked_source.meter.measure(own, target.landmarks)
     return motion
 
 

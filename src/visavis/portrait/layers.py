@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_offset import SKIN_LANDMARKS, load_face_offset
 from visavis.portrait import contours, mouth
 from visavis.portrait.arm_asset import load_arm_asset
 from visavis.portrait.arms import BreathField, fit_arms
@@ -23,11 +24,11 @@ from visavis.portrait.sheet_fields import (
     smooth_on_sheet,
     without_cliffs,
 )
-from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, narrowed_at_rest, smile_on_sheet
+from visavis.portrait.smile import bared_teeth, chin_lowers, load_smile, moves_on_sheet, narrowed_at_rest
 from visavis.portrait.topology import MARGIN, build_sheet
 from visavis.types_portrait import PICTURE_HEIGHT, EyeRig, FittedPortrait, PortraitRig, RigMesh
 
-LAYERS_VERSION = 9
+LAYERS_VERSION = 10
 """Goes into the cache key: raise it whenever this package makes other layers from the same fit."""
 
 SHUT_IN_PHOTO = 0.02
@@ -142,10 +143,11 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
     seam = lip_seam(sheet, pixels, lips, vertices, shape_stack, rest - fitted.expression)
     hang_on_jaw(shape_stack, starts, mouth_cards, seam)
     settle_teeth(vertices, starts, seam, shape_stack, rest - fitted.expression)
-    smile = np.zeros((total, 3))
     measured = load_smile()
-    moves = smile_on_sheet(measured, landmarks, sheet, pixels, outline, face_height)
-    smile[: len(pixels), :2] = smooth_on_sheet(moves[None], sheet, pixels, 2.5, rounds=1)[0] * (depth / camera.focal)[:, None]
+    told = np.concatenate([measured[None, :SKIN_LANDMARKS], load_face_offset().moves])
+    moves = moves_on_sheet(told, landmarks, sheet, pixels, outline, face_height)
+    moved_by = np.zeros((len(told), total, 3))
+    moved_by[:, : len(pixels), :2] = smooth_on_sheet(moves, sheet, pixels, 2.5, rounds=1) * (depth / camera.focal)[:, None]
     for side, parts, upper in (("right", right_parts, sheet.right_upper), ("left", left_parts, sheet.left_upper)):
         for name, column in (
             ("shade", parts.edge_column),
@@ -154,16 +156,17 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
             ("corner", CORNER_COLUMN),
         ):
             strip = starts[f"{name}_{side}"]
-            smile[strip] = smile[upper[np.resize(column, len(strip))]]
+            moved_by[:, strip] = moved_by[:, upper[np.resize(column, len(strip))]]
     teeth = starts["teeth_upper"]
     metres = eye_distance * metres_per_pixel
-    smile[teeth] = bared_teeth(vertices[teeth], metres)
     for name in ("teeth_lower", "tongue", "tongue_tip"):
-        smile[starts[name], 1] = chin_lowers(measured) * metres
+        moved_by[:, starts[name], 1] = chin_lowers(told)[:, None] * metres
+    smile, offsets = moved_by[0], moved_by[1:]
+    smile[teeth] = bared_teeth(vertices[teeth], metres)
     sheet_rest = vertices[: len(pixels)] + np.tensordot(rest - fitted.expression, shape_stack[:, : len(pixels)], 1)
     narrows = np.zeros(total)
     narrows[: len(pixels)] = narrowed_at_rest(smile[: len(pixels)], vertices[: len(pixels)], sheet_rest, sheet, metres)
-    moved = np.flatnonzero(np.maximum(np.abs(shape_stack).max((0, 2)), np.abs(smile).max(1)) > 2e-5).astype(np.int32)
+    moved = np.flatnonzero(np.maximum(np.abs(shape_stack).max((0, 2)), np.abs(moved_by).max((0, 2))) > 2e-5).astype(np.int32)
     lining_column, lining_row, lining_reach = lining_rows(contours.MOUTH_COLUMNS)
     keypoint_names, keypoint_vertices, keypoint_weights = keypoints(landmarks, pixels, sheet, fitted.alpha, shoulder_line, face_height)
     breath = np.zeros((total, 3))
@@ -198,6 +201,7 @@ def build_portrait_rig(fitted: FittedPortrait, mesh: RigMesh) -> PortraitRig:
         shapes=np.ascontiguousarray(shape_stack[:, moved], np.float32),
         shape_vertices=moved,
         smile=smile[moved].astype(np.float32),
+        offsets=np.ascontiguousarray(offsets[:, moved], np.float32),
         narrows=narrows[moved].astype(np.float32),
         photo_expression=fitted.expression.astype(np.float32),
         rest_expression=rest.astype(np.float32),

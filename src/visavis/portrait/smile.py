@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_offset import SKIN_LANDMARKS
 from visavis.portrait import contours
 from visavis.portrait.surface import Field
 from visavis.portrait.topology import Sheet
@@ -20,7 +21,6 @@ BARED_UP, BARED_ARCH, BARED_WIDER = 0.040, 0.090, 0.06
 """What a broad smile shows of the upper teeth that the card of them, placed for speech, does not: so much higher, in distances between the
 eyes, at its ends by the second on top, and so much wider."""
 
-LANDMARKS_OF_SKIN = 468
 FADE = 0.10
 """Beside the face the move falls off over this many heights of the face."""
 INSET = 0.02
@@ -56,20 +56,22 @@ def load_smile(path: Path = SMILE_PATH) -> NDArray[np.float64]:
     return moves
 
 
-def smile_on_sheet(
-    moves: NDArray[np.float64],
+def moves_on_sheet(
+    moves: NDArray[np.floating],
     landmarks: NDArray[np.float64],
     sheet: Sheet,
     pixels: NDArray[np.float64],
     outline: NDArray[np.float64],
     face_height: float,
 ) -> NDArray[np.float64]:
-    """How a broad smile moves each vertex of the sheet in the photo: pixels (n, 2). moves: as ``load_smile`` gives them."""
+    """How moves of the landmarks of the skin move each vertex of the sheet in the photo: pixels (k, n, 2). moves: (k, SKIN_LANDMARKS, 2),
+    to the viewer's right and down in an upright face, distances between the eyes."""
     axis = landmarks[_LEFT_PUPIL] - landmarks[_RIGHT_PUPIL]
-    wanted = moves @ np.array([axis, [-axis[1], axis[0]]])
+    # (landmarks, k * 2): each landmark's ways side by side
+    wanted = np.moveaxis(moves @ np.array([axis, [-axis[1], axis[0]]]), 0, 1).reshape(SKIN_LANDMARKS, -1)
     middle = (pixels[sheet.lips_upper] + pixels[sheet.lips_lower]) / 2
     width, centre_x = float(np.ptp(middle[:, 0])), float(middle[:, 0].mean())
-    points = landmarks[:LANDMARKS_OF_SKIN]
+    points = landmarks[:SKIN_LANDMARKS]
     low = points[:, 1] > contours.height_on(middle, points[:, 0])
     low[list(contours.INNER_LIP_UPPER[1:-1])], low[list(contours.INNER_LIP_LOWER[1:-1])] = False, True
     beside = np.abs(points[:, 0] - centre_x) > 0.49 * width
@@ -77,14 +79,15 @@ def smile_on_sheet(
     centre = outline.mean(0)
     inwards = (centre - nearest) / np.linalg.norm(centre - nearest, axis=1, keepdims=True) * INSET * face_height
     target = np.where((signed > -INSET * face_height)[:, None], nearest + inwards, pixels)
-    result = np.empty((len(pixels), 2))
+    result = np.empty((len(pixels), wanted.shape[1]))
     for side, known in ((sheet.below, low | beside), (~sheet.below, ~low | beside)):
-        result[side] = Field(points[known], wanted[:LANDMARKS_OF_SKIN][known].astype(np.float32))(target[side])
+        result[side] = Field(points[known], wanted[known].astype(np.float32))(target[side])
     # Edges of the lips lie on a dark line that the landmarks miss by a pixel: each column takes its own landmarks' way.
     for edge, numbers in ((sheet.lips_upper, contours.INNER_LIP_UPPER), (sheet.lips_lower, contours.INNER_LIP_LOWER)):
         result[edge] = contours.smooth_curve(wanted[list(numbers)], contours.MOUTH_COLUMNS)
     result[sheet.lips_upper[[0, -1]]] = wanted[list(contours.INNER_LIP_UPPER)][[0, -1]]
-    return result * np.exp(-((np.maximum(signed, 0) / (FADE * face_height)) ** 2))[:, None]
+    faded = result * np.exp(-((np.maximum(signed, 0) / (FADE * face_height)) ** 2))[:, None]
+    return np.moveaxis(faded.reshape(len(pixels), -1, 2), 1, 0)
 
 
 def narrowed_at_rest(
@@ -103,9 +106,9 @@ def narrowed_at_rest(
     return -excess / max(widened, 1e-3) * move
 
 
-def chin_lowers(moves: NDArray[np.float64]) -> float:
-    """How far the chin goes down in a broad smile, and the lower teeth with it, distances between the eyes."""
-    return float(moves[_CHIN, 1])
+def chin_lowers(moves: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far the chin goes down in moves (k, landmarks, 2), and the lower teeth with it: (k,), distances between the eyes."""
+    return np.asarray(moves[:, _CHIN, 1], np.float64)
 
 
 def bared_teeth(points: NDArray[np.float64], eye_distance: float) -> NDArray[np.float64]:

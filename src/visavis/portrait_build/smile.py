@@ -33,7 +33,7 @@ def build_smile(people: Path, landmark_model: Path, output: Path) -> str:
         for person in PEOPLE:
             cells = sheet_cells(people / person / SHEET)
             before, after = (find_face(finder, cells[number], f"{person}, cell {number}") for number in (NEUTRAL, HAPPY))
-            points = _upright(before.landmarks)
+            points = upright(before.landmarks)
             smiling = after.landmarks.astype(np.float32)
             to_neutral = cv2.estimateAffinePartial2D(smiling[list(_STILL)], points[list(_STILL)].astype(np.float32), method=cv2.LMEDS)[0]
             moves.append(smiling @ to_neutral[:, :2].T + to_neutral[:, 2] - points)
@@ -42,21 +42,21 @@ def build_smile(people: Path, landmark_model: Path, output: Path) -> str:
             scores.append([np.mean([told[f"{name}{side}"] for side in ("Left", "Right")]) for name in _SCORES])
     mean = np.mean(moves, 0)
     face = np.mean(neutral, 0)
-    mirrored = _mirror_of(np.concatenate([face, face + mean], 1))
+    mirrored = mirror_of(np.concatenate([face, face + mean], 1))
     even = (mean + mean[mirrored] * (-1.0, 1.0)) / 2
     save_smile(even, output)
     seen = ", ".join(f"{name} {value:.2f}" for name, value in zip(_SCORES, np.mean(scores, 0), strict=True))
     return f"{output}: {len(PEOPLE)} smiles ({seen}), spread {np.std(moves, 0).mean():.3f} distances between the eyes"
 
 
-def _upright(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+def upright(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
     """Landmarks in distances between the pupils, from the middle between them, the line through both level."""
     right, left = landmarks[_RIGHT_PUPIL], landmarks[_LEFT_PUPIL]
     x, y = (left - right) / np.linalg.norm(left - right) ** 2
     return np.asarray((landmarks - (right + left) / 2) @ np.array([[x, -y], [y, x]]))
 
 
-def _mirror_of(places: NDArray[np.float64]) -> NDArray[np.int64]:
+def mirror_of(places: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number of the landmark on the other side of the face, for each (n, 4): place in the neutral and in the smiling mean face, since shut
     lips are in one place."""
     distance = np.linalg.norm(places[:, None] * (-1.0, 1.0, -1.0, 1.0) - places[None], axis=-1)
