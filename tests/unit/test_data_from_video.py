@@ -25,6 +25,7 @@ from visavis.motion.layout import (
     BODY,
     BODY_JOINTS,
     FACE,
+    FACE_OFFSET,
     HEAD_ROTATION,
     LEFT_HAND,
     RIGHT_HAND,
@@ -37,12 +38,15 @@ from visavis.motion.layout import (
 )
 from visavis.motion.livelink import read_livelink
 from visavis.motion.skeleton import SHOULDER, hand_frame, hand_joints, joints_of, rotation_from_vector
+from visavis.portrait.landmarks import FaceFinder
 from visavis.store import asset_path
 from visavis.training.corpus import read_corpus
 from visavis.types_portrait import PortraitRig
 
 SIDES = ("left", "right")
 HIDDEN = slice(30, 36)
+REFINED = (0, 1, 16, 17)
+"""The two commonest values of the upper and of the lower face."""
 
 
 def angles(motion: np.ndarray) -> np.ndarray:
@@ -99,6 +103,38 @@ def test_motion_that_was_rendered_is_found_again(portrait: PortraitRig, tmp_path
     assert np.abs(capture.motion[:, FACE] - found[:, FACE]).max() < 1e-4
 
 
+def test_what_the_shapes_do_not_say_is_found_again(portrait: PortraitRig, tmp_path: Path) -> None:
+    """The two commonest ways of the upper face and of the lower one, one after the other, in a face that looks ahead."""
+    time = np.arange(96) / 30
+    wanted = neutral_motion(len(time))
+    for number, value in enumerate(REFINED):
+        part = slice(24 * number, 24 * number + 24)
+        wanted[part, FACE_OFFSET.start + value] = 2 * np.sin(np.pi * (np.arange(24) + 0.5) / 24)
+    clip = film(tmp_path / "refined.mp4", list(render_motion(wanted, portrait)))
+    assert main(["data", "from-video", str(clip), "-o", str(tmp_path), "--no-hands", "--quiet"]) == 0
+    found = read_motion(tmp_path / "refined.motion.npz")
+    assert len(found) == len(wanted)
+    for value in REFINED:
+        at = FACE_OFFSET.start + value
+        assert np.corrcoef(wanted[:, at], found[:, at])[0, 1] > 0.6, value
+    plain = found.copy()
+    plain[:, FACE_OFFSET] = 0
+    looks = slice(11, None, 24)  # each way at its widest
+    with FaceFinder(asset_path("face_landmarker.task"), max_faces=1) as finder:
+        seen, refined, bare = (
+            np.array([finder.search(picture)[0].landmarks for picture in render_motion(motion[looks], portrait)])
+            for motion in (wanted, found, plain)
+        )
+    with_it, without = ([off(shown, wanted) for shown, wanted in zip(each, seen, strict=True)] for each in (refined, bare))
+    assert np.mean(with_it) < 0.8 * np.mean(without)
+
+
+def off(shown: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean distance of landmarks (478, 2), pixels, once shift, turn and size of the whole face are the same."""
+    whole = cv2.estimateAffinePartial2D(shown, wanted, method=cv2.LMEDS)[0]
+    return float(np.linalg.norm(shown @ whole[:, :2].T + whole[:, 2] - wanted, axis=1).mean())
+
+
 def test_a_real_person_hides_half_her_face_behind_her_hand(tmp_path: Path) -> None:
     pictures = [picture for time, picture in read_pictures(asset_path("talking_clip.mp4")) if 2.2 <= time < 4.4]
     clip = film(tmp_path / "hand.mkv", pictures, rate=24)
@@ -153,10 +189,11 @@ def test_gaps_are_filled_where_short_and_marked_where_long() -> None:
     jaw = np.linspace(0, 1, 96)
     face = np.where(known[:, None], np.tile(jaw[:, None], (1, 52)), np.nan)
     rotation = np.where(known[:, None, None], np.eye(3), np.nan)
-    nothing = np.full((96, 3), np.nan)
+    nothing, landmarks = np.full((96, 3), np.nan), np.full((96, 478, 2), np.nan)
+    place = np.where(known[:, None], [0.0, 0.0, 0.5], np.nan)
     hands = {side: np.full((96, 21, 3), np.nan) for side in SIDES}
     tracked = motion_of(
-        Track(times, face, rotation, np.where(known[:, None], [0.0, 0.0, 0.5], np.nan), dict.fromkeys(SIDES, nothing), hands)
+        Track(times, landmarks, face, rotation, place, dict.fromkeys(SIDES, nothing), hands, 0, np.zeros((0, 0, 3), np.uint8))
     )
     motion = check_motion(tracked.motion)
     at = np.arange(len(motion)) / 30

@@ -7,7 +7,15 @@ films. ``picture`` is apart from these: pairs of expressions for the networks of
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from visavis.data.tracking import Track
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -201,7 +209,8 @@ def _from_video(args: argparse.Namespace) -> int:
 
     for clip, count in zip(args.clips, counts, strict=True):
         with progress_bar(f"tracking {clip.name}", count, "pictures", quiet=args.quiet) as advance:
-            tracked = motion_of(track_film(clip, face, hands, tell, advance), args.as_seen)
+            track = track_film(clip, face, hands, tell, advance)
+        tracked = motion_of(track, args.as_seen, _offsets(track, face, clip, tell))
         frames = len(tracked.motion)
         delay = sound_delay(clip)
         samples = None if delay is None else lined_up(load(clip, tell), delay, frames)
@@ -213,6 +222,18 @@ def _from_video(args: argparse.Namespace) -> int:
         shares = ", ".join(f"{name} in {100 * seen.mean():.0f} %" for name, seen in parts.items())
         print(f"{path}: {frames / FRAME_RATE:.2f} s, {shares}; {int(tracked.filled.sum())} frames of the face filled")
     return 0
+
+
+def _offsets(track: "Track", landmark_model: Path, clip: Path, tell: Callable[[str], None]) -> "NDArray[np.float32] | None":
+    """The implicit refinement of the face; None, and told, where no rig can be made of the film's person."""
+    from visavis.data.film_offset import film_offsets
+    from visavis.types_portrait import PortraitError
+
+    try:
+        return film_offsets(track, landmark_model)
+    except PortraitError as error:
+        tell(f"{clip}: the implicit refinement of the face is left out: {error}")
+        return None
 
 
 def _picture(args: argparse.Namespace) -> int:

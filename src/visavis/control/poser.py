@@ -90,8 +90,8 @@ _SMILES = [ARKIT_INDEX["mouthSmileRight"], ARKIT_INDEX["mouthSmileLeft"]]
 
 @dataclass(frozen=True)
 class Pose:
-    """face: what the face does. offset: float32 (32,), its implicit refinement (``motion.layout.FACE_OFFSET``). head: float32 (3, 3), rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway.
-    spine: float32 (3, 3)."""
+    """face: what the face does. offset: float32 (32,), its implicit refinement (``motion.layout.FACE_OFFSET``). head: float32 (3, 3),
+    rotation about the neck. head_shift: float32 (3,), metres. torso: breathing and sway. spine: float32 (3, 3)."""
 
     face: FacePose
     offset: NDArray[np.float32]
@@ -339,8 +339,8 @@ class Poser:
         return self._gap(points)
 
     def _refine(self, points: NDArray[np.float32], offset: NDArray[np.float32], gap: float) -> float:
-        """Move the face by what the shapes do not say. Lips that are shut stay shut, and none goes through the other. Returns the gap in eye
-        distances."""
+        """Move the face by what the shapes do not say. Lips that are shut stay shut, and none goes through the other. Returns the gap in
+        eye distances."""
         rig, lips = self._rig, self._rig.lips
         before = points[lips.lower, 1] - points[lips.upper, 1]
         kernels.add_shapes(points, rig.shape_vertices, rig.offsets, np.clip(offset, -OFFSET_LIMIT, OFFSET_LIMIT).astype(np.float32))

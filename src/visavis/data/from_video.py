@@ -21,6 +21,7 @@ from visavis.motion.layout import (
     BODY,
     BODY_JOINTS,
     FACE,
+    FACE_OFFSET,
     HEAD_POSITION,
     HEAD_ROTATION,
     LEFT_HAND,
@@ -63,14 +64,17 @@ class TrackedMotion:
     filled: NDArray[np.bool_]
 
 
-def motion_of(track: Track, as_seen: bool = False) -> TrackedMotion:
+def motion_of(track: Track, as_seen: bool = False, offsets: NDArray[np.float32] | None = None) -> TrackedMotion:
     """Frames at 30 a second, frame 0 at the first picture. The head is turned so that its middle direction looks ahead, unless
-    ``as_seen``: then it stays turned as the camera saw it."""
+    ``as_seen``: then it stays turned as the camera saw it. offsets: implicit refinement of the face in each picture, as
+    ``film_offset.film_offsets`` gives it."""
     at = np.arange(int(track.times[-1] * FRAME_RATE + 1e-3) + 1) / FRAME_RATE
     motion = at_rest(len(at))
     known = ~np.isnan(track.face[:, 0])
     seen, filled = coverage(track.times, known, at)
     motion[:, FACE] = np.clip(resample(track.times, track.face, known, at), 0, 1)
+    if offsets is not None:
+        motion[:, FACE_OFFSET] = gaussian(resample(track.times, offsets.astype(np.float64), known, at), HEAD_SMOOTHING)
     rotation = rotation_from_6d(gaussian(resample(track.times, _six(track.rotation), known, at), HEAD_SMOOTHING)).astype(np.float64)
     pivot = track.position + track.rotation @ (EYES + NECK)
     place = gaussian(resample(track.times, pivot, known, at), HEAD_SMOOTHING)
@@ -185,6 +189,7 @@ def save_tracked(folder: Path, name: str, split: str, tracked: TrackedMotion, sa
         motion_path(item),
         face=tracked.motion[:, FACE],
         head=head,
+        offset=tracked.motion[:, FACE_OFFSET],
         face_seen=tracked.face_seen,
         filled=tracked.filled,
         tracked=np.array(True),
@@ -206,9 +211,11 @@ def read_motion(path: Path) -> NDArray[np.float32]:
     ValueError where it is none."""
     try:
         with np.load(path) as data:
-            face, head = data["face"], data["head"]
+            face, head, offset = data["face"], data["head"], data.get("offset")
         motion = at_rest(len(face))
         motion[:, FACE], motion[:, HEAD_ROTATION], motion[:, HEAD_POSITION] = face, head[:, :6], head[:, 6:]
+        if offset is not None:
+            motion[:, FACE_OFFSET] = offset
         beside = body_path(path.with_name(path.name.removesuffix(".motion.npz") + ".npz"))
         if beside.exists():
             with np.load(beside) as data:

@@ -5,7 +5,14 @@ from numpy.typing import NDArray
 
 from visavis.control.pose import ControlStage, head_of
 from visavis.face_offset import OFFSET_LIMIT, OFFSET_VALUES, SKIN_LANDMARKS
-from visavis.motion.layout import FACE_OFFSET
+from visavis.motion.layout import (
+    FACE_OFFSET,
+    HEAD_POSITION,
+    HEAD_ROTATION,
+    head_rotation_from_euler,
+    rotation_from_6d,
+    rotation_to_6d,
+)
 from visavis.portrait import contours
 from visavis.types import VERTEX_DEPTH_M, VERTEX_SUBPIXEL, MotionChunk
 from visavis.types_portrait import PortraitRig
@@ -14,6 +21,9 @@ Array = NDArray[np.float64]
 
 NOISE = 0.03
 """How far landmarks are off for what no value says, in distances between the eyes, counted as if each were off by itself."""
+
+ALIGNING = 4
+"""Rounds: limits of the rig bend softly, so that each one does a part."""
 
 COUNTED = np.setdiff1d(
     np.arange(SKIN_LANDMARKS), [*contours.RIGHT_EYE_UPPER, *contours.RIGHT_EYE_LOWER, *contours.LEFT_EYE_UPPER, *contours.LEFT_EYE_LOWER]
@@ -42,9 +52,27 @@ class OffsetMeter:
         points = frames[0].vertices[self._vertices].astype(np.float64) / (VERTEX_SUBPIXEL, VERTEX_SUBPIXEL, 1 / VERTEX_DEPTH_M)
         return np.asarray((points * self._shares[..., None]).sum(1))
 
+    def aligned(self, motion: NDArray[np.float32], landmarks: Array) -> NDArray[np.float32]:
+        """The motion (MOTION_DIM,) with its head moved, and turned in the plane of the picture, to where landmarks (478, 2) were seen: what
+        limits and pivot of the rig, or a camera that nobody knows, left over."""
+        motion, rig = motion.copy(), self._rig
+        for _ in range(ALIGNING):
+            shown = self.seen(motion)
+            still = list(POSE_LANDMARKS)
+            away = (landmarks[still] - shown[still, :2]) / rig.eye_distance
+            whole = _similarities(shown[still, :2] / rig.eye_distance).reshape(-1, 4)
+            (right, down, growth, turn), *_ = np.linalg.lstsq(whole, away.ravel(), rcond=None)
+            depth = float(shown[still, 2].mean())
+            unit = rig.eye_distance * depth / rig.focal
+            motion[HEAD_ROTATION] = rotation_to_6d(
+                head_rotation_from_euler(0, 0, np.degrees(turn)) @ rotation_from_6d(motion[HEAD_ROTATION])
+            )
+            motion[HEAD_POSITION] += np.array([right * unit, down * unit, -growth * depth], np.float32)
+        return motion
+
     def left_over(self, motion: NDArray[np.float32], landmarks: Array) -> Array:
-        """What is left to landmarks (478, 2) that were seen, of an upright face that looks ahead: (SKIN_LANDMARKS, 2), distances between the
-        eyes. What a small turn, shift or growth of the whole face would explain is taken out."""
+        """What is left to landmarks (478, 2) that were seen, of an upright face that looks ahead: (SKIN_LANDMARKS, 2), distances between
+        the eyes. What a small turn, shift or growth of the whole face would explain is taken out."""
         rig = self._rig
         shown = self.seen(motion)
         near = rig.vertices[self._vertices, 2].mean() / shown[:, 2].mean()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from visavis.film.footage import read_footage
 from visavis.film.reader import FilmError
 from visavis.portrait.landmarks import FIELD_OF_VIEW, RIVAL, PersonTracker, SeenFace, SeenHand
+from visavis.types_portrait import LANDMARKS
 
 Array = NDArray[np.float64]
 
@@ -25,17 +26,20 @@ SURE_HAND = 0.6
 
 @dataclass(frozen=True)
 class Track:
-    """n pictures. times: seconds since the first one, increasing. face: (n, 52) ARKit weights; rotation: (n, 3, 3) of the head, position:
-    (n, 3) metres of it from the camera (axes of ``motion.layout``). wrist: by side, (n, 3) metres from the camera; hand: by side,
-    (n, 21, 3) metres from the hand's middle. NaN where nothing was seen.
-    """
+    """n pictures. times: seconds since the first one, increasing. landmarks: (n, 478, 2) pixels; face: (n, 52) ARKit weights; rotation: (n,
+    3, 3) of the head, position: (n, 3) metres of it from the camera (axes of ``motion.layout``). wrist: by side, (n, 3) metres from the
+    camera; hand: by side, (n, 21, 3) metres from the hand's middle. NaN where nothing was seen. calmest: number of the picture whose face
+    does least and looks straightest, portrait: that picture, uint8 (h, w, 3) RGB. """
 
     times: Array
+    landmarks: Array
     face: Array
     rotation: Array
     position: Array
     wrist: dict[str, Array]
     hand: dict[str, Array]
+    calmest: int
+    portrait: NDArray[np.uint8]
 
 
 def track_film(
@@ -46,7 +50,7 @@ def track_film(
     times: list[float] = []
     faces: list[SeenFace | None] = []
     hands: list[dict[str, tuple[Array, Array]]] = []
-    rivals = 0
+    rivals, calmest, least, portrait = 0, 0, np.inf, np.zeros((0, 0, 3), np.uint8)
     with PersonTracker(face_model, hand_model) as tracker, contextlib.closing(read_footage(path, tell)) as pictures:
         stamp = -1
         for seconds, picture in pictures:
@@ -55,20 +59,33 @@ def track_film(
             rivals += len(seen) > 1 and seen[1].height >= RIVAL * seen[0].height
             times.append(seconds)
             faces.append(_same_person(seen, faces))
+            if (effort := _effort(faces[-1])) < least:
+                calmest, least, portrait = len(times) - 1, effort, picture
             hands.append({hand.side: (hand.places, _wrist(hand, picture.shape)) for hand in _one_a_side(held)})
             advance(1)
     _check(path, times, faces, rivals)
-    nothing = SeenFace(np.nan, np.full(2, np.nan), np.full(52, np.nan), np.full((3, 3), np.nan), np.full(3, np.nan))
+    nothing = SeenFace(np.nan, np.full((LANDMARKS, 2), np.nan), np.full(52, np.nan), np.full((3, 3), np.nan), np.full(3, np.nan))
     known = [face or nothing for face in faces]
     absent = np.full((21, 3), np.nan), np.full(3, np.nan)
     return Track(
         np.array(times),
+        np.array([face.landmarks for face in known]),
         np.array([face.weights for face in known]),
         np.array([face.rotation for face in known]),
         np.array([face.position for face in known]),
         wrist={side: np.array([held.get(side, absent)[1] for held in hands]) for side in ("left", "right")},
         hand={side: np.array([held.get(side, absent)[0] for held in hands]) for side in ("left", "right")},
+        calmest=calmest,
+        portrait=portrait,
     )
+
+
+def _effort(face: SeenFace | None) -> float:
+    """How much a face does: sum of its weights, and a quarter for five degrees of turn."""
+    if face is None:
+        return np.inf
+    turn = np.degrees(np.arccos(np.clip((np.trace(face.rotation) - 1) / 2, -1, 1)))
+    return float(face.weights.sum() + 0.05 * turn)
 
 
 def _same_person(seen: list[SeenFace], before: list[SeenFace | None]) -> SeenFace | None:

@@ -86,7 +86,8 @@ class Shown:
             (at_rest,) = draw_with(self.matte[WAYS[1]], self.source.rig, neutral_motion(1))
             return halo(self.source.picture, at_rest[..., 3])[0]
         stage = self.matte[way]
-        return float(np.mean([halo(stage.over_plate(image), image[..., 3])[0] for image in draw_with(stage, self.source.rig, shown_by(way, motions))]))
+        drawn = draw_with(stage, self.source.rig, shown_by(way, motions))
+        return float(np.mean([halo(stage.over_plate(image), image[..., 3])[0] for image in drawn]))
 
     def flicker(self, way: str) -> tuple[float, float]:
         """As ``robust.flicker``; none of the still photo."""

@@ -215,7 +215,8 @@ def pose_of(landmarks: NDArray[np.float64], source: Source) -> Camera:
 
 
 def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArray[np.float32]:
-    """What moves ``rig`` as the person of ``tracked_source`` moved from there to ``target``: (MOTION_DIM,)."""
+    """What moves ``rig`` as the person of ``tracked_source`` moved from there to ``target``: (MOTION_DIM,). The person's own rig is brought
+    to where the head was seen."""
     motion = neutral_motion(1)[0]
     for name, score in target.scores.items():
         if name in ARKIT_INDEX:
@@ -227,7 +228,7 @@ def motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArr
     moved = turn @ (pivot - tracked_source.camera.translation) + target.camera.translation
     motion[HEAD_ROTATION] = rotation_to_6d(turn.astype(np.float32))
     motion[HEAD_POSITION] = (moved - pivot).astype(np.float32)
-    return motion
+    return tracked_source.meter.aligned(motion, target.landmarks) if rig is tracked_source.rig else motion
 
 
 def refined_motion_of(target: Target, tracked_source: Source, rig: PortraitRig) -> NDArray[np.float32]:

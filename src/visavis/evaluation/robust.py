@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from visavis.control.pose import ControlConfig, ControlStage
 from visavis.evaluation.picture_score import halo
 from visavis.evaluation.poses import put_random_arms
+from visavis.face_offset import OFFSET_VALUES
 from visavis.motion.layout import (
     ARKIT_INDEX,
     ARKIT_NAMES,
     FACE,
+    FACE_OFFSET,
     HEAD_POSITION,
     HEAD_ROTATION,
     head_rotation_from_euler,
@@ -65,14 +67,15 @@ class Robustness:
 
 
 def random_motions(count: int, seed: int = 0) -> NDArray[np.float32]:
-    """(count, MOTION_DIM): some shapes of the face at random weights, the head turned and shifted as far as control lets it; in every
-    second one arms and hands on their way to some gesture."""
+    """(count, MOTION_DIM): some shapes of the face at random weights, its implicit refinement at random, the head turned and shifted as far
+    as control lets it; in every second one arms and hands on their way to some gesture."""
     random = np.random.default_rng(seed)
     motions = neutral_motion(count)
     for number, motion in enumerate(motions):
         shapes = random.choice(len(ARKIT_NAMES), random.integers(0, 9), replace=False)
         motion[FACE][shapes] = random.uniform(0, 1, len(shapes))
         motion[FACE][ARKIT_INDEX["jawOpen"]] *= 0.7
+        motion[FACE_OFFSET] = random.normal(0, 1, OFFSET_VALUES)
         motion[HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(*random.uniform([-25, -17, -15], [25, 17, 15])))
         motion[HEAD_POSITION] = random.uniform(-0.02, 0.02, 3)
         if number % 2:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_offset import UPPER, expected_offset
 from visavis.motion.layout import (
     ARKIT_INDEX,
     FACE,
+    FACE_OFFSET,
     HEAD_POSITION,
     HEAD_ROTATION,
     head_euler_from_rotation,
@@ -32,6 +34,9 @@ HEAD_VALUES = len(HEAD_NAMES)
 GAZE_PREFIX = "eyeLook"
 SLOW_PREFIXES = (GAZE_PREFIX, "brow")
 MOUTH_PREFIXES = ("jaw", "mouth", "tongue", "cheek")
+
+EXPRESSIVE = np.array([name.startswith(("brow", "cheekSquint", "eyeSquint", "eyeWide", "noseSneer", "mouthSmile")) for name in ARKIT_INDEX])
+"""Shapes with which the skin of the upper face goes further than they say; lids and gaze have ways of their own."""
 
 EVENTS = ("blink", "glance")
 BLINK, GLANCE = range(len(EVENTS))
@@ -125,10 +130,12 @@ def to_inner(spec: FaceSpec, face: Array, head: Array) -> Array:
 
 
 def to_motion(spec: FaceSpec, inner: Array) -> Array:
-    """The model's frames (frames, values) to motion (frames, MOTION_DIM): weights held in 0..1, rotations orthonormal, the body at rest."""
+    """The model's frames (frames, values) to motion (frames, MOTION_DIM): weights held in 0..1, rotations orthonormal, the body at rest;
+    the upper face refined as people's is with such brows, squints and smiles."""
     motion = neutral_motion(len(inner))
     count = len(spec.shapes)
     motion[:, FACE][:, [ARKIT_INDEX[name] for name in spec.shapes]] = np.clip(inner[:, :count], 0, 1)
+    motion[:, FACE_OFFSET][:, UPPER] = expected_offset(motion[:, FACE] * EXPRESSIVE)[:, UPPER]
     yaw, pitch, roll = inner[:, count : count + 3].T
     motion[:, HEAD_ROTATION] = rotation_to_6d(head_rotation_from_euler(yaw, pitch, roll))
     motion[:, HEAD_POSITION] = inner[:, count + 3 :]

@@ -15,10 +15,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.ease import ramp
+from visavis.face_offset import LOWER, expected_offset
 from visavis.motion.layout import (
     ARKIT_INDEX,
     ARKIT_NAMES,
     FACE,
+    FACE_OFFSET,
     HEAD_POSITION,
     HEAD_ROTATION,
     head_euler_from_rotation,
@@ -63,6 +66,7 @@ MAX_SCALE = 2.0
 
 _EXPRESSION_PREFIXES = ("brow", "cheekSquint", "eyeSquint", "eyeWide", "noseSneer", "mouthSmile", "mouthFrown", "mouthDimple")
 _IS_EXPRESSION = np.array([name.startswith(_EXPRESSION_PREFIXES) for name in ARKIT_NAMES])
+_IS_LOWER = np.array([name.startswith(("jaw", "mouth", "cheek")) for name in ARKIT_NAMES])
 _IS_MOUTH = np.array([name.startswith(("jaw", "mouth", "tongue", "cheekPuff")) for name in ARKIT_NAMES]) & ~_IS_EXPRESSION
 
 GAZE_DEGREES = 25.0
@@ -73,6 +77,11 @@ HEAD_SHARE, HEAD_REACH = 0.35, 12.0
 """The head's share of a look, and the degrees it turns at most for one."""
 WANDER_WHILE_LOOKING = 0.3
 """Of the model's own glances, what is left while the avatar looks at a point."""
+
+SPEAKS = (0.02, 0.22)
+"""Sum of jawOpen, mouthPucker and mouthFunnel from which on the implicit refinement leaves the lower face to speech, and at which it does
+so wholly."""
+_SPEAKING = [ARKIT_INDEX[name] for name in ("jawOpen", "mouthPucker", "mouthFunnel")]
 
 _SLOW, _EYES, _HEAD = 8.0, 28.0, 6.0
 """Spring rates (1/s): nine tenths of a change take 3.9 of their inverse. Eyes leap, the head follows."""
@@ -216,10 +225,19 @@ def _apply(frame: Array, value: NDArray[np.float64]) -> None:
         down = value[ARKIT_INDEX[f"eyeLookDown{side}"]]
         _set_gaze(face, side, sign * (own * left + share * eyes_left / GAZE_DEGREES), own * up + share * eyes_up / GAZE_DEGREES - down)
     frame[FACE] = np.clip(face, 0, 1)
+    frame[FACE_OFFSET] = np.float32(expression) * frame[FACE_OFFSET] + _refinement(value[:_FACE_SIZE], float(frame[FACE][_SPEAKING].sum()))
     yaw, pitch, roll = head_euler_from_rotation(rotation_from_6d(frame[HEAD_ROTATION])).astype(np.float64)
     turned = head_rotation_from_euler(head * yaw - share * head_left, head * pitch - share * head_up, head * roll)
     frame[HEAD_ROTATION] = rotation_to_6d(turned)
     frame[HEAD_POSITION] *= np.float32(head)
+
+
+def _refinement(added: NDArray[np.float64], spoken: float) -> Array:
+    """The implicit refinement that people show with the weights (52,) that were added. The mouth has it as far as it does not speak, and
+    of what the lower face does alone: brows that rise drop no jaw in midst of a word."""
+    values = expected_offset(added)
+    values[LOWER] = expected_offset(added * _IS_LOWER)[LOWER] * np.float32(1 - ramp(spoken, *SPEAKS))
+    return values
 
 
 def _gaze(face: NDArray[np.float64]) -> tuple[float, float]:

@@ -162,7 +162,7 @@ def _maker_version() -> str:
     here = Path(__file__).resolve().parent
     sources = [
         *sorted(here.glob("*.py")),
-        here.parent / "types_portrait.py",
+        *(here.parent / name for name in ("types_portrait.py", "face_offset.py")),
         *(here.parent / "motion" / name for name in ("layout.py", "skeleton.py")),
     ]
     assets = [path for folder in ("rig", "matte", "pose") for path in sorted((here.parent / "assets" / folder).glob("*")) if path.is_file()]

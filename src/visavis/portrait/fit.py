@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visavis.face_offset import SKIN_LANDMARKS
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.portrait.body_pose import find_limbs
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
@@ -52,7 +53,6 @@ LIP_PAIRS: tuple[tuple[int, int], ...] = (
     (310, 318),
     (415, 324),
 )
-SKIN_LANDMARKS = 468
 WARP_REACH, WARP_FALL = 0.012, 0.03
 """Metres: the warp is whole up to the first distance from the nearest landmark and falls off over the second."""
 WARP_LIMIT = 0.02

@@ -250,15 +250,21 @@ class HandFinder:
 
 @dataclass(frozen=True)
 class SeenFace:
-    """A face in a picture of a film. height: of the face mesh, pixels. weights: float64 (52,), ARKit shapes 0..1 as the tracker scores
-    them (it knows no tongueOut). rotation: float64 (3, 3), from a face that looks at the camera; position: float64 (3,) metres from the
-    camera (x right, y down, z away), of MediaPipe's canonical face, which is seen by a camera of ``FIELD_OF_VIEW``."""
+    """A face in a picture of a film. height: of the face mesh, pixels. landmarks: float64 (478, 2), pixels. weights: float64 (52,), ARKit
+    shapes 0..1 as the tracker scores them (it knows no tongueOut). rotation: float64 (3, 3), from a face that looks at the camera;
+    position: float64 (3,) metres from the camera (x right, y down, z away), of MediaPipe's canonical face, which is seen by a camera of
+    ``FIELD_OF_VIEW``."""
 
     height: float
-    centre: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
     weights: NDArray[np.float64]
     rotation: NDArray[np.float64]
     position: NDArray[np.float64]
+
+    @property
+    def centre(self) -> NDArray[np.float64]:
+        """The middle (2,) of the box around the face."""
+        return np.asarray((self.landmarks.max(0) + self.landmarks.min(0)) / 2)
 
 
 @dataclass(frozen=True)
@@ -333,9 +339,8 @@ class PersonTracker:
                 if score.category_name in ARKIT_INDEX:
                     weights[ARKIT_INDEX[score.category_name]] = score.score
             pose = np.asarray(matrix, np.float64)
-            middle = (landmarks.max(0) + landmarks.min(0)) / 2
             rotation = _FLIP @ pose[:3, :3] @ _FLIP
-            faces.append(SeenFace(float(np.ptp(landmarks[:, 1])), middle, weights, rotation, _FLIP @ pose[:3, 3] / 100))
+            faces.append(SeenFace(float(np.ptp(landmarks[:, 1])), landmarks, weights, rotation, _FLIP @ pose[:3, 3] / 100))
         hands = []
         if held is not None:
             for points, places, sides in zip(held.hand_landmarks, held.hand_world_landmarks, held.handedness, strict=True):

@@ -1,7 +1,8 @@
 """Learns the implicit refinement of a face from the openpeople emotion sheets of P001 to P008 (MIT): what posed rigs leave over to people.
 
 Each person's rig is made of the neutral cell and posed as MediaPipe sees the other cells; what is left at the landmarks is made even by its
-mirror image and split into principal components of the upper and of the lower face. The people of P009 and P010 are kept for measuring and are not looked at here.
+mirror image and split into principal components of the upper and of the lower face. The people of P009 and P010 are kept for measuring and
+are not looked at here.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.data.offset_meter import COUNTED
-from visavis.evaluation.reenact import Reenactor, motion_of, sheet_cells
 from visavis.ease import smoothstep
+from visavis.evaluation.reenact import Reenactor, motion_of, sheet_cells
 from visavis.face_offset import LOWER, OFFSET_VALUES, SKIN_LANDMARKS, UPPER, FaceOffset, save_face_offset
 from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES, FACE
 from visavis.portrait.surface import Field
@@ -25,7 +26,11 @@ LOST = 0.11
 """Distances between the eyes, root mean square: beyond this the tracker lost the face, or the rig could not follow the head."""
 
 EXPECTS = 0.3
-"""Of the square of a weight: how reluctantly values are expected of it. Best where each of the eight people was foretold from the others."""
+"""Of the square of a weight: how reluctantly values are expected of it. Best where each of the eight people was foretold from the
+others."""
+
+LIDS_FOLLOW = 0.3
+"""The edges of the lids move by this share of what the skin around them does: they have shapes of their own."""
 
 _EYE_CORNERS, _NOSTRILS = (33, 133, 362, 263), (98, 327)
 
@@ -70,7 +75,7 @@ def build_offset(people: Path, landmark_model: Path, output: Path, tell: Callabl
     moves[:, COUNTED] = (ways * spread[:, None]).reshape(OFFSET_VALUES, len(COUNTED), 2)
     lids = np.setdiff1d(np.arange(SKIN_LANDMARKS), COUNTED)
     around = Field(face[COUNTED], np.moveaxis(moves[:, COUNTED], 0, 1).reshape(len(COUNTED), -1).astype(np.float32))(face[lids])
-    moves[:, lids] = np.moveaxis(around.reshape(len(lids), OFFSET_VALUES, 2), 1, 0)
+    moves[:, lids] = LIDS_FOLLOW * np.moveaxis(around.reshape(len(lids), OFFSET_VALUES, 2), 1, 0)
     values = values / spread
     expected = np.linalg.solve(weights.T @ weights + EXPECTS * np.eye(len(ARKIT_NAMES)), weights.T @ values)
     save_face_offset(FaceOffset(moves.astype(np.float32), expected.astype(np.float32)), output)
@@ -84,8 +89,8 @@ def build_offset(people: Path, landmark_model: Path, output: Path, tell: Callabl
 
 
 def upper_share(face: Array) -> Array:
-    """How far each landmark of an upright face (n, 2) belongs to its upper half, 0..1: from the height of the cheeks on, beside the wings of
-    the nose not at all."""
+    """How far each landmark of an upright face (n, 2) belongs to its upper half, 0..1: from the height of the cheeks on, beside the wings
+    of the nose not at all."""
     eyes, nostrils = face[list(_EYE_CORNERS), 1].mean(), face[list(_NOSTRILS), 1].mean()
     return 1 - smoothstep((face[:, 1] - eyes) / (nostrils - eyes) * 1.25 - 0.25)
 
