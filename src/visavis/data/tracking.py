@@ -29,7 +29,8 @@ class Track:
     """n pictures. times: seconds since the first one, increasing. landmarks: (n, 478, 2) pixels; face: (n, 52) ARKit weights; rotation: (n,
     3, 3) of the head, position: (n, 3) metres of it from the camera (axes of ``motion.layout``). wrist: by side, (n, 3) metres from the
     camera; hand: by side, (n, 21, 3) metres from the hand's middle. NaN where nothing was seen. calmest: number of the picture whose face
-    does least and looks straightest, portrait: that picture, uint8 (h, w, 3) RGB. """
+    does least and looks straightest; portrait: that picture, uint8 (h, w, 3) RGB.
+    """
 
     times: Array
     landmarks: Array

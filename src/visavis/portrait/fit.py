@@ -17,7 +17,7 @@ from visavis.motion.layout import ARKIT_INDEX, ARKIT_NAMES
 from visavis.portrait.body_pose import find_limbs
 from visavis.portrait.landmarks import FACE_OVAL, INNER_LIPS, LEFT_LID, RIGHT_LID, FaceFinder, find_face
 from visavis.portrait.matte import MATTE_MODEL, cut_out
-from visavis.portrait.photo import Photo, check_room, choose_frame, cut_detail, cut_frame
+from visavis.portrait.photo import Photo, as_at_border, check_room, choose_frame, cut_detail, cut_frame
 from visavis.portrait.rig_asset import RigAsset
 from visavis.types_portrait import Camera, FittedPortrait, RigMesh
 
@@ -101,13 +101,15 @@ def fit_portrait(
     fitted = fit_face(landmarks, asset)
     progress("cutting out the person")
     cut = cut_out(image, landmarks, matte_model, own_alpha)
+    # Hair and shoulders that the photo cuts go on beyond it, as the picture does, so that no background opens between both.
+    alpha = as_at_border(cut.alpha, frame, photo.image.shape[1], photo.image.shape[0])
     limbs = find_limbs(photo.image, face.landmarks)
     limbs[..., :2] = frame.to_picture(limbs[..., :2])
     joints = asset.mesh.joint_heads + np.tensordot(fitted.identity, asset.identity_joints, 1)
     return FittedPortrait(
         content_hash=photo.content_hash,
         image=image,
-        alpha=cut.alpha,
+        alpha=alpha,
         foreground=cut.foreground,
         landmarks=landmarks,
         vertices=fitted.vertices,

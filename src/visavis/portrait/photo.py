@@ -156,6 +156,19 @@ def cut_frame(photo: Photo, frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np
     return image, alpha
 
 
+def as_at_border(values: NDArray[np.float32], frame: Frame, width: int, height: int) -> NDArray[np.float32]:
+    """Values (768, 512) of a picture whose ``frame`` may reach beyond its photo of ``width`` x ``height``: out there those of the nearest
+    pixel of the photo."""
+
+    def within(count: int, begin: float, end: float) -> NDArray[np.int64]:
+        first, last = np.ceil(max(begin, 0.0)), np.floor(min(end, float(count))) - 1
+        return np.clip(np.arange(count), int(first), int(last))
+
+    rows = within(PICTURE_HEIGHT, -frame.top * frame.scale, (height - frame.top) * frame.scale)
+    columns = within(PICTURE_WIDTH, -frame.left * frame.scale, (width - frame.left) * frame.scale)
+    return values[rows][:, columns]
+
+
 DETAIL_FROM = 1.15
 """A photo with at least so many pixels for each of the picture's has detail that larger pictures show."""
 

@@ -79,7 +79,10 @@ def depth_and_weight(
     cut = ((x <= 0) | (x >= PICTURE_WIDTH - 1) | (y <= 0)) & (alpha[yi, xi] > 0.3)
     from_edge = cv2.distanceTransform((~cut).astype(np.uint8), cv2.DIST_L2, 5) * _GRID if cut.any() else np.full(x.shape, np.inf)
     held = np.clip(from_edge / (EDGE_HOLD * face_height), 0, 1)
-    weight_grid = weight_grid * np.where(on_face, 1.0, held * held * (3 - 2 * held))
+    # Where the face is near that edge all the room between both takes up the difference: in less it would fold over.
+    beside_face = np.maximum(signed.reshape(x.shape), 0)
+    between = np.where(np.isinf(from_edge), 1.0, from_edge / (from_edge + beside_face + 1e-6))
+    weight_grid = weight_grid * np.where(on_face, 1.0, np.maximum(held * held * (3 - 2 * held), between))
     weight_grid = cv2.GaussianBlur(weight_grid, (0, 0), 1.0)
 
     def sample(grid: NDArray[np.float64]) -> NDArray[np.float64]:
