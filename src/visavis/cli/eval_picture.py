@@ -38,7 +38,7 @@ def add_parsers(measures: "argparse._SubParsersAction[argparse.ArgumentParser]")
         type=Path,
         default=None,
         metavar="FOLDER",
-        help="leave contact sheets: target, still photo, rig, rig with network, its error; hands",
+        help="leave contact sheets: target, still photo, rig, rig with offset, with network too, its error; hands",
     )
     picture.add_argument(
         "--picture-weights",
@@ -154,10 +154,10 @@ def picture(args: argparse.Namespace) -> int:
             if name in sheets:
                 skin[name] = foretold(source, [target for target in targets if target.name != f"{name} {HAND_CELL}"], refine)
             judged[name], shown = judge_self(reenactor, drawn[name], targets)
-            errors[name] = where_error_sits(shown[WAYS[2]], targets)
+            errors[name] = where_error_sits(shown[WAYS[-1]], targets)
             if args.keep is not None:
                 rows = [[target.picture for target in targets], *shown.values()]
-                rows.append([error_map(picture, target.picture) for picture, target in zip(shown[WAYS[2]], targets, strict=True)])
+                rows.append([error_map(picture, target.picture) for picture, target in zip(shown[WAYS[-1]], targets, strict=True)])
                 _save_sheet(args.keep / f"{name}.png", rows)
             tick()
         drivers = list(sets) if len(sets) > 1 else []
@@ -303,7 +303,7 @@ def _print_errors(errors: "dict[str, dict[str, RegionError]]") -> None:
         for name, regions in errors.items()
         for region, part in regions.items()
     ]
-    _table("Where the error of rig + network sits", ("", "region", "of the picture", "of the squared error", "PSNR"), rows)
+    _table("Where the error of rig + offset + network sits", ("", "region", "of the picture", "of the squared error", "PSNR"), rows)
 
 
 def _numbers(values: "Sequence[float]", digits: str) -> list[str]:

@@ -80,7 +80,7 @@ from a face that smiles at rest while its jaw drops; and jawOpen at which all of
 HALVES = 0.35
 """The right and the left half of a broad smile pass into each other over so many mouth widths on either side of the middle."""
 
-REFINES_OPEN = (0.005, 0.04)
+REFINES_OPEN = (0.02, 0.06)
 """Gaps between the lips, in eye distances, from which on the implicit refinement may open them further, and at which it does so wholly."""
 
 _JAW = ARKIT_INDEX["jawOpen"]

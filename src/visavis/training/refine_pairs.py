@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visavis.control.pose import ControlStage
-from visavis.evaluation.reenact import CONFIG, Reenactor, Source, Target, motion_of, sheet_cells
+from visavis.evaluation.reenact import CONFIG, Reenactor, Source, Target, refined_motion_of, sheet_cells
 from visavis.training.refine_data import Expressions, mean_spec, save_expressions, save_spec, skin_mask
 from visavis.types import MotionChunk
 from visavis.video.refine import GRID, SIDE, FaceFrame, RefineEngines, RefineSpec, ThinPlate, frame_points, photo_in_frame, photo_input
@@ -61,7 +61,7 @@ def expressions_of(source: Source, targets: list[Target], spec: RefineSpec) -> E
         if target.name.split()[-1] == str(TONGUE_CELL):
             seen &= ~((frame_points()[..., 1] > lips[:, 1].min()) & (np.abs(frame_points()[..., 0] - SIDE / 2) < 0.7 * np.ptp(lips[:, 0])))
         tones.append(tone - smooth_light(tone - tones[0], skin * seen))
-        motion = motion_of(target, source, source.rig)
+        motion = refined_motion_of(target, source, source.rig)
         frames, _ = control.step(MotionChunk(1, 0, motion[None]), control.initial_state())
         motions.append(frame.motion(frames[0].vertices)[0])
         valid.append(seen)
