@@ -66,7 +66,7 @@ def test_a_refinement_that_is_shown_is_measured_again(meter: OffsetMeter, seed: 
     assert np.corrcoef(found, motion[FACE_OFFSET])[0, 1] > 0.9
     plain = motion.copy()
     plain[FACE_OFFSET] = 0
-    assert np.linalg.norm(found - motion[FACE_OFFSET]) < 0.5 * np.linalg.norm(motion[FACE_OFFSET])
+    assert np.linalg.norm(found - motion[FACE_OFFSET]) < 0.6 * np.linalg.norm(motion[FACE_OFFSET])
     assert np.abs(meter.measure(motion, meter.seen(plain)[:, :2])).max() < 0.05
 
 

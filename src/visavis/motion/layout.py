@@ -11,7 +11,7 @@ HEAD_POSITION     3   head translation relative to rest, metres
 BODY             60   ten joints (``BODY_JOINTS``) as 6D rotations relative to rest
 LEFT_HAND        45   MANO's 15 joints, axis-angle, radians, MANO's joint order
 RIGHT_HAND       45   the same for the right hand
-FACE_OFFSET      32   learned implicit refinement of the face; zero until a model that gives it is shipped
+FACE_OFFSET      32   how the face moves beyond that (``visavis.face_offset``): 16 learned values of its upper, 16 of its lower half
 =============  =====  ==========================================================================================
 
 Axes, as the viewer of the picture sees them: x to the right, y down, z away from the camera. Rotations act on column vectors.
