@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from visavis.motion.steering import Steering, arrived, steer
 from visavis.motion.styles import Manner
-from visavis.timing import frame_to_ns
+from visavis.timing import FRAME_RATE, frame_to_ns
 from visavis.types import ControlFrame, MotionChunk, VideoFrame
 from visavis.types_portrait import PortraitRig
 
@@ -61,6 +61,16 @@ def motion_chunks(
     yield MotionChunk(utterance_id, first, values, start_ns + frame_to_ns(first), end_of_utterance=True)
 
 
+def recorded_chunks(motion: NDArray[np.float32], steering: Steering | None = None) -> Iterator[MotionChunk]:
+    """Motion (frames, MOTION_DIM) that is there already as one utterance, a second a chunk, with what is asked for on top of it."""
+    wanted = steering or Steering()
+    steered = arrived(wanted)
+    for first in range(0, len(motion), FRAME_RATE):
+        values, steered = steer(motion[first : first + FRAME_RATE], wanted, steered)
+        last = first + len(values) == len(motion)
+        yield MotionChunk(1, first, values, frame_to_ns(first), end_of_utterance=last)
+
+
 def control_frames(chunks: Iterable[MotionChunk], stage: ControlStep) -> Iterator[ControlFrame]:
     """The portrait's rig, posed, one frame after the other."""
     state = stage.initial_state()
@@ -79,16 +89,14 @@ def pictures(frames: Iterable[ControlFrame], stage: VideoStep) -> Iterator[Video
 
 def render_offline(
     portrait: PortraitRig,
-    blocks: Iterable[NDArray[np.int16]],
-    motion: MotionStep,
-    steering: Steering | None = None,
+    chunks: Iterable[MotionChunk],
     framing: str = "upper_body",
     size: tuple[int, int] = (0, 0),
     matte: bool = False,
     arms: bool = True,
     refine: "RefineEngines | None" = None,
 ) -> Iterator[VideoFrame]:
-    """Pictures 0, 1, 2... of one utterance: int16 blocks at 16 kHz in, ``timing.frames_in`` of all samples out.
+    """Pictures 0, 1, 2... of one utterance.
 
     framing, size (width, height), matte: as in ``video.renderer.VideoConfig``. arms: as in ``control.pose.ControlConfig``. refine: as
     in ``video.renderer.VideoStage``.
@@ -99,4 +107,4 @@ def render_offline(
 
     control = ControlStage(portrait, ControlConfig(arms=arms))
     video = VideoStage(portrait, VideoConfig(framing=framing, width=size[0], height=size[1], matte=matte), refine)
-    return pictures(control_frames(motion_chunks(blocks, motion, steering=steering), control), video)
+    return pictures(control_frames(chunks, control), video)

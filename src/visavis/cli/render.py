@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from visavis.audio.errors import AudioError
 from visavis.audio.load import AudioInfo, open_blocks, open_original
+from visavis.cli.clip import Clip, load_clip
 from visavis.cli.defaults import default_portrait
 from visavis.cli.progress import progress_bar
 from visavis.cli.steering import add_steering_arguments, steering_of
@@ -26,9 +27,10 @@ from visavis.film.folder import PictureFolder
 from visavis.film.mark import draw_visible_mark, mark_text
 from visavis.film.sheet import Box, contact_sheet, save_sheet, spread
 from visavis.film.writer import KINDS, FilmWriter
+from visavis.motion.steering import Steering
 from visavis.runtime.weights import WeightsError
 from visavis.store import AssetError, asset_path
-from visavis.timing import FRAME_RATE, SAMPLE_RATE, frames_in
+from visavis.timing import FRAME_RATE, SAMPLE_RATE, frame_to_sample, frames_in
 from visavis.types import VideoFrame
 from visavis.types_portrait import PICTURE_HEIGHT, PICTURE_WIDTH, PortraitError, PortraitRig
 from visavis.video.view import FRAMINGS, MOST, picture_size, view_of
@@ -47,13 +49,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "render",
         help="make a film from a photo and a sound file, without ROS",
         description=(
-            "The person of the photo says what is in the sound file: 512x768 pictures, 30 a second, with that sound. Any length. "
+            "The person of the photo says what is in the sound file, or moves as a clip does: 512x768 pictures, 30 a second, with the "
+            "sound. Any length. "
             "A film called .mp4 shows the photo's background; .webm (VP9), .mov (ProRes 4444) and a folder (PNG files, sound.wav) hold the "
             "person alone, with opacity."
         ),
     )
     parser.add_argument("--portrait", default="", metavar="PHOTO", help="a photo with one frontal face; without it the default portrait")
-    parser.add_argument("--audio", required=True, metavar="FILE", help="wav, flac, mp3, ogg, m4a..., any sample rate, mono or stereo")
+    parser.add_argument("--audio", default="", metavar="FILE", help="wav, flac, mp3, ogg, m4a..., any sample rate, mono or stereo")
+    parser.add_argument(
+        "--motion",
+        default="",
+        metavar="CLIP",
+        help="move as this clip does, without the model: a bag, a Live Link Face .csv, or the NAME.motion.npz that `visavis data "
+        "from-video` writes; its own sound is heard, or that of --audio",
+    )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILM", help="the film: .mp4, .webm, .mov (replaced where it exists) or a new folder"
     )
@@ -114,7 +124,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _render(args: argparse.Namespace) -> int:
     output, sheet = Path(args.output), Path(args.sheet) if args.sheet else None
-    inputs = [Path(args.audio), *([Path(args.portrait)] if args.portrait else [])]
+    if not (args.audio or args.motion):
+        raise ValueError("name the sound that is to be said (--audio FILE) or a clip of motion (--motion CLIP)")
+    inputs = [Path(name) for name in (args.audio, args.motion, args.portrait) if name]
     if output.suffix:
         check_output(output, inputs, tuple(KINDS))
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -138,20 +150,28 @@ def _render(args: argparse.Namespace) -> int:
     enlarger = Enlarger(asset_path("realesrgan"), args.enlarge, args.enlarge_network, args.enlarge_gpu) if args.enlarge > 1 else None
     steering = steering_of(args)
     remarks: list[str] = []
-    blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
-    info, sound = open_original(args.audio)
+    recorded = _recorded(args, steering, remarks.append) if args.motion else None
+    if recorded is None:
+        blocks = open_blocks(args.audio, SAMPLE_RATE // FRAME_RATE * 12, remarks.append)
+    info, sound = open_original(args.audio) if recorded is None or args.audio else _sound_of(recorded)
 
     from visavis.motion.stage import MotionConfig
-    from visavis.pipeline import render_offline
+    from visavis.pipeline import motion_chunks, recorded_chunks, render_offline
     from visavis.portrait.arm_kinds import told_arms
     from visavis.portrait.cache import load_portrait
     from visavis.runtime.motion import load_motion_stage
     from visavis.runtime.refine import load_refine
     from visavis.runtime.weights import DEFAULT_WEIGHTS
 
-    motion_config = MotionConfig(seed=args.seed, sound_guidance=args.sound_guidance, style_guidance=args.style_guidance)
     begin = time.monotonic()
-    motion = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, motion_config)
+    if recorded is None:
+        config = MotionConfig(seed=args.seed, sound_guidance=args.sound_guidance, style_guidance=args.style_guidance)
+        model = load_motion_stage(Path(args.weights) if args.weights else DEFAULT_WEIGHTS, config)
+        chunks, expected = motion_chunks(blocks, model, steering=steering), None
+        if info.seconds:
+            expected = frames_in(round(info.seconds * SAMPLE_RATE))
+    else:
+        chunks, expected = recorded_chunks(recorded.motion, steering), len(recorded.motion)
     tell = (lambda _text: None) if args.quiet else (lambda text: print(f"portrait: {text}", file=sys.stderr, flush=True))
     portrait = load_portrait(args.portrait or default_portrait(), progress=tell)
     if args.mano:
@@ -160,10 +180,7 @@ def _render(args: argparse.Namespace) -> int:
         portrait = with_mano(portrait, args.mano)
     if args.arms:
         tell(told_arms(portrait.arms.kinds))
-    pictures = render_offline(
-        portrait, blocks, motion, steering, args.framing, size, matte, args.arms, load_refine() if args.refine else None
-    )
-    expected = frames_in(round(info.seconds * SAMPLE_RATE)) if info.seconds else None
+    pictures = render_offline(portrait, chunks, args.framing, size, matte, args.arms, load_refine() if args.refine else None)
     kept = _Kept(SHEET_KEPT)
     mark = mark_text(portrait=portrait.content_hash[:16], seed=args.seed)
     # A picture that is enlarged takes minutes: its tiles are counted, so that one sees it go on.
@@ -192,6 +209,23 @@ def _render(args: argparse.Namespace) -> int:
     if not args.quiet:
         print(f"{output}: {frames} pictures, {frames / FRAME_RATE:.2f} s, made in {seconds:.1f} s", file=sys.stderr)
     return 0
+
+
+def _recorded(args: argparse.Namespace, steering: Steering, tell: Callable[[str], None]) -> Clip:
+    """The clip of --motion; ValueError where it is a sound, which has no motion of its own."""
+    path = Path(args.motion)
+    if path.is_file() and path.suffix.lower() not in (".npz", ".csv", ".mcap", ".db3"):
+        raise ValueError(f"--motion takes a bag, a Live Link Face .csv or a NAME.motion.npz, not {path}: a sound goes to --audio")
+    return load_clip(path, args, steering, tell)
+
+
+def _sound_of(clip: Clip) -> tuple[AudioInfo, Iterator[NDArray[np.float32]]]:
+    """The clip's own sound, or silence, as ``open_original`` gives that of a file."""
+    length = frame_to_sample(len(clip.motion))
+    samples = np.zeros(length, np.int16) if clip.samples is None else clip.samples[:length]
+    heard = (samples.astype(np.float32) / np.float32(32768))[:, None]
+    pieces = (heard[at : at + SAMPLE_RATE] for at in range(0, length, SAMPLE_RATE))
+    return AudioInfo(SAMPLE_RATE, 1, length / SAMPLE_RATE, "PCM"), pieces
 
 
 def _enlarged(pictures: Iterator[VideoFrame], enlarger: Enlarger, on_tile: Callable[[], None]) -> Iterator[VideoFrame]:

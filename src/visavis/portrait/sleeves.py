@@ -109,6 +109,10 @@ def _outward(triangles: Array, points: Array) -> Array:
     return triangles if inside < 0 else triangles[:, ::-1]
 
 
+SHADED = 1.5
+"""The most by which cloth is made brighter than where it was looked at."""
+
+
 def cloth_at(fitted: FittedPortrait, skin: NDArray[np.bool_], limb: Array, pixels: float) -> Array | None:
     """Colour (3,) of the clothes on the photo's upper arm, where its elbow would be or as near to that as the picture shows; None where the
     arm is bare there. limb: (3, 3), shoulder, elbow and wrist as in ``FittedPortrait.limbs``."""
@@ -130,7 +134,10 @@ def cloth_at(fitted: FittedPortrait, skin: NDArray[np.bool_], limb: Array, pixel
     here, above, face = (_hue(fitted.image[place]) for place in (area, seen[0] & ~skin, skin))
     if len(seen) > 1 and np.linalg.norm(here - face) < np.linalg.norm(here - above):
         return None
-    return np.asarray(np.median(fitted.image[area & ~skin].astype(np.float64), 0))
+    colours = [np.median(fitted.image[place & ~skin].astype(np.float64), 0) for place in (area, *seen) if (place & ~skin).any()]
+    # Beside the body, or at the photo's edge, the arm may lie in shade: it is as bright as most of it.
+    usual = float(np.median([colour.mean() for colour in colours[1:]])) / max(float(colours[0].mean()), 1.0)
+    return np.asarray(colours[0] * min(max(usual, 1.0), SHADED))
 
 
 def _hue(colours: NDArray[np.uint8]) -> Array:
